@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "recipe.h"
+
+#include <mpad/train/experiment.h>
+
+#include <optional>
+#include <string>
+
+namespace mpad {
+
+/// A command line of a training program.
+struct Options {
+  Settings settings{};
+  DataSource source{};
+  std::string data_directory{};
+  std::int64_t train_limit = 0, test_limit = 0;  ///< 0: all images
+  Output output{};
+  int threads = 0;
+  bool quiet = false;
+};
+
+/// Reads the command line; nothing if it asked for --help or --version, which are printed. Throws Error on anything
+/// that is no option or value of the program.
+std::optional<Options> parse_options(const Recipe& recipe, int argc, const char* const* argv);
+
+}  // namespace mpad

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "train_main.h"
+
+#include "options.h"
+
+#include <mpad/core/check.h>
+#include <mpad/core/parallel.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace mpad {
+namespace {
+
+enum ExitCode { succeeded = 0, failed = 1, misused = 2 };
+
+Split load(const Options& options) {
+  Split data = options.source.load(options.data_directory);
+  if (options.train_limit > 0) data.train = data.train.first(options.train_limit);
+  if (options.test_limit > 0) data.test = data.test.first(options.test_limit);
+  return data;
+}
+
+Progress make_progress(bool quiet) {
+  if (quiet) return {};
+  return {stderr, isatty(STDERR_FILENO) != 0 ? Progress::Style::bar : Progress::Style::lines};
+}
+
+void print_summary(const std::string& name, const Outcome& outcome) {
+  const Summary s = summarize(outcome.results);
+  const std::string speed =
+      outcome.images_per_second > 0 ? fmt::format(", {:.0f} images/s", outcome.images_per_second) : "";
+  fmt::print("{}: test accuracy {:.2f} % +- {:.2f} (mean and standard deviation of {} run{}), {} collapsed{}\n", name,
+             100 * s.mean, 100 * s.deviation, s.runs, s.runs == 1 ? "" : "s", s.collapsed, speed);
+}
+
+int report(const std::string& name, const std::exception& error, ExitCode code) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+  return code;
+}
+
+void train(const Recipe& recipe, const Options& options) {
+  set_num_threads(options.threads);
+  const Split data = load(options);
+  const Progress progress = make_progress(options.quiet);
+  print_summary(recipe.name,
+                run_experiment(recipe.name, options.settings, recipe.model, data, options.output, progress));
+}
+
+}  // namespace
+
+int train_main(const Recipe& recipe, int argc, const char* const* argv) {
+  std::optional<Options> options;
+  try {
+    options = parse_options(recipe, argc, argv);
+  } catch (const std::exception& error) {
+    return report(recipe.name, error, misused);
+  }
+  if (!options) return succeeded;
+  try {
+    train(recipe, *options);
+  } catch (const std::exception& error) {
+    return report(recipe.name, error, failed);
+  }
+  return succeeded;
+}
+
+}  // namespace mpad

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Loops over elements, in blocks: float and double are computed in place, half in a buffer of floats. Each element is
+// widened once, computed in acc_t<T> and rounded once. Separate loops for the conversions and the arithmetic keep each
+// free of branches, so that compilers vectorise them.
+#pragma once
+#include "isa.h"
+#include "simd.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
+namespace mpad::kernels {
+namespace {
+
+constexpr std::int64_t kBlock = 256;
+// Fewer elements than this take less time than waking another thread.
+constexpr std::int64_t kElementGrain = 1 << 14;
+
+/// to = from, widened; with the processor's own conversion where there is one.
+inline void widen_all(const half* from, float* to, std::int64_t size) {
+  std::int64_t i = 0;
+#if defined(__F16C__)
+  for (; i + 8 <= size; i += 8)
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+#endif
+  MPAD_LANES
+  for (std::int64_t j = i; j < size; ++j) to[j] = widen(lanes(from)[j]);
+}
+
+/// to = from, rounded to nearest even.
+inline void narrow_all(const float* from, half* to, std::int64_t size) {
+  std::int64_t i = 0;
+#if defined(__F16C__)
+  for (; i + 8 <= size; i += 8) {
+    const __m128i rounded = _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), rounded);
+  }
+#endif
+  MPAD_LANES
+  for (std::int64_t j = i; j < size; ++j) lanes(to)[j] = narrow<half>(from[j]);
+}
+
+/// Up to kBlock elements of T, const or not, as acc_t<T>.
+template <class T>
+class Block {
+ public:
+  using Element = std::remove_const_t<T>;
+  using A = acc_t<Element>;
+  using Pointer = std::conditional_t<std::is_const_v<T>, const A*, A*>;
+  static constexpr bool kInPlace = std::is_same_v<A, Element>;
+
+  Block(T* place, std::int64_t size) : place_(place), size_(size) {}
+  Pointer data() {
+    if constexpr (kInPlace)
+      return place_;
+    else
+      return buffer_;
+  }
+  /// Where the elements are, widened.
+  Pointer load() {
+    if constexpr (!kInPlace) widen_all(place_, buffer_, size_);
+    return data();
+  }
+  /// Rounds what data() holds into the elements.
+  void store() {
+    if constexpr (!kInPlace) narrow_all(buffer_, place_, size_);
+  }
+
+ private:
+  T* place_;
+  std::int64_t size_;
+  A buffer_[kInPlace ? 1 : kBlock];
+};
+
+/// Calls f(begin, size) for blocks of [0, count), on the pool's threads.
+template <class F>
+void for_each_block(std::int64_t count, const F& f) {
+  parallel_for(count, kElementGrain, [&f](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; i += kBlock) f(i, std::min(kBlock, end - i));
+  });
+}
+
+/// out[i] = f(x[i]), in acc_t<T>; out may be x.
+template <class T, class F>
+void map(std::int64_t count, const T* x, T* out, const F& f) {
+  for_each_block(count, [=](std::int64_t begin, std::int64_t size) {
+    Block<const T> from(x + begin, size);
+    Block<T> to(out + begin, size);
+    const acc_t<T>* a = from.load();
+    acc_t<T>* y = to.data();
+    MPAD_LANES
+    for (std::int64_t i = 0; i < size; ++i) y[i] = f(a[i]);
+    to.store();
+  });
+}
+
+/// out[i] = f(left[i], right[i]), in acc_t<T>; out may be left or right.
+template <class T, class F>
+void map(std::int64_t count, const T* left, const T* right, T* out, const F& f) {
+  for_each_block(count, [=](std::int64_t begin, std::int64_t size) {
+    Block<const T> from_left(left + begin, size), from_right(right + begin, size);
+    Block<T> to(out + begin, size);
+    const acc_t<T>*a = from_left.load(), *b = from_right.load();
+    acc_t<T>* y = to.data();
+    MPAD_LANES
+    for (std::int64_t i = 0; i < size; ++i) y[i] = f(a[i], b[i]);
+    to.store();
+  });
+}
+
+}  // namespace
+}  // namespace mpad::kernels

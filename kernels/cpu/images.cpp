@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "isa.h"
+
+namespace mpad::kernels {
+
+template <>
+void gather_images(Cpu, View bytes, View indices, View table, View y) {
+  with_type(y.dtype, [&]<class T>() {
+    const auto* in = bytes.as<const std::uint8_t>();
+    const auto* index = indices.as<const std::int32_t>();
+    const T* map = table.as<const T>();
+    T* out = y.as<T>();
+    const std::int64_t channels = y.shape[3], size = y.shape[1] * y.shape[2] * channels;
+    parallel_for(y.shape[0], 16, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        for (std::int64_t c = 0; c < channels; ++c)
+          for (std::int64_t j = c; j < size; j += channels) out[i * size + j] = map[256 * c + in[index[i] * size + j]];
+    });
+  });
+}
+
+}  // namespace mpad::kernels

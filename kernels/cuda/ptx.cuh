@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Each PTX instruction that the kernels use, once, with the host implementation beside it. Architectures before sm_80
+// get the same result from what they have.
+#pragma once
+#include "device.cuh"
+
+#include <cstdint>
+
+#ifdef MPAD_EMULATED
+#include "../emulation/matrix.h"
+// Lets a wrapper say which line of the kernel called it; nothing for nvcc.
+#define MPAD_WHERE , emulation::Location where = emulation::Location::current()
+#else
+#define MPAD_WHERE
+#endif
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define MPAD_BEFORE_SM80
+#endif
+
+namespace mpad::kernels {
+
+#ifndef MPAD_EMULATED
+/// Address within shared memory, as PTX wants it.
+__device__ inline unsigned shared_address(const void* p) { return static_cast<unsigned>(__cvta_generic_to_shared(p)); }
+#endif
+
+/// Starts copying Bytes (4, 8 or 16) from global to shared memory, both aligned to Bytes: the first `valid` of them,
+/// then zeros. With valid = 0 the source is not read, but must be a pointer into an allocation. The data are there for
+/// this thread after cp_async_wait, for others after a barrier behind it.
+template <int Bytes>
+__device__ inline void cp_async(void* shared, const void* global, int valid = Bytes MPAD_WHERE) {
+  static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
+#if defined(MPAD_EMULATED)
+  emulation::copy_async(shared, global, Bytes, static_cast<std::size_t>(valid), where);
+#elif defined(MPAD_BEFORE_SM80)
+  for (int i = 0; i < Bytes; ++i)
+    static_cast<char*>(shared)[i] = i < valid ? static_cast<const char*>(global)[i] : char(0);
+#else
+  if constexpr (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(valid)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared_address(shared)), "l"(global), "n"(Bytes),
+                 "r"(valid)
+                 : "memory");
+#endif
+}
+
+/// The copies that this thread started since the last commit become one group.
+__device__ inline void cp_async_commit() {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().async_copies().commit();
+#elif !defined(MPAD_BEFORE_SM80)
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+/// Waits for all groups of this thread but the newest Remaining.
+template <int Remaining>
+__device__ inline void cp_async_wait() {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().async_copies().wait(Remaining);
+#elif !defined(MPAD_BEFORE_SM80)
+  asm volatile("cp.async.wait_group %0;" ::"n"(Remaining) : "memory");
+#endif
+}
+
+/// Loads four 8x8 matrices of 16-bit elements from shared memory. Lane 8 * m + r points to row r of matrix m (16 bytes,
+/// aligned). fragment[m] of lane l: elements 2 * (l % 4) + {0, 1} of row l / 4 of matrix m.
+__device__ inline void ldmatrix(std::uint32_t (&fragment)[4], const void* row MPAD_WHERE) {
+#ifdef MPAD_EMULATED
+  emulation::load_matrices(fragment, row, false, where);
+#else
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])
+               : "r"(shared_address(row))
+               : "memory");
+#endif
+}
+
+/// The same for two matrices; lanes 0 to 15 point to rows.
+__device__ inline void ldmatrix(std::uint32_t (&fragment)[2], const void* row MPAD_WHERE) {
+#ifdef MPAD_EMULATED
+  emulation::load_matrices(fragment, row, false, where);
+#else
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(fragment[0]), "=r"(fragment[1])
+               : "r"(shared_address(row))
+               : "memory");
+#endif
+}
+
+/// Four matrices, each transposed: fragment[m] of lane l: elements l / 4 of rows 2 * (l % 4) + {0, 1}.
+__device__ inline void ldmatrix_transposed(std::uint32_t (&fragment)[4], const void* row MPAD_WHERE) {
+#ifdef MPAD_EMULATED
+  emulation::load_matrices(fragment, row, true, where);
+#else
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])
+               : "r"(shared_address(row))
+               : "memory");
+#endif
+}
+
+/// Two matrices, each transposed; lanes 0 to 15 point to rows.
+__device__ inline void ldmatrix_transposed(std::uint32_t (&fragment)[2], const void* row MPAD_WHERE) {
+#ifdef MPAD_EMULATED
+  emulation::load_matrices(fragment, row, true, where);
+#else
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(fragment[0]), "=r"(fragment[1])
+               : "r"(shared_address(row))
+               : "memory");
+#endif
+}
+
+/// c (16x8, float) += a (16x16, half, row-major) * b (16x8, half). Lane l, with g = l / 4 and t = 2 * (l % 4), holds
+/// a[0..3]: rows g, g + 8, g, g + 8 at columns t, t, t + 8, t + 8 (and the next); b[0..1]: rows t, t + 8 (and the next)
+/// of column g; c[0..3]: row g columns t, t + 1, then row g + 8.
+__device__ inline void mma_16x8x16(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2] MPAD_WHERE) {
+#if defined(MPAD_EMULATED)
+  emulation::multiply_half(c, a, b, where);
+#elif defined(MPAD_BEFORE_SM80)
+  for (int k = 0; k < 2; ++k)
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[2 * k]), "r"(a[2 * k + 1]), "r"(b[k]));
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+/// c (8x8) += a (8x4) * b (4x8), in double. Lane l holds a(l / 4, l % 4), b(l % 4, l / 4), c(l / 4, 2 * (l % 4) + {0,
+/// 1}).
+__device__ inline void mma_8x8x4(double (&c)[2], double a, double b MPAD_WHERE) {
+#if defined(MPAD_EMULATED)
+  emulation::multiply_double(c, a, b, where);
+#elif defined(MPAD_BEFORE_SM80)
+  const int lane = threadIdx.x % 32;
+  for (int k = 0; k < 4; ++k) {
+    const double left = __shfl_sync(0xffffffff, a, lane / 4 * 4 + k);
+    for (int e = 0; e < 2; ++e) c[e] = fma(left, __shfl_sync(0xffffffff, b, (2 * (lane % 4) + e) * 4 + k), c[e]);
+  }
+#else
+  asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+               : "+d"(c[0]), "+d"(c[1])
+               : "d"(a), "d"(b));
+#endif
+}
+
+}  // namespace mpad::kernels

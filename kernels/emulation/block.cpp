@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "block.h"
+
+#include <cstdint>
+
+namespace mpad::emulation {
+
+Block::Block() {
+  scheduler_.on_thread_done = [this] { barrier_.thread_done(); };
+}
+
+Block& Block::current() {
+  static thread_local Block block;
+  return block;
+}
+
+std::string Block::run(dim3 shape, std::size_t dynamic_shared_bytes, const std::function<void()>& body) {
+  prepare(shape.x * shape.y * shape.z, dynamic_shared_bytes);
+  return scheduler_.run(shape, body);
+}
+
+void Block::prepare(unsigned threads, std::size_t dynamic_shared_bytes) {
+  barrier_.reset();
+  shared_.reset(dynamic_shared_bytes);
+  while (warps_.size() * warp_size < threads)
+    warps_.emplace_back(scheduler_, static_cast<unsigned>(warps_.size()) * warp_size);
+  for (Warp& warp : warps_) warp.reset();
+  if (async_copies_.size() < threads) async_copies_.resize(threads);
+  for (AsyncCopies& copies : async_copies_) copies.reset();
+}
+
+void* Block::shared_array(const void* key, std::size_t bytes, Location where) {
+  void* data = shared_.array(key, bytes);
+  if (!data)
+    scheduler_.fail("static shared memory in " + to_string(where) + ": expected at most 49152 bytes, got " +
+                    std::to_string(shared_.static_bytes() + bytes));
+  return data;
+}
+
+void copy_async(void* shared, const void* global, std::size_t bytes, std::size_t valid, Location where) {
+  Block& block = Block::current();
+  const auto fail = [&](const char* what) { block.scheduler().fail("cp.async in " + to_string(where) + ": " + what); };
+  if (reinterpret_cast<std::uintptr_t>(shared) % bytes != 0) fail("misaligned shared address");
+  if (reinterpret_cast<std::uintptr_t>(global) % bytes != 0) fail("misaligned global address");
+  if (valid > bytes) fail("more valid bytes than bytes to copy");
+  if (!block.shared().contains(shared, bytes)) fail("expected a destination in shared memory");
+  block.async_copies().issue(shared, global, bytes, valid);
+}
+
+}  // namespace mpad::emulation

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <vector_types.h>
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace mpad::emulation {
+
+/// A kernel with its arguments and configuration.
+struct Launch {
+  const void* kernel = nullptr;  // its address
+  dim3 grid, block;
+  std::size_t shared_bytes = 0;
+  std::function<void()> body;  // calls it, for one thread
+};
+
+/// What is wrong with a launch configuration, empty if nothing. `dynamic_limit`: bytes the kernel opted in to.
+std::string check_configuration(const Launch& launch, std::size_t dynamic_limit);
+
+/// Runs all blocks on the OS threads; returns the diagnosis of the first block (in order of running) that failed.
+std::string run_grid(const Launch& launch);
+
+}  // namespace mpad::emulation

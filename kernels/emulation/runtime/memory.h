@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Device memory: pages of its own for each allocation between two inaccessible ones, and behind its exact size bytes
+// that AddressSanitizer forbids. Fresh memory holds 0xFF (NaN, -1).
+#pragma once
+#include <cstddef>
+#include <map>
+#include <mutex>
+
+namespace mpad::emulation {
+
+class DeviceMemory {
+ public:
+  static DeviceMemory& instance();
+
+  /// Null if the capacity would be exceeded.
+  void* allocate(std::size_t bytes);
+  /// False unless `data` is the start of an allocation.
+  bool release(void* data);
+  /// Whether all these bytes lie in one allocation.
+  bool contains(const void* data, std::size_t bytes) const;
+  /// Whether the address lies in any, its padding included.
+  bool owns(const void* address) const;
+  std::size_t used() const;
+
+  /// The host may touch device memory, or not (see set_host_access_check).
+  void set_checked(bool checked);
+  /// Kernels, copies and cuBLAS open device memory while they run; nests.
+  void open();
+  void close();
+
+ private:
+  DeviceMemory();
+  void protect(bool accessible);
+
+  struct Allocation {
+    std::size_t bytes, pages;
+  };
+  mutable std::recursive_mutex mutex_;
+  std::map<const char*, Allocation> allocations_;
+  std::size_t used_ = 0;
+  bool checked_ = false;
+  int open_ = 0;
+};
+
+/// Opens device memory for a scope.
+class DeviceAccess {
+ public:
+  DeviceAccess() { DeviceMemory::instance().open(); }
+  ~DeviceAccess() { DeviceMemory::instance().close(); }
+  DeviceAccess(const DeviceAccess&) = delete;
+  DeviceAccess& operator=(const DeviceAccess&) = delete;
+};
+
+/// Whether `data` points into memory of cudaHostAlloc or cudaMallocHost.
+bool is_pinned(const void* data);
+
+}  // namespace mpad::emulation

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Streams and events. Work runs when it is queued or, with deferred streams, when the host waits for it: then only what
+// it waits for and what that depends on, so that work which should wait for another stream's and does not runs first.
+#pragma once
+#include <driver_types.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace mpad::emulation {
+
+using Work = std::function<cudaError_t()>;
+
+/// Work queued on a stream, with work of other streams that comes before it.
+struct Task {
+  CUstream_st* stream = nullptr;
+  Work work;
+  std::vector<std::shared_ptr<Task>> after;
+  bool done = false;
+};
+
+/// Queues work on a stream. The code is the work's own where it runs at once; else the next wait returns it.
+cudaError_t enqueue_work(cudaStream_t stream, Work work);
+/// Runs everything queued on the stream.
+cudaError_t synchronize(cudaStream_t stream);
+/// Held by every call of the runtime.
+std::recursive_mutex& runtime_mutex();
+
+}  // namespace mpad::emulation
+
+struct CUstream_st {
+  bool with_default_stream = true;  // waits for the default stream and is waited for by it
+  std::deque<std::shared_ptr<mpad::emulation::Task>> queue;
+};
+
+struct CUevent_st {
+  std::shared_ptr<mpad::emulation::Task> record;
+  std::chrono::steady_clock::time_point time;
+};

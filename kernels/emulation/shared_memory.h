@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace mpad::emulation {
+
+/// Shared memory of one block. Each array has its exact size, forbidden bytes around it (AddressSanitizer reports
+/// them), and holds 0xFF (NaN, -1) until it is written.
+class SharedMemory {
+ public:
+  SharedMemory();
+  ~SharedMemory();
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  /// Starts a block: forgets all arrays and takes the dynamic one.
+  void reset(std::size_t dynamic_bytes);
+  /// The array that `key` (an address of its own for each declaration) stands for; null if it exceeds the limit.
+  void* array(const void* key, std::size_t bytes);
+  void* dynamic() const { return dynamic_; }
+  std::size_t static_bytes() const { return static_bytes_; }
+  /// Whether all these bytes belong to shared memory (of any array).
+  bool contains(const void* data, std::size_t bytes) const;
+
+ private:
+  char* take(std::size_t bytes);
+
+  struct Array {
+    const void* key;
+    char* data;
+  };
+  std::unique_ptr<char[]> storage_;
+  std::size_t used_ = 0, static_bytes_ = 0;
+  std::vector<Array> arrays_;
+  char* dynamic_ = nullptr;
+};
+
+}  // namespace mpad::emulation

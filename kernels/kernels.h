@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// The catalogue: every kernel once. `Where` says where it runs: CpuWith<isa> (kernels/cpu, compiled once for each
+// instruction set) or Cuda (kernels/cuda). Views are contiguous, of the shapes named here; the caller has checked them.
+// Real arguments of one call share a dtype T; sums are formed in acc_t<T> and rounded once, at the store, unless said
+// otherwise. Outputs are written whole: what they held before does not matter. Equal inputs give equal bits.
+#pragma once
+#include <mpad/core/device.h>
+#include <mpad/core/geometry.h>
+#include <mpad/core/jacobian.h>
+#include <mpad/core/types.h>
+
+#include <cstdint>
+
+namespace mpad::kernels {
+
+// ---- fill
+/// All bytes 0.
+template <class Where>
+void zero(Where, View y);
+/// Every element to value, rounded to T (i32 and mask types: converted).
+template <class Where>
+void fill(Where, View y, double value);
+/// y = x between any two real dtypes, rounded to nearest even.
+template <class Where>
+void cast(Where, View x, View y);
+/// Element i uniform in [low, high), from Philox(seed, i, stream).
+template <class Where>
+void fill_uniform(Where, View y, double low, double high, std::uint64_t seed, std::uint64_t stream);
+/// Element i normal, by Box and Muller from Philox(seed, i, stream).
+template <class Where>
+void fill_normal(Where, View y, double mean, double deviation, std::uint64_t seed, std::uint64_t stream);
+
+// ---- add
+/// y = a + b, element by element; y may be a or b.
+template <class Where>
+void add(Where, View a, View b, View y);
+/// Sum over all axes but the last: x ...,c to y c.
+template <class Where>
+void sum_rows(Where, View x, View y);
+
+// ---- relu
+/// y = max(x, 0); NaN stays.
+template <class Where>
+void relu_forward(Where, View x, View y);
+/// grad_x = grad_y where saved > 0 (or NaN), alpha * grad_y where it is 0 (either zero), else 0. `saved` is x, or y if
+/// alpha is 0.
+template <class Where>
+void relu_backward(Where, double alpha, View saved, View grad_y, View grad_x);
+
+// ---- maxpool
+/// x n,h,w,c to y n,oh,ow,c and the tie masks, of y's shape and of mask_dtype(taps): bit r * kernel.w + s is set where
+/// that tap equals the maximum. NaN beats every number and ties with NaN; +0 ties with -0 (y is the first of them);
+/// padding is never a tap; a window of padding only gives -inf and mask 0.
+template <class Where>
+void maxpool_forward(Where, const Sliding&, View x, View y, View mask);
+/// grad_x[i] = sum over the windows that hold i, in row-major order, of apply_rule(rule, grad_y, mask, tap, output).
+/// Each term and the sum are of type acc_t<T> (wide) or T (narrow).
+template <class Where>
+void maxpool_backward(Where, const Sliding&, const TieRule&, Accumulate, View grad_y, View mask, View grad_x);
+/// The study's forward: round(round(beta * max) + round((1 - beta) * max)), each rounding to T; masks as above.
+template <class Where>
+void maxpool_composed_forward(Where, const Sliding&, double beta, View x, View y, View mask);
+/// The study's backward, each operation rounded to T: tied taps get round(round(beta * g) / k), the first one adds
+/// round((1 - beta) * g); windows are summed in T.
+template <class Where>
+void maxpool_composed_backward(Where, const Sliding&, double beta, View grad_y, View mask, View grad_x);
+
+// ---- conv2d
+/// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
+template <class Where>
+void conv2d_forward(Where, const Sliding&, View x, View weight, View bias, View y);
+/// grad_y n,oh,ow,k and weight to grad_x n,h,w,c.
+template <class Where>
+void conv2d_backward_data(Where, const Sliding&, View grad_y, View weight, View grad_x);
+/// x and grad_y to grad_weight k,r,s,c.
+template <class Where>
+void conv2d_backward_weight(Where, const Sliding&, View x, View grad_y, View grad_weight);
+
+// ---- linear
+/// x n,i and weight o,i (and bias o, or no data) to y n,o.
+template <class Where>
+void linear_forward(Where, View x, View weight, View bias, View y);
+/// grad_y n,o and weight to grad_x n,i.
+template <class Where>
+void linear_backward_data(Where, View grad_y, View weight, View grad_x);
+/// x and grad_y to grad_weight o,i.
+template <class Where>
+void linear_backward_weight(Where, View x, View grad_y, View grad_weight);
+
+// ---- cross_entropy
+/// Mean over rows of logsumexp(logits) - logits[label]; logits n,classes; labels i32 n; loss scalar.
+template <class Where>
+void cross_entropy_forward(Where, View logits, View labels, View loss);
+/// grad_logits = grad_loss * (softmax(logits) - onehot(label)) / n.
+template <class Where>
+void cross_entropy_backward(Where, View logits, View labels, View grad_loss, View grad_logits);
+/// Number of rows whose first largest logit (NaN is largest) is at the label, into the i32 scalar `correct`.
+template <class Where>
+void count_correct(Where, View logits, View labels, View correct);
+
+// ---- optimizer
+/// With d = grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on the first
+/// step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No buffer (no
+/// data) where momentum is 0.
+struct SgdStep {
+  double lr, momentum, weight_decay;
+  bool nesterov, first;
+};
+template <class Where>
+void sgd_step(Where, const SgdStep&, View parameter, View grad, View momentum_buffer);
+/// Kingma and Ba, ICLR 2015, algorithm 1, with d as above (Adam) or the decay taken off the parameter (decoupled:
+/// AdamW, Loshchilov and Hutter, ICLR 2019). `step` counts from 1.
+struct AdamStep {
+  double lr, beta1, beta2, epsilon, weight_decay;
+  bool decoupled;
+  std::int64_t step;
+};
+template <class Where>
+void adam_step(Where, const AdamStep&, View parameter, View grad, View first_moment, View second_moment);
+
+// ---- images
+/// y = table[channel, byte] for the images named by `indices` (i32, n), out of bytes N,h,w,c (u8); y n,h,w,c and table
+/// c,256 have one dtype.
+template <class Where>
+void gather_images(Where, View bytes, View indices, View table, View y);
+
+}  // namespace mpad::kernels

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Where a tensor lives and a kernel runs.
+#pragma once
+#include <mpad/core/error.h>
+
+#include <string>
+
+namespace mpad {
+
+/// Run-time device of a tensor.
+enum class Device : unsigned char { cpu, cuda };
+
+inline std::string to_string(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
+
+/// Instruction sets the CPU kernels are compiled for; each machine runs the best one it has. Pools give the same bits
+/// in all; products and convolutions do where fused multiply-add exists (avx2 and up), and to rounding elsewhere.
+enum class Isa : unsigned char { portable, avx2, avx512 };
+
+inline const char* to_string(Isa isa) {
+  constexpr const char* names[] = {"portable", "avx2", "avx512"};
+  return names[static_cast<int>(isa)];
+}
+
+/// The instruction set in use: the best this machine runs, or the one named by $MPAD_ISA if it runs that.
+Isa current_isa();
+
+/// First argument of a kernel: run on the CPU, with this instruction set.
+template <Isa isa>
+struct CpuWith {};
+
+/// First argument of a kernel: run on a CUDA stream (a cudaStream_t).
+struct Cuda {
+  void* stream = nullptr;
+};
+
+/// Calls f(CpuWith<...>{}) or f(Cuda{...}): the one place where a device becomes a type.
+template <class F>
+decltype(auto) on(Device device, F&& f) {
+  if (device != Device::cpu) throw Error("device: expected cpu (this build has no CUDA), got " + to_string(device));
+#ifdef MPAD_ISA_LEVELS
+  switch (current_isa()) {
+    case Isa::avx512: return f(CpuWith<Isa::avx512>{});
+    case Isa::avx2: return f(CpuWith<Isa::avx2>{});
+    case Isa::portable: break;
+  }
+#endif
+  return f(CpuWith<Isa::portable>{});
+}
+
+}  // namespace mpad

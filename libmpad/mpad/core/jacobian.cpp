@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/core/jacobian.h>
+#include <mpad/core/suggest.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+template <class Number>
+Number parse_number(std::string_view rule, std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error == std::errc() && end == text.data() + text.size(), "ties: expected a number after '{}:', got '{}'",
+          rule, text);
+  return value;
+}
+
+}  // namespace
+
+TieRule TieRule::parse(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view name = text.substr(0, colon);
+  const bool has_number = colon != std::string_view::npos;
+  const std::string_view number = has_number ? text.substr(colon + 1) : std::string_view();
+  if (name == "beta" && has_number) {
+    const double value = parse_number<double>(name, number);
+    require(std::isfinite(value), "ties: expected a finite B in 'beta:B', got '{}'", number);
+    return beta(value);
+  }
+  if (name == "random" && has_number) return random(parse_number<std::uint64_t>(name, number));
+  if (!has_number) {
+    if (name == "native") return native();
+    if (name == "last") return last();
+    if (name == "minimal") return minimal();
+    if (name == "all") return all();
+  }
+  fail("ties: expected native, last, minimal, beta:B, random:SEED or all, got '{}'{}", text,
+       suggest(name, {"native", "last", "minimal", "beta:B", "random:SEED", "all"}));
+}
+
+std::string TieRule::name() const {
+  switch (kind_) {
+    case Kind::native: return "native";
+    case Kind::last: return "last";
+    case Kind::minimal: return "minimal";
+    case Kind::beta: return fmt::format("beta:{}", beta_);
+    case Kind::random: return fmt::format("random:{}", seed_);
+    case Kind::all: return "all";
+    case Kind::custom: return name_;
+  }
+  return {};
+}
+
+double TieRule::beta() const {
+  if (kind_ == Kind::native) return 0;
+  if (kind_ == Kind::minimal) return 1;
+  if (kind_ == Kind::beta) return beta_;
+  fail("ties: expected a rule of the beta family (native, minimal or beta:B) for the composed pool, got '{}'", name());
+}
+
+}  // namespace mpad

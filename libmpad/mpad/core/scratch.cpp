@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/core/scratch.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+
+namespace mpad {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+struct Free {
+  void operator()(void* block) const { std::free(block); }
+};
+
+struct Block {
+  std::unique_ptr<void, Free> memory{};
+  std::size_t size = 0;
+};
+
+thread_local std::array<Block, detail::scratch_purposes> blocks;
+
+}  // namespace
+
+void* detail::scratch(Scratch purpose, std::size_t bytes) {
+  Block& block = blocks[static_cast<std::size_t>(purpose)];
+  if (bytes > block.size || !block.memory) {
+    bytes = bytes / kAlignment * kAlignment + kAlignment;
+    block = {};
+    block.memory.reset(std::aligned_alloc(kAlignment, bytes));
+    require(block.memory != nullptr, "scratch: expected {} bytes from the system, got none", bytes);
+    block.size = bytes;
+  }
+  return block.memory.get();
+}
+
+}  // namespace mpad

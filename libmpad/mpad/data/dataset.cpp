@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/data/dataset.h>
+
+#include <kernels.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace mpad {
+namespace {
+
+// (byte / 255 - mean) / deviation for each channel and byte: rounded to dtype once, here, and only looked up later.
+Tensor normalisation_table(const Dataset& dataset) {
+  std::vector<double> values;
+  for (std::size_t channel = 0; channel < dataset.mean.size(); ++channel)
+    for (int byte = 0; byte < 256; ++byte)
+      values.push_back((byte / 255.0 - dataset.mean[channel]) / dataset.deviation[channel]);
+  return Tensor::from(values, {static_cast<std::int64_t>(dataset.mean.size()), 256}, dataset.dtype);
+}
+
+std::vector<std::int32_t> first_indices(std::int64_t count) {
+  std::vector<std::int32_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+void check_array(const Dataset& dataset, const char* what, const Tensor& tensor, DType dtype, int rank,
+                 const char* shape) {
+  require(static_cast<bool>(tensor), "{}: expected {}, got none", dataset.name, what);
+  require(tensor.dtype() == dtype && tensor.shape().rank() == rank, "{}: expected {} {} {}, got {} {}", dataset.name,
+          what, dtype, shape, tensor.dtype(), tensor.shape());
+}
+
+}  // namespace
+
+void Dataset::validate() const {
+  check_array(*this, "pixels", pixels, DType::u8, 4, "N,h,w,c");
+  check_array(*this, "labels", labels, DType::i32, 1, "N");
+  const Shape& s = pixels.shape();
+  require(s.numel() > 0 && s[0] <= std::numeric_limits<std::int32_t>::max(),
+          "{}: expected 1 to 2147483647 images with pixels, got shape {}", name, s);
+  require(labels.numel() == s[0], "{}: expected a label for each of {} images, got {}", name, s[0], labels.numel());
+  for (const std::int32_t label : labels.span<std::int32_t>())
+    require(label >= 0 && label < classes, "{}: expected labels in 0..{}, got {}", name, classes - 1, label);
+  const auto channels = static_cast<std::size_t>(s[3]);
+  require(mean.size() == channels && deviation.size() == channels,
+          "{}: expected mean and deviation for each of {} channels, got {} and {}", name, channels, mean.size(),
+          deviation.size());
+  for (const double d : deviation)
+    require(d > 0 && std::isfinite(d), "{}: expected deviations above 0, got {}", name, d);
+  require(is_real(dtype), "{}: expected a dtype of half, float or double, got {}", name, dtype);
+}
+
+Dataset Dataset::first(std::int64_t count) const {
+  require(count > 0, "{}: expected 1 image or more, got {}", name, count);
+  Dataset part = *this;
+  const std::int64_t n = std::min(count, size());
+  const Shape& s = pixels.shape();
+  part.pixels = pixels.slice(0, {n, s[1], s[2], s[3]});
+  part.labels = labels.slice(0, {n});
+  return part;
+}
+
+Batches Dataset::batches(std::int64_t batch_size) const { return Batches(*this, batch_size, first_indices(size())); }
+
+Batches Dataset::batches(std::int64_t batch_size, Rng& rng) const {
+  std::vector<std::int32_t> order = first_indices(size());
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
+  return Batches(*this, batch_size, std::move(order));
+}
+
+Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order)
+    : dataset_(dataset), batch_size_(batch_size) {
+  require(batch_size > 0, "batches: expected a batch size of 1 or more, got {}", batch_size);
+  dataset_.validate();
+  for (const std::int32_t i : order)
+    require(i >= 0 && i < dataset.size(), "batches: expected indices in 0..{}, got {}", dataset.size() - 1, i);
+  order_ = Tensor::from(order, {static_cast<std::int64_t>(order.size())});
+  table_ = normalisation_table(dataset_);
+}
+
+std::int64_t Batches::size() const { return (order_.numel() + batch_size_ - 1) / batch_size_; }
+
+Batch Batches::operator[](std::int64_t i) const {
+  require(i >= 0 && i < size(), "batches: expected a batch in 0..{}, got {}", size() - 1, i);
+  const std::int64_t begin = i * batch_size_, n = std::min(batch_size_, order_.numel() - begin);
+  const Shape& s = dataset_.pixels.shape();
+  const Tensor indices = order_.slice(begin, {n});
+  Batch batch{Tensor({n, s[1], s[2], s[3]}, dataset_.dtype), Tensor({n}, DType::i32)};
+  on(Device::cpu, [&](auto where) {
+    kernels::gather_images(where, dataset_.pixels.view(), indices.view(), table_.view(), batch.images.view());
+  });
+  const auto from = dataset_.labels.span<std::int32_t>(), index = indices.span<std::int32_t>();
+  const auto to = batch.labels.span<std::int32_t>();
+  for (std::size_t j = 0; j < to.size(); ++j) to[j] = from[static_cast<std::size_t>(index[j])];
+  return batch;
+}
+
+}  // namespace mpad

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// All of mpad.
+#pragma once
+#include <mpad/core/jacobian.h>
+#include <mpad/core/parallel.h>
+#include <mpad/data/dataset.h>
+#include <mpad/data/idx.h>
+#include <mpad/data/mnist.h>
+#include <mpad/data/synthetic.h>
+#include <mpad/nn/layers.h>
+#include <mpad/nn/lenet.h>
+#include <mpad/ops.h>
+#include <mpad/optim.h>
+#include <mpad/random.h>
+#include <mpad/schedule.h>
+#include <mpad/tape.h>
+#include <mpad/tensor.h>

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/nn/init.h>
+#include <mpad/nn/layers.h>
+
+namespace mpad {
+namespace {
+
+std::string window_text(Pair kernel, Pair stride, Pair pad, Pair dilation) {
+  std::string text = to_string(kernel);
+  if (stride != Pair(1)) text += ", stride " + to_string(stride);
+  if (pad != Pair(0)) text += ", pad " + to_string(pad);
+  if (dilation != Pair(1)) text += ", dilation " + to_string(dilation);
+  return text;
+}
+
+}  // namespace
+
+Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
+  require(options.in > 0 && options.out > 0 && options.kernel.h > 0 && options.kernel.w > 0,
+          "Conv2d: expected in, out and kernel of 1 or more, got in {}, out {}, kernel {}", options.in, options.out,
+          to_string(options.kernel));
+  weight_ = Tensor({options.out, options.kernel.h, options.kernel.w, options.in});
+  const double fan_in = static_cast<double>(weight_.numel() / options.out);
+  init_default(weight_, fan_in);
+  weight_.set_requires_grad();
+  if (!options.bias) return;
+  bias_ = Tensor({options.out});
+  init_default(bias_, fan_in);
+  bias_.set_requires_grad();
+}
+
+Tensor Conv2d::forward(const Tensor& x) {
+  return conv2d(x, weight_, bias_, {options_.stride, options_.pad, options_.dilation});
+}
+
+void Conv2d::visit(Visitor& visitor) {
+  visitor.parameter("weight", weight_);
+  if (bias_) visitor.parameter("bias", bias_);
+}
+
+std::string Conv2d::describe() const {
+  return fmt::format("Conv2d({}, {}, kernel {}{})", options_.in, options_.out,
+                     window_text(options_.kernel, options_.stride, options_.pad, options_.dilation),
+                     options_.bias ? "" : ", no bias");
+}
+
+Linear::Linear(const LinearOptions& options) : options_(options) {
+  require(options.in > 0 && options.out > 0, "Linear: expected in and out of 1 or more, got in {}, out {}", options.in,
+          options.out);
+  weight_ = Tensor({options.out, options.in});
+  init_default(weight_, static_cast<double>(options.in));
+  weight_.set_requires_grad();
+  if (!options.bias) return;
+  bias_ = Tensor({options.out});
+  init_default(bias_, static_cast<double>(options.in));
+  bias_.set_requires_grad();
+}
+
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
+
+void Linear::visit(Visitor& visitor) {
+  visitor.parameter("weight", weight_);
+  if (bias_) visitor.parameter("bias", bias_);
+}
+
+std::string Linear::describe() const {
+  return fmt::format("Linear({}, {}{})", options_.in, options_.out, options_.bias ? "" : ", no bias");
+}
+
+std::string Relu::describe() const {
+  return options_.alpha == 0 ? "Relu()" : fmt::format("Relu(alpha {})", options_.alpha);
+}
+
+std::string MaxPool2d::describe() const {
+  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
+  return fmt::format("MaxPool2d({}, ties {})", window_text(options_.window, stride, options_.pad, options_.dilation),
+                     options_.ties.name());
+}
+
+Tensor Sequential::forward(const Tensor& x) {
+  Tensor y = x;
+  for (const auto& child : children_) y = child->forward(y);
+  return y;
+}
+
+void Sequential::visit(Visitor& visitor) {
+  for (std::size_t i = 0; i < children_.size(); ++i) visitor.child(std::to_string(i), *children_[i]);
+}
+
+std::string Sequential::describe() const {
+  std::string text = "Sequential(";
+  for (std::size_t i = 0; i < children_.size(); ++i) text += (i ? ", " : "") + children_[i]->describe();
+  return text + ")";
+}
+
+}  // namespace mpad

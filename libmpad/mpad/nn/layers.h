@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// The layers: modules around the operations of ops.h, with options as designated initialisers. Parameters are float
+// until Module::to, and start as PyTorch's: weight and bias uniform in +-1/sqrt(fan_in).
+#pragma once
+#include <mpad/nn/module.h>
+#include <mpad/ops.h>
+
+#include <concepts>
+#include <memory>
+#include <vector>
+
+namespace mpad {
+
+struct Conv2dOptions {
+  std::int64_t in, out;  ///< channels
+  Pair kernel;
+  Pair stride = 1, pad = 0, dilation = 1;
+  bool bias = true;
+};
+/// n,h,w,in to n,oh,ow,out. Parameters: weight out,r,s,in; bias out.
+class Conv2d final : public Module {
+ public:
+  explicit Conv2d(const Conv2dOptions& options);
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+ private:
+  Conv2dOptions options_;
+  Tensor weight_, bias_{};
+};
+
+struct LinearOptions {
+  std::int64_t in, out;  ///< features
+  bool bias = true;
+};
+/// n,in to n,out. Parameters: weight out,in; bias out.
+class Linear final : public Module {
+ public:
+  explicit Linear(const LinearOptions& options);
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+ private:
+  LinearOptions options_;
+  Tensor weight_, bias_{};
+};
+
+struct ReluOptions {
+  double alpha = 0;  ///< ReLU'(0)
+};
+class Relu final : public Module {
+ public:
+  explicit Relu(const ReluOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return relu(x, options_.alpha); }
+  std::string describe() const override;
+
+ private:
+  ReluOptions options_;
+};
+
+class MaxPool2d final : public Module {
+ public:
+  explicit MaxPool2d(MaxPool2dOptions options = {}) : options_(std::move(options)) {}
+  Tensor forward(const Tensor& x) override { return maxpool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  MaxPool2dOptions options_;
+};
+
+class Flatten final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return flatten(x); }
+  std::string describe() const override { return "Flatten()"; }
+};
+
+/// Modules in a row. Their names are "0", "1", ...
+class Sequential : public Module {
+ public:
+  template <class... Modules>
+  requires(std::derived_from<Modules, Module>&&...) explicit Sequential(Modules... modules) {
+    (children_.push_back(std::make_unique<Modules>(std::move(modules))), ...);
+  }
+  void append(std::unique_ptr<Module> module) { children_.push_back(std::move(module)); }
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+ private:
+  std::vector<std::unique_ptr<Module>> children_{};
+};
+
+}  // namespace mpad

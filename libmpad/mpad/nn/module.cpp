@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/nn/module.h>
+
+#include <utility>
+
+namespace mpad {
+namespace {
+
+// Walks the tree, keeping the path; `parameters` and `state` differ in what they collect.
+class Collector final : public Visitor {
+ public:
+  explicit Collector(bool buffers) : buffers_(buffers) {}
+  void parameter(std::string_view name, Tensor& tensor) override { found_.push_back({path(name), tensor}); }
+  void buffer(std::string_view name, Tensor& tensor) override {
+    if (buffers_) found_.push_back({path(name), tensor});
+  }
+  void child(std::string_view name, Module& module) override {
+    const std::string outer = std::exchange(prefix_, path(name) + ".");
+    module.visit(*this);
+    prefix_ = outer;
+  }
+  std::vector<NamedTensor> take() { return std::move(found_); }
+
+ private:
+  std::string path(std::string_view name) const { return prefix_ + std::string(name); }
+  bool buffers_;
+  std::string prefix_{};
+  std::vector<NamedTensor> found_{};
+};
+
+std::vector<NamedTensor> collect(Module& module, bool buffers) {
+  Collector collector(buffers);
+  module.visit(collector);
+  return collector.take();
+}
+
+struct Rounding final : Visitor {
+  explicit Rounding(DType to) : dtype(to) {}
+  void parameter(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype).detach().set_requires_grad(); }
+  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype); }
+  void child(std::string_view, Module& module) override { module.visit(*this); }
+  DType dtype;
+};
+
+struct Mode final : Visitor {
+  explicit Mode(bool train) : on(train) {}
+  void parameter(std::string_view, Tensor&) override {}
+  void buffer(std::string_view, Tensor&) override {}
+  void child(std::string_view, Module& module) override { module.train(on); }
+  bool on;
+};
+
+}  // namespace
+
+void Module::to(DType dtype) {
+  Rounding rounding(dtype);
+  visit(rounding);
+}
+
+void Module::train(bool on) {
+  training_ = on;
+  Mode mode(on);
+  visit(mode);
+}
+
+std::vector<NamedTensor> parameters(Module& module) { return collect(module, false); }
+std::vector<NamedTensor> state(Module& module) { return collect(module, true); }
+
+std::int64_t count_parameters(Module& module) {
+  std::int64_t count = 0;
+  for (const NamedTensor& parameter : parameters(module)) count += parameter.tensor.numel();
+  return count;
+}
+
+}  // namespace mpad

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/tensor.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpad {
+
+class Module;
+
+/// What a module shows of itself, by the names that PyTorch gives the same things.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+  /// A tensor that is trained.
+  virtual void parameter(std::string_view name, Tensor& tensor) = 0;
+  /// A tensor that is saved but not trained, such as running statistics.
+  virtual void buffer(std::string_view name, Tensor& tensor) = 0;
+  virtual void child(std::string_view name, Module& module) = 0;
+};
+
+/// A part of a network: parameters, children, and a forward pass.
+class Module {
+ public:
+  Module() = default;
+  Module(const Module&) = delete;
+  Module(Module&&) = default;
+  Module& operator=(const Module&) = delete;
+  Module& operator=(Module&&) = default;
+  virtual ~Module() = default;
+
+  virtual Tensor forward(const Tensor& x) = 0;
+  Tensor operator()(const Tensor& x) { return forward(x); }
+
+  /// Shows parameters, buffers and children, in PyTorch's order.
+  virtual void visit(Visitor&) {}
+
+  /// "Conv2d(3, 64, kernel 3x3, ...)": what the layer is.
+  virtual std::string describe() const = 0;
+
+  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of them.
+  void to(DType dtype);
+
+  /// Switches this module and its children between training and evaluation.
+  void train(bool on = true);
+  bool is_training() const { return training_; }
+
+ private:
+  bool training_ = true;
+};
+
+/// A tensor and its path, such as "layer2.0.conv1.weight".
+struct NamedTensor {
+  std::string path;
+  Tensor tensor;
+};
+
+/// The trained tensors of a module and its children, in visiting order.
+std::vector<NamedTensor> parameters(Module& module);
+
+/// Trained and other saved tensors, in visiting order.
+std::vector<NamedTensor> state(Module& module);
+
+/// Number of trained scalars.
+std::int64_t count_parameters(Module& module);
+
+}  // namespace mpad

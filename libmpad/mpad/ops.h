@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The operations that a tape records: one page. Each is defined, with its backward beside it, in ops/<name>.cpp.
+// Every operation throws Error, naming itself, on shapes, dtypes or devices that do not fit.
+#pragma once
+#include <mpad/core/geometry.h>
+#include <mpad/core/jacobian.h>
+#include <mpad/tape.h>
+#include <mpad/tensor.h>
+
+namespace mpad {
+
+/// a + b, element by element; equal shapes.
+Tensor add(const Tensor& a, const Tensor& b);
+
+/// The same elements in another shape.
+Tensor reshape(const Tensor& x, const Shape& shape);
+
+/// n,... to n,features. The order of features is that of n,h,w,c.
+Tensor flatten(const Tensor& x);
+
+/// max(x, 0), with derivative `alpha` at 0.
+Tensor relu(const Tensor& x, double alpha = 0);
+
+/// x n,i times weight o,i transposed, plus bias o (or an empty tensor): n,o.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+struct Conv2dWindow {
+  Pair stride = 1, pad = 0, dilation = 1;
+};
+/// Cross-correlation of x n,h,w,c with weight k,r,s,c, plus bias k (or an empty tensor): n,oh,ow,k.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dWindow& window = {});
+
+/// What the forward of a pool computes: the maximum, or the study's beta * max + (1 - beta) * max, rounded term by
+/// term.
+enum class PoolForward : unsigned char { exact, composed };
+/// What the backward computes: the rule's weight times the gradient, rounded once; the study's two terms, rounded one
+/// by one; or the native rule whatever the rule of the forward.
+enum class PoolBackward : unsigned char { fused, composed, standard };
+
+struct MaxPool2dOptions {
+  Pair window = 2;
+  Pair stride = 0;  ///< 0: the window
+  Pair pad = 0;     ///< at most half the window
+  Pair dilation = 1;
+  bool ceil_mode = false;
+  TieRule ties{};
+  PoolForward forward = PoolForward::exact;
+  PoolBackward backward = PoolBackward::fused;
+  Accumulate accumulate = Accumulate::wide;
+};
+/// Maximum over windows of x n,h,w,c, differentiated by options.ties: n,oh,ow,c. Windows have at most 64 elements.
+/// `composed` takes a rule of the beta family.
+Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options = {});
+
+/// The tie masks that maxpool2d's forward computes (kernels.h says how bits are numbered), for the study of ties.
+Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options = {});
+
+/// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+
+/// Rows of logits n,classes whose first largest entry is at the label. Not recorded.
+std::int64_t count_correct(const Tensor& logits, const Tensor& labels);
+
+/// count_correct over the number of rows.
+double accuracy(const Tensor& logits, const Tensor& labels);
+
+}  // namespace mpad

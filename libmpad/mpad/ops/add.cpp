@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/ops.h>
+
+#include <kernels.h>
+
+namespace mpad {
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  require(a.shape() == b.shape() && a.dtype() == b.dtype(), "add: expected two tensors alike, got {} {} and {} {}",
+          to_string(a.dtype()), a.shape(), to_string(b.dtype()), b.shape());
+  const Tensor y = empty_like(a);
+  on(a.device(), [&](auto where) { kernels::add(where, a.view(), b.view(), y.view()); });
+  record("add", {a, b}, y, [](const Tensor& grad_y, Gradients& gradients) {
+    for (int i : {0, 1})
+      if (gradients.wanted(i)) gradients.set(i, grad_y);
+  });
+  return y;
+}
+
+}  // namespace mpad

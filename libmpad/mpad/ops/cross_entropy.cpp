@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/ops.h>
+
+#include <kernels.h>
+
+#include <algorithm>
+
+namespace mpad {
+namespace {
+
+void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
+  require(logits.shape().rank() == 2 && is_real(logits.dtype()) && logits.shape()[0] > 0 && logits.shape()[1] > 0,
+          "{}: expected real logits of shape n,classes, got {} {}", op, to_string(logits.dtype()), logits.shape());
+  require(labels.dtype() == DType::i32 && labels.shape() == Shape{logits.shape()[0]},
+          "{}: expected i32 labels of shape {}, got {} {}", op, logits.shape()[0], to_string(labels.dtype()),
+          labels.shape());
+  if (labels.device() != Device::cpu) return;
+  for (std::int32_t label : labels.span<std::int32_t>())
+    require(label >= 0 && label < logits.shape()[1], "{}: expected labels in 0..{}, got {}", op, logits.shape()[1] - 1,
+            label);
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
+  check_labels("cross_entropy", logits, labels);
+  const Tensor loss({}, logits.dtype(), logits.device());
+  on(logits.device(),
+     [&](auto where) { kernels::cross_entropy_forward(where, logits.view(), labels.view(), loss.view()); });
+  record("cross_entropy", {logits}, loss,
+         [logits = logits.detach(), labels](const Tensor& grad_loss, Gradients& gradients) {
+           const Tensor& grad_logits = gradients.into(0);
+           on(grad_loss.device(), [&](auto where) {
+             kernels::cross_entropy_backward(where, logits.view(), labels.view(), grad_loss.view(), grad_logits.view());
+           });
+         });
+  return loss;
+}
+
+std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  check_labels("count_correct", logits, labels);
+  const Tensor correct({}, DType::i32, logits.device());
+  on(logits.device(), [&](auto where) { kernels::count_correct(where, logits.view(), labels.view(), correct.view()); });
+  return static_cast<std::int64_t>(correct.item());
+}
+
+double accuracy(const Tensor& logits, const Tensor& labels) {
+  return static_cast<double>(count_correct(logits, labels)) / static_cast<double>(logits.shape()[0]);
+}
+
+}  // namespace mpad

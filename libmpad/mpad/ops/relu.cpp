@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/ops.h>
+
+#include <kernels.h>
+
+namespace mpad {
+
+Tensor relu(const Tensor& x, double alpha) {
+  require(is_real(x.dtype()), "relu: expected half, float or double, got {}", x.dtype());
+  const Tensor y = empty_like(x);
+  on(x.device(), [&](auto where) { kernels::relu_forward(where, x.view(), y.view()); });
+  // With alpha = 0 the output tells all, and the input need not be kept.
+  record("relu", {x}, y,
+         [alpha, saved = alpha == 0 ? y.detach() : x.detach()](const Tensor& grad_y, Gradients& gradients) {
+           const Tensor& grad_x = gradients.into(0);
+           on(grad_y.device(),
+              [&](auto where) { kernels::relu_backward(where, alpha, saved.view(), grad_y.view(), grad_x.view()); });
+         });
+  return y;
+}
+
+}  // namespace mpad

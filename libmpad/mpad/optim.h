@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Optimizers and learning-rate schedules.
+#pragma once
+#include <mpad/nn/module.h>
+
+#include <memory>
+#include <vector>
+
+namespace mpad {
+
+/// Holds parameters, gradients and its state in one array each, so that a step is one kernel. Making an optimizer moves
+/// the module's parameters into that array; every handle on them sees the new place.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// Applies the gradients and drops them. A parameter that got none counts as having gradient 0.
+  void step();
+
+  double lr() const { return lr_; }
+  /// Throws Error unless lr is finite and 0 or more.
+  void set_lr(double lr);
+  /// Steps taken.
+  std::int64_t steps() const { return steps_; }
+
+  /// What a checkpoint needs beside the parameters: the state arrays, in a fixed order. Restore by copying into them.
+  std::vector<NamedTensor> state() const;
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
+ protected:
+  Optimizer(Module& module, double lr, std::vector<const char*> state_names);
+  virtual void apply(const View& parameters, const View& gradients) = 0;
+  View state_view(std::size_t i) const { return state_.at(i).tensor.view(); }
+  Device device() const { return parameters_.device(); }
+
+ private:
+  double lr_ = 0;
+  std::int64_t steps_ = 0;
+  std::vector<Tensor> members_{};
+  Tensor parameters_{}, gradients_{};
+  std::vector<NamedTensor> state_{};
+};
+
+struct SgdOptions {
+  double lr;
+  double momentum = 0, weight_decay = 0;
+  bool nesterov = false;
+};
+/// Stochastic gradient descent as PyTorch defines it (kernels.h, SgdStep).
+class Sgd final : public Optimizer {
+ public:
+  Sgd(Module& module, const SgdOptions& options);
+
+ private:
+  void apply(const View& parameters, const View& gradients) override;
+  SgdOptions options_;
+};
+
+struct AdamOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
+  bool decoupled = false;  ///< decay the parameter, not the gradient (AdamW)
+};
+/// Adam and, with `decoupled`, AdamW (kernels.h, AdamStep). In half, epsilon and second moments are rounded to half:
+/// that is what "everything in 16 bits" means.
+class Adam final : public Optimizer {
+ public:
+  explicit Adam(Module& module, const AdamOptions& options = {});
+
+ private:
+  void apply(const View& parameters, const View& gradients) override;
+  AdamOptions options_;
+};
+
+/// Adam with decoupled weight decay, 0.01 unless said.
+std::unique_ptr<Adam> make_adamw(Module& module, AdamOptions options = {.weight_decay = 0.01});
+
+}  // namespace mpad

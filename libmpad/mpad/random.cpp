@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/philox.h>
+#include <mpad/random.h>
+
+namespace mpad {
+namespace {
+
+struct Source {
+  std::uint64_t seed = 0, used = 0;
+};
+thread_local Source source;
+
+}  // namespace
+
+std::uint32_t Rng::word() {
+  const Philox block(seed_, position_ / 4, stream_);
+  return block.word[position_++ % 4];
+}
+
+double Rng::uniform() {
+  const std::uint32_t high = word();
+  return uniform_double(high, word());
+}
+
+std::uint32_t Rng::below(std::uint32_t count) { return uniform_below(word(), count); }
+
+Rng Rng::split(std::uint64_t child) const {
+  // 64 of the 128 bits of (stream, child) under another key: streams meet with a chance of 2^-64 for each pair.
+  const Philox derived(~seed_, stream_, child);
+  return Rng(seed_, (std::uint64_t{derived.word[0]} << 32) | derived.word[1]);
+}
+
+void set_seed(std::uint64_t seed) { source = {seed, 0}; }
+
+Rng next_rng() { return Rng(source.seed).split(source.used++); }
+
+}  // namespace mpad

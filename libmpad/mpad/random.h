@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Where random numbers come from: one seed for each thread, and a fresh stream of it for each consumer.
+#pragma once
+#include <cstdint>
+
+namespace mpad {
+
+/// A stream of random words, in order, from (seed, stream): small, copyable, and resumable from its position.
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
+
+  std::uint64_t seed() const { return seed_; }
+  std::uint64_t stream() const { return stream_; }
+  /// Words drawn so far.
+  std::uint64_t position() const { return position_; }
+  void seek(std::uint64_t position) { position_ = position; }
+
+  std::uint32_t word();
+  /// Uniform in [0, 1), 53 bits.
+  double uniform();
+  /// Uniform in {0, ..., count - 1}.
+  std::uint32_t below(std::uint32_t count);
+  /// A generator with the same seed and a stream of its own, derived from this one's and `child`.
+  Rng split(std::uint64_t child) const;
+
+ private:
+  std::uint64_t seed_, stream_, position_ = 0;
+};
+
+/// Restarts this thread's source of parameter initialisation.
+void set_seed(std::uint64_t seed);
+
+/// The next unused stream of this thread's seed: each layer that draws its parameters takes one.
+Rng next_rng();
+
+}  // namespace mpad

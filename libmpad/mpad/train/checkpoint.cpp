@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/checkpoint.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace mpad {
+namespace {
+
+const std::string context_prefix = "context.";
+
+// Every tensor of the trainer, by the name it has in the file.
+std::vector<NamedTensor> tensors_of(const Trainer& trainer) {
+  std::vector<NamedTensor> tensors = state(trainer.model());
+  for (const auto& [name, tensor] : trainer.optimizer().state()) tensors.push_back({"optimizer." + name, tensor});
+  return tensors;
+}
+
+const std::string& metadata_at(const TensorFile& file, const char* name, const std::string& path) {
+  const auto found = file.metadata.find(name);
+  require(found != file.metadata.end(), "{}: expected a checkpoint with '{}' in its metadata", path, name);
+  return found->second;
+}
+
+std::vector<NamedValue> context_of(const TensorFile& file) {
+  std::vector<NamedValue> context;
+  for (const auto& [name, value] : file.metadata)
+    if (name.starts_with(context_prefix)) context.emplace_back(name.substr(context_prefix.size()), value);
+  return context;
+}
+
+void copy_tensors(const TensorFile& file, const std::vector<NamedTensor>& to, const std::string& path) {
+  std::map<std::string, Tensor> saved;
+  for (const auto& [name, tensor] : file.tensors) saved[name] = tensor;
+  require(saved.size() == to.size(), "{}: expected {} tensors, got {}", path, to.size(), saved.size());
+  for (const auto& [name, tensor] : to) {
+    const auto found = saved.find(name);
+    require(found != saved.end(), "{}: expected a tensor '{}', got none", path, name);
+    require(found->second.dtype() == tensor.dtype() && found->second.shape() == tensor.shape(),
+            "{}: tensor '{}': expected {} {}, got {} {}", path, name, tensor.dtype(), tensor.shape(),
+            found->second.dtype(), found->second.shape());
+  }
+  for (const auto& [name, tensor] : to) tensor.copy_from(saved[name]);
+}
+
+std::int64_t parse_steps(const std::string& text, const std::string& path) {
+  std::int64_t steps = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
+  require(error == std::errc() && end == text.data() + text.size() && steps >= 0,
+          "{}: expected a number of steps, got '{}'", path, text);
+  return steps;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<const NamedValue> context) {
+  TensorFile file{.tensors = tensors_of(trainer)};
+  file.metadata["steps"] = std::to_string(trainer.optimizer().steps());
+  file.metadata["results"] = to_csv(trainer.results(), trainer.settings());
+  for (const auto& [name, value] : context) file.metadata[context_prefix + name] = value;
+  write_safetensors(path, file);
+}
+
+void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const NamedValue> context) {
+  const TensorFile file = read_safetensors(path);
+  require_same(context_of(file), context, path);
+  const std::int64_t steps = parse_steps(metadata_at(file, "steps", path), path);
+  std::vector<EpochResult> results = parse_csv(metadata_at(file, "results", path), path);
+  copy_tensors(file, tensors_of(trainer), path);
+  trainer.resume(std::move(results), steps);
+}
+
+void require_same(std::span<const NamedValue> saved, std::span<const NamedValue> now, const std::string& source) {
+  const std::map<std::string, std::string> before(saved.begin(), saved.end()), current(now.begin(), now.end());
+  const auto value_in = [](const auto& map, const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? std::string("nothing") : found->second;
+  };
+  for (const auto& values : {before, current})
+    for (const auto& [name, value] : values)
+      require(value_in(before, name) == value_in(current, name), "{}: expected {} {} as before, got {}", source, name,
+              value_in(before, name), value_in(current, name));
+}
+
+}  // namespace mpad

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/experiment.h>
+#include <mpad/train/result_directory.h>
+
+namespace mpad {
+namespace {
+
+// All that the result depends on, as text.
+std::vector<NamedValue> context_of(const std::string& network, const Settings& settings, const Split& data) {
+  std::vector<NamedValue> context = named_values(settings);
+  context.insert(context.begin(), {{"network", network}, {"dataset", data.train.name}});
+  for (const auto& [part, dataset] : {std::pair("train", &data.train), std::pair("test", &data.test)}) {
+    context.emplace_back(fmt::format("{}-images", part), std::to_string(dataset->size()));
+    context.emplace_back(fmt::format("{}-checksum", part), "crc32:" + dataset->checksum);
+  }
+  return context;
+}
+
+}  // namespace
+
+Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
+                       const Split& data, const Output& output, Progress progress) {
+  check(settings);
+  on(settings.device, [](auto) {});  // throws where this build or machine lacks the device
+  const ResultDirectory directory(output, context_of(network, settings, data));
+  progress.start(settings, data.train.size());
+  Outcome outcome;
+  double images = 0, seconds = 0;
+  for (std::int64_t run = 0; run < settings.runs; ++run) {
+    Trainer trainer(settings, run, make_model, data);
+    directory.restore(trainer, run);
+    progress.skip(static_cast<std::int64_t>(trainer.results().size()));
+    outcome.results.insert(outcome.results.end(), trainer.results().begin(), trainer.results().end());
+    if (!trainer.results().empty()) directory.write_results(outcome.results, settings);
+    while (!trainer.finished()) {
+      const EpochResult& result = trainer.run_epoch([&](std::int64_t count) { progress.after_step(count); });
+      directory.save(trainer, run);
+      outcome.results.push_back(result);
+      directory.write_results(outcome.results, settings);
+      progress.after_epoch(result);
+      images += static_cast<double>(data.train.size());
+      seconds += result.train_seconds;
+    }
+  }
+  if (seconds > 0) outcome.images_per_second = images / seconds;
+  return outcome;
+}
+
+}  // namespace mpad

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/train/progress.h>
+#include <mpad/train/trainer.h>
+
+#include <string>
+#include <vector>
+
+namespace mpad {
+
+/// What to do with results that are in the output directory already.
+enum class Existing : unsigned char { refuse, resume, overwrite };
+
+/// Where the results of a training are kept: results.csv, run.json and, for each run k, its state after its last
+/// complete epoch in run-k.safetensors.
+struct Output {
+  std::string directory{};  ///< made if missing; empty: nothing is written
+  Existing existing = Existing::refuse;
+  std::string command{};  ///< how the program was called, for the record
+};
+
+/// The outcome of an experiment.
+struct Outcome {
+  std::vector<EpochResult> results{};  ///< of all runs, those of a resumed training included
+  double images_per_second = 0;        ///< trained on by this process; 0 if it had nothing left to do
+};
+
+/// Trains settings.runs networks one after the other and keeps their results after each epoch. A training that was
+/// stopped at any moment and is resumed yields the same bits as one that was not. Throws Error if the settings are
+/// invalid, if the directory cannot be written, holds results that `existing` says to keep, or, on resuming, holds
+/// those of another `network`, data set or setting.
+Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
+                       const Split& data, const Output& output = {}, Progress progress = {});
+
+}  // namespace mpad

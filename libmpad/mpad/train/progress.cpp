@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/progress.h>
+
+#include <algorithm>
+#include <string>
+
+namespace mpad {
+namespace {
+
+constexpr std::int64_t bar_width = 24;
+constexpr auto redraw_interval = std::chrono::milliseconds(100);
+
+double seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string clock_text(double seconds) {
+  const auto total = static_cast<std::int64_t>(seconds + 0.5);
+  if (total < 3600) return fmt::format("{}:{:02}", total / 60, total % 60);
+  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+}
+
+std::string bar(std::int64_t done, std::int64_t total) {
+  const auto filled = static_cast<std::size_t>(bar_width * done / std::max<std::int64_t>(1, total));
+  return std::string(filled, '#') + std::string(static_cast<std::size_t>(bar_width) - filled, '.');
+}
+
+}  // namespace
+
+void Progress::start(const Settings& settings, std::int64_t images_per_epoch) {
+  epochs_ = settings.epochs;
+  runs_ = settings.runs;
+  images_per_epoch_ = images_per_epoch;
+  started_ = epoch_started_ = Clock::now();
+}
+
+void Progress::skip(std::int64_t epochs) {
+  skipped_ += epochs * images_per_epoch_;
+  done_ += epochs * images_per_epoch_;
+}
+
+void Progress::after_step(std::int64_t images) {
+  done_ += images;
+  if (style_ != Style::bar) return;
+  const Clock::time_point now = Clock::now();
+  if (now - drawn_ < redraw_interval) return;
+  draw(now);
+  drawn_ = now;
+}
+
+void Progress::draw(Clock::time_point now) {
+  const std::int64_t epoch = (done_ - 1) / images_per_epoch_, images = done_ - epoch * images_per_epoch_;
+  const double rate = static_cast<double>(images) / seconds(now - epoch_started_);
+  const double left = static_cast<double>(runs_ * epochs_ * images_per_epoch_ - done_) /
+                      static_cast<double>(done_ - skipped_) * seconds(now - started_);
+  const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", epoch / epochs_ + 1, runs_) : "";
+  const std::string line = fmt::format("\r\x1b[K{}epoch {}/{} [{}] {:.0f} images/s, {} left", run, epoch % epochs_ + 1,
+                                       epochs_, bar(images, images_per_epoch_), rate, clock_text(left));
+  std::fputs(line.c_str(), out_);
+  std::fflush(out_);
+}
+
+void Progress::after_epoch(const EpochResult& r) {
+  epoch_started_ = Clock::now();
+  if (style_ == Style::none) return;
+  const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", r.run + 1, runs_) : "";
+  const std::string line = fmt::format(
+      "{}{}epoch {}/{}: train loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {:.0f} images/s\n",
+      style_ == Style::bar ? "\r\x1b[K" : "", run, r.epoch + 1, epochs_, r.train.loss, 100 * r.train.accuracy,
+      r.test.loss, 100 * r.test.accuracy, static_cast<double>(images_per_epoch_) / r.train_seconds);
+  std::fputs(line.c_str(), out_);
+  std::fflush(out_);
+}
+
+}  // namespace mpad

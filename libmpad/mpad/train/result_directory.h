@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/train/experiment.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mpad {
+
+/// The files of an experiment. With an empty path, nothing is kept.
+class ResultDirectory {
+ public:
+  /// Makes the directory, deals with results in it as `output.existing` says, and writes the run record.
+  ResultDirectory(const Output& output, std::vector<NamedValue> context);
+
+  /// Puts the trainer where run k's checkpoint is, if there is one.
+  void restore(Trainer& trainer, std::int64_t run) const;
+  /// Writes run k's checkpoint.
+  void save(const Trainer& trainer, std::int64_t run) const;
+  /// Writes results.csv.
+  void write_results(std::span<const EpochResult> results, const Settings& settings) const;
+
+ private:
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string checkpoint(std::int64_t run) const { return file("run-" + std::to_string(run) + ".safetensors"); }
+
+  std::string path_;
+  std::vector<NamedValue> context_;
+};
+
+}  // namespace mpad

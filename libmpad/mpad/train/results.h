@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What a training yields: one row for each epoch of each run.
+#pragma once
+#include <mpad/train/settings.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpad {
+
+/// Mean loss and share of right answers over a data set.
+struct Score {
+  double loss = 0, accuracy = 0;
+};
+
+/// One epoch. The training score is the mean over the epoch's mini-batches, each scored before its step and weighted by
+/// its size; the test score is that of the network after the epoch.
+struct EpochResult {
+  std::int64_t run = 0, epoch = 0;  ///< from 0
+  Score train{}, test{};
+  double seconds = 0;        ///< wall time of training and testing
+  double train_seconds = 0;  ///< of training alone, in this process; not kept in files
+};
+
+/// The text of results.csv: a header line and one row for each result. Numbers read back to the same bits.
+std::string to_csv(std::span<const EpochResult> results, const Settings& settings);
+
+/// The results that to_csv wrote. `source` names the text in the Error thrown if it is anything else.
+std::vector<EpochResult> parse_csv(std::string_view text, const std::string& source);
+
+/// The last epochs of several runs.
+struct Summary {
+  std::int64_t runs = 0;
+  double mean = 0, deviation = 0;  ///< of the final test accuracy; 0 deviation for one run
+  std::int64_t collapsed = 0;      ///< runs whose final test loss is not finite
+};
+
+/// Summary of the results of each run's last epoch.
+Summary summarize(std::span<const EpochResult> results);
+
+}  // namespace mpad

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/core/parallel.h>
+#include <mpad/train/atomic_file.h>
+#include <mpad/train/checkpoint.h>
+#include <mpad/train/machine.h>
+#include <mpad/train/run_record.h>
+#include <mpad/version.h>
+
+#include <nlohmann/json.hpp>
+
+#include <ctime>
+
+namespace mpad {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[sizeof "2026-01-31T23:59:59Z"];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+Json session(const std::string& command) {
+  const Machine machine = this_machine();
+  return {{"command", command},
+          {"started", utc_now()},
+          {"version", version()},
+          {"threads", num_threads()},
+          {"machine",
+           {{"cpu", machine.cpu},
+            {"cores", machine.cores},
+            {"isa", machine.isa},
+            {"compiler", machine.compiler},
+            {"system", machine.system}}}};
+}
+
+// Numbers and booleans as such, for who reads the file.
+Json typed(const std::string& value) {
+  Json parsed = Json::parse(value, nullptr, false);
+  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
+}
+
+Json typed(std::span<const NamedValue> context) {
+  Json object = Json::object();
+  for (const auto& [name, value] : context) object[name] = typed(value);
+  return object;
+}
+
+std::vector<NamedValue> texts(const Json& object) {
+  std::vector<NamedValue> values;
+  for (const auto& [name, value] : object.items())
+    values.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  return values;
+}
+
+void write_json(const std::string& path, const Json& json) {
+  write_file(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace
+
+void write_run_record(const std::string& path, std::span<const NamedValue> context, const std::string& command) {
+  Json record = session(command);
+  record["settings"] = typed(context);
+  record["resumed"] = Json::array();
+  write_json(path, record);
+}
+
+void resume_run_record(const std::string& path, std::span<const NamedValue> context, const std::string& command) {
+  Json record = Json::parse(read_file(path), nullptr, false);
+  require(record.is_object() && record["settings"].is_object() && record["resumed"].is_array(),
+          "{}: expected the record of a training, got other text", path);
+  require_same(texts(record["settings"]), texts(typed(context)), path);
+  record["resumed"].push_back(session(command));
+  write_json(path, record);
+}
+
+}  // namespace mpad

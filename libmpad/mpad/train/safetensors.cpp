@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/atomic_file.h>
+#include <mpad/train/safetensors.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace mpad {
+namespace {
+
+using Json = nlohmann::json;
+static_assert(std::endian::native == std::endian::little, "the format stores elements in little-endian order");
+
+constexpr std::array<std::string_view, 8> dtype_names = {"F16", "F32", "F64", "U8", "U16", "U32", "U64", "I32"};
+constexpr std::uint64_t largest_header = 100'000'000;  // the limit of the format's own reader
+constexpr std::uint64_t alignment = 8;
+
+struct Place {
+  std::string name{};
+  DType dtype{};
+  Shape shape{};
+  std::uint64_t begin = 0, end = 0;
+};
+
+DType parse_dtype(const std::string& text) {
+  const auto found = std::find(dtype_names.begin(), dtype_names.end(), text);
+  require(found != dtype_names.end(), "expected dtype F16, F32, F64, U8, U16, U32, U64 or I32, got '{}'", text);
+  return static_cast<DType>(found - dtype_names.begin());
+}
+
+// The bytes of a tensor of this shape, all of which must lie in a file of `limit` bytes: no product overflows.
+std::uint64_t bytes_within(const Shape& shape, DType dtype, std::uint64_t limit) {
+  std::uint64_t bytes = size_of(dtype);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const auto extent = static_cast<std::uint64_t>(shape[axis]);
+    require(extent == 0 || bytes <= limit / extent, "expected a shape that fits the file, got {}", shape);
+    bytes *= extent;
+  }
+  return bytes;
+}
+
+std::uint64_t unsigned_number(const Json& value) {
+  require(value.is_number_unsigned(), "expected a whole number of 0 or more, got {}", value.dump());
+  return value.get<std::uint64_t>();
+}
+
+Shape parse_shape(const Json& extents) {
+  require(extents.is_array() && extents.size() <= Shape::max_rank, "expected a shape of at most {} extents, got {}",
+          Shape::max_rank, extents.dump());
+  Shape shape;
+  for (const Json& extent : extents) {
+    const std::uint64_t value = unsigned_number(extent);
+    require(value <= INT64_MAX, "expected a shape that fits the file, got {}", extents.dump());
+    shape.append(static_cast<std::int64_t>(value));
+  }
+  return shape;
+}
+
+Place parse_place(const std::string& name, const Json& entry, std::uint64_t data_bytes) {
+  require(entry.is_object() && entry.size() == 3 && entry.contains("dtype") && entry.contains("shape") &&
+              entry.contains("data_offsets"),
+          "tensor '{}': expected dtype, shape and data_offsets, got {}", name, entry.dump());
+  const Json &dtype = entry["dtype"], &offsets = entry["data_offsets"];
+  require(dtype.is_string() && offsets.is_array() && offsets.size() == 2,
+          "tensor '{}': expected a dtype and two offsets, got {}", name, entry.dump());
+  Place place{name, parse_dtype(dtype.get<std::string>()), parse_shape(entry["shape"]), unsigned_number(offsets[0]),
+              unsigned_number(offsets[1])};
+  const std::uint64_t bytes = bytes_within(place.shape, place.dtype, data_bytes);
+  require(place.begin <= place.end && place.end <= data_bytes && place.end - place.begin == bytes,
+          "tensor '{}': expected {} bytes within {} of data, got offsets {} to {}", name, bytes, data_bytes,
+          place.begin, place.end);
+  return place;
+}
+
+// The parser keeps the last of equal keys; a header with two is refused while it is parsed.
+Json parse_header(const std::string& text) {
+  std::vector<std::set<std::string>> keys;
+  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      const auto name = value.get<std::string>();
+      require(keys.back().insert(name).second, "expected every name once, got '{}' twice", name);
+    }
+    return true;
+  };
+  require(!text.empty() && text.front() == '{', "expected a header that starts with '{{'");
+  try {
+    return Json::parse(text, refuse_duplicates);
+  } catch (const Json::exception&) {
+    fail("expected a header in JSON");
+  }
+}
+
+std::map<std::string, std::string> parse_metadata(const Json& entry) {
+  std::map<std::string, std::string> metadata;
+  require(entry.is_object(), "expected __metadata__ of names and strings");
+  for (const auto& [name, value] : entry.items()) {
+    require(value.is_string(), "expected __metadata__ of names and strings, got {}", value.dump());
+    metadata[name] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+// Tensors in file order, which must be without overlap or hole.
+std::vector<Place> parse_places(const Json& header, std::uint64_t data_bytes) {
+  std::vector<Place> places;
+  for (const auto& [name, entry] : header.items())
+    if (name != "__metadata__") places.push_back(parse_place(name, entry, data_bytes));
+  std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t next = 0;
+  for (const Place& place : places) {
+    require(place.begin == next, "tensor '{}': expected data from {} on, got {}", place.name, next, place.begin);
+    next = place.end;
+  }
+  require(next == data_bytes, "expected {} bytes of data, got {}", next, data_bytes);
+  return places;
+}
+
+void read_bytes(std::istream& file, void* to, std::uint64_t bytes) {
+  file.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
+  require(file.good() || bytes == 0, "expected {} more bytes, got the end of the file", bytes);
+}
+
+TensorFile read_tensors(std::istream& file, std::uint64_t file_bytes) {
+  std::uint64_t header_bytes = 0;
+  require(file_bytes >= sizeof header_bytes, "expected a header length of 8 bytes, got a file of {}", file_bytes);
+  read_bytes(file, &header_bytes, sizeof header_bytes);
+  const std::uint64_t rest = file_bytes - sizeof header_bytes;
+  require(header_bytes <= std::min(rest, largest_header), "expected a header of at most {} bytes, got {}",
+          std::min(rest, largest_header), header_bytes);
+  std::string text(header_bytes, '\0');
+  read_bytes(file, text.data(), header_bytes);
+  const Json header = parse_header(text);
+  TensorFile result;
+  if (header.contains("__metadata__")) result.metadata = parse_metadata(header["__metadata__"]);
+  for (const Place& place : parse_places(header, rest - header_bytes)) {
+    result.tensors.push_back({place.name, Tensor(place.shape, place.dtype)});
+    read_bytes(file, result.tensors.back().tensor.view().data, place.end - place.begin);
+  }
+  return result;
+}
+
+std::string make_header(const TensorFile& file) {
+  Json header = Json::object();
+  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    require(name != "__metadata__" && !header.contains(name), "expected every name once, got '{}' twice", name);
+    Json extents = Json::array();
+    for (int axis = 0; axis < tensor.shape().rank(); ++axis) extents.push_back(tensor.shape()[axis]);
+    const std::uint64_t end = offset + tensor.bytes();
+    header[name] = {{"dtype", dtype_names[static_cast<std::size_t>(tensor.dtype())]},
+                    {"shape", std::move(extents)},
+                    {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
+  return text;
+}
+
+// Adds the name of the file to the messages of what reads or writes it.
+template <class F>
+decltype(auto) naming(const std::string& path, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    fail("{}: {}", path, error.what());
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, const TensorFile& file) {
+  const std::string header = naming(path, [&] { return make_header(file); });
+  const std::uint64_t header_bytes = header.size();
+  AtomicFile out(path);
+  out.write(&header_bytes, sizeof header_bytes);
+  out.write(header.data(), header.size());
+  for (const NamedTensor& named : file.tensors) out.write(named.tensor.view().data, named.tensor.bytes());
+  out.commit();
+}
+
+TensorFile read_safetensors(const std::string& path) {
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path, error);
+  require(!error, "cannot read {}: {}", path, error.message());
+  std::ifstream file(path, std::ios::binary);
+  require(file.is_open(), "cannot read {}", path);
+  return naming(path, [&] { return read_tensors(file, bytes); });
+}
+
+}  // namespace mpad

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/settings.h>
+
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+void check_range(const char* name, double value, double least, double most = HUGE_VAL) {
+  require(std::isfinite(value) && value >= least && value <= most, "--{}: expected a number {}, got {}", name,
+          std::isfinite(most) ? fmt::format("from {} to {}", least, most) : fmt::format("of {} or more", least), value);
+}
+
+std::int64_t to_steps(double epochs, std::int64_t steps_per_epoch) {
+  return std::llround(epochs * static_cast<double>(steps_per_epoch));
+}
+
+}  // namespace
+
+void check(const Settings& s) {
+  require(!s.batch_norm, "--batch-norm: batch normalisation is not there yet");
+  require(std::isfinite(s.relu0), "--relu0: expected a finite number, got {}", s.relu0);
+  check_range("lr", s.lr, 0);
+  check_range("momentum", s.momentum, 0);
+  check_range("weight-decay", s.weight_decay, 0);
+  check_range("epochs", static_cast<double>(s.epochs), 1);
+  check_range("batch-size", static_cast<double>(s.batch_size), 1);
+  check_range("runs", static_cast<double>(s.runs), 1);
+  check_range("warmup", s.warmup, 0, static_cast<double>(s.epochs));
+  check_range("step-factor", s.step_factor, 0);
+  require(std::isfinite(s.step_every) && s.step_every > 0, "--step-every: expected more than 0 epochs, got {}",
+          s.step_every);
+  require(!s.nesterov || (s.optimizer == OptimizerKind::sgd && s.momentum > 0),
+          "--nesterov: expected sgd with a momentum above 0, got {} with {}", to_string(s.optimizer), s.momentum);
+  if (s.pool_forward == PoolForward::composed || s.pool_backward == PoolBackward::composed) s.ties.beta();
+}
+
+std::vector<NamedValue> named_values(const Settings& s) {
+  const auto number = [](auto value) { return fmt::format("{}", value); };
+  return {{"bits", number(bits_of(s.dtype))},
+          {"ties", s.ties.name()},
+          {"relu0", number(s.relu0)},
+          {"batch-norm", number(s.batch_norm)},
+          {"pool-forward", to_string(s.pool_forward)},
+          {"pool-backward", to_string(s.pool_backward)},
+          {"accumulate", to_string(s.accumulate)},
+          {"optimizer", to_string(s.optimizer)},
+          {"lr", number(s.lr)},
+          {"momentum", number(s.momentum)},
+          {"weight-decay", number(s.weight_decay)},
+          {"nesterov", number(s.nesterov)},
+          {"schedule", to_string(s.schedule)},
+          {"warmup", number(s.warmup)},
+          {"step-every", number(s.step_every)},
+          {"step-factor", number(s.step_factor)},
+          {"epochs", number(s.epochs)},
+          {"batch-size", number(s.batch_size)},
+          {"seed", number(s.seed)},
+          {"runs", number(s.runs)},
+          {"device", to_string(s.device)}};
+}
+
+MaxPool2dOptions pool_options(const Settings& s) {
+  return {.ties = s.ties, .forward = s.pool_forward, .backward = s.pool_backward, .accumulate = s.accumulate};
+}
+
+Schedule make_schedule(const Settings& s, std::int64_t steps_per_epoch) {
+  return {.kind = s.schedule,
+          .total = s.epochs * steps_per_epoch,
+          .warmup = to_steps(s.warmup, steps_per_epoch),
+          .every = std::max<std::int64_t>(1, to_steps(s.step_every, steps_per_epoch)),
+          .gamma = s.step_factor};
+}
+
+const char* to_string(OptimizerKind kind) {
+  constexpr const char* names[] = {"sgd", "adam", "adamw"};
+  return names[static_cast<int>(kind)];
+}
+
+const char* to_string(Schedule::Kind kind) {
+  constexpr const char* names[] = {"constant", "step", "cosine"};
+  return names[static_cast<int>(kind)];
+}
+
+const char* to_string(PoolForward forward) { return forward == PoolForward::exact ? "exact" : "composed"; }
+
+const char* to_string(PoolBackward backward) {
+  constexpr const char* names[] = {"fused", "composed", "standard"};
+  return names[static_cast<int>(backward)];
+}
+
+const char* to_string(Accumulate accumulate) { return accumulate == Accumulate::wide ? "wide" : "narrow"; }
+
+}  // namespace mpad

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/core/device.h>
+#include <mpad/ops.h>
+#include <mpad/schedule.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mpad {
+
+enum class OptimizerKind : unsigned char { sgd, adam, adamw };
+
+/// What decides the result of a training, bit for bit, beside the network and the data. Where it is written to and how
+/// many threads compute it are not part of it.
+struct Settings {
+  DType dtype = DType::f32;  ///< of parameters, activations, gradients and optimizer state alike
+  TieRule ties{};
+  double relu0 = 0;  ///< ReLU'(0)
+  bool batch_norm = false;
+  PoolForward pool_forward = PoolForward::exact;
+  PoolBackward pool_backward = PoolBackward::fused;
+  Accumulate accumulate = Accumulate::wide;
+
+  OptimizerKind optimizer = OptimizerKind::sgd;
+  double lr = 0.0353, momentum = 0.9, weight_decay = 5e-4;  ///< Adam has no momentum and reads none
+  bool nesterov = false;
+
+  Schedule::Kind schedule = Schedule::Kind::cosine;
+  double warmup = 0;       ///< epochs of linear warm-up
+  double step_every = 30;  ///< schedule step: epochs between two reductions
+  double step_factor = 0.1;
+
+  std::int64_t epochs = 10, batch_size = 128;
+  std::uint64_t seed = 0;  ///< of run 0; run k has seed + k
+  std::int64_t runs = 1;
+  Device device = Device::cpu;
+};
+
+/// Throws Error, naming the setting, if one is out of range or two contradict each other.
+void check(const Settings& settings);
+
+/// A setting, under its name on the command line, and its value as text.
+using NamedValue = std::pair<std::string, std::string>;
+
+/// All settings in a fixed order. Equal lists mean equal settings.
+std::vector<NamedValue> named_values(const Settings& settings);
+
+/// The options of a model's pools (but for the window).
+MaxPool2dOptions pool_options(const Settings& settings);
+
+/// The learning-rate schedule over all epochs.
+Schedule make_schedule(const Settings& settings, std::int64_t steps_per_epoch);
+
+const char* to_string(OptimizerKind kind);
+const char* to_string(Schedule::Kind kind);
+const char* to_string(PoolForward forward);
+const char* to_string(PoolBackward backward);
+const char* to_string(Accumulate accumulate);
+
+}  // namespace mpad

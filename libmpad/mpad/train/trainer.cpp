@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/ops.h>
+#include <mpad/train/trainer.h>
+
+#include <chrono>
+
+namespace mpad {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Stream of the image order, away from those that layers number from 0.
+constexpr std::uint64_t shuffling = ~std::uint64_t{0};
+
+// Sums over mini-batches, in double whatever the network computes in.
+class Mean {
+ public:
+  void add(const Tensor& logits, const Tensor& loss, const Tensor& labels) {
+    const std::int64_t images = labels.numel();
+    loss_ += loss.item() * static_cast<double>(images);
+    correct_ += count_correct(logits, labels);
+    images_ += images;
+  }
+  Score score() const {
+    return {loss_ / static_cast<double>(images_), static_cast<double>(correct_) / static_cast<double>(images_)};
+  }
+
+ private:
+  double loss_ = 0;
+  std::int64_t correct_ = 0, images_ = 0;
+};
+
+std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, const ModelFactory& make_model) {
+  set_seed(seed);
+  std::unique_ptr<Module> model = make_model(s);
+  model->to(s.dtype);
+  return model;
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const Settings& s, Module& model) {
+  if (s.optimizer == OptimizerKind::sgd)
+    return std::make_unique<Sgd>(model, SgdOptions{s.lr, s.momentum, s.weight_decay, s.nesterov});
+  const bool decoupled = s.optimizer == OptimizerKind::adamw;
+  return std::make_unique<Adam>(model, AdamOptions{.lr = s.lr, .weight_decay = s.weight_decay, .decoupled = decoupled});
+}
+
+Dataset in(DType dtype, Dataset dataset) {
+  dataset.dtype = dtype;
+  return dataset;
+}
+
+std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + static_cast<std::uint64_t>(run); }
+
+}  // namespace
+
+Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data)
+    : settings_(settings),
+      run_(run),
+      train_(in(settings.dtype, data.train)),
+      test_(in(settings.dtype, data.test)),
+      model_(seeded_model(settings, seed_of(settings, run), make_model)),
+      optimizer_(make_optimizer(settings, *model_)),
+      schedule_(make_schedule(settings, train_.batches(settings.batch_size).size())) {}
+
+const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
+  require(!finished(), "trainer: expected an epoch below {}, got {}", settings_.epochs, results_.size());
+  const auto start = Clock::now();
+  EpochResult result{.run = run_, .epoch = static_cast<std::int64_t>(results_.size())};
+  result.train = train_epoch(after_step);
+  result.train_seconds = seconds_since(start);
+  result.test = evaluate(*model_, test_, settings_.batch_size);
+  result.seconds = seconds_since(start);
+  results_.push_back(result);
+  return results_.back();
+}
+
+Score Trainer::train_epoch(const AfterStep& after_step) {
+  // A stream for each epoch: the order of a resumed epoch depends on its number, not on what was drawn before.
+  Rng rng = Rng(seed_of(settings_, run_)).split(shuffling).split(results_.size());
+  model_->train();
+  Mean mean;
+  for (const auto& [images, labels] : train_.batches(settings_.batch_size, rng)) {
+    optimizer_->set_lr(settings_.lr * schedule_.factor(optimizer_->steps()));
+    Tape tape;
+    const Tensor logits = (*model_)(images);
+    const Tensor loss = cross_entropy(logits, labels);
+    tape.backward(loss);
+    optimizer_->step();
+    mean.add(logits, loss, labels);
+    if (after_step) after_step(labels.numel());
+  }
+  return mean.score();
+}
+
+void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps) {
+  results_ = std::move(results);
+  optimizer_->set_steps(steps);
+}
+
+Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size) {
+  model.train(false);
+  Mean mean;
+  for (const auto& [images, labels] : dataset.batches(batch_size)) {
+    const Tensor logits = model(images);
+    mean.add(logits, cross_entropy(logits, labels), labels);
+  }
+  return mean.score();
+}
+
+}  // namespace mpad

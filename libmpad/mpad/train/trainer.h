@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/data/dataset.h>
+#include <mpad/nn/module.h>
+#include <mpad/optim.h>
+#include <mpad/train/results.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace mpad {
+
+/// Makes the network, in float, with fresh parameters; the trainer has set the seed.
+using ModelFactory = std::function<std::unique_ptr<Module>(const Settings&)>;
+
+/// One run: a network, its optimizer and schedule, and the results so far. Everything random in run k follows from
+/// seed + k: the initialisation, and the order of the images of each epoch.
+class Trainer {
+ public:
+  /// Called after each mini-batch with the number of images trained on.
+  using AfterStep = std::function<void(std::int64_t images)>;
+
+  Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data);
+
+  bool finished() const { return static_cast<std::int64_t>(results_.size()) == settings_.epochs; }
+  /// Trains on every image once, then tests.
+  const EpochResult& run_epoch(const AfterStep& after_step = {});
+
+  const Settings& settings() const { return settings_; }
+  Module& model() const { return *model_; }
+  Optimizer& optimizer() const { return *optimizer_; }
+  /// One for each epoch done.
+  const std::vector<EpochResult>& results() const { return results_; }
+  /// Continues behind these epochs. The tensors of model and optimizer are the caller's to restore.
+  void resume(std::vector<EpochResult> results, std::int64_t steps);
+
+ private:
+  Score train_epoch(const AfterStep& after_step);
+
+  Settings settings_;
+  std::int64_t run_;
+  Dataset train_, test_;
+  std::unique_ptr<Module> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  std::vector<EpochResult> results_{};
+};
+
+/// Mean loss and accuracy of the model in evaluation mode; nothing is recorded.
+Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size);
+
+}  // namespace mpad

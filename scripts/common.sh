@@ -1,0 +1,21 @@
+# Shared by the scripts: sourced, not run.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# The folder of real data: $MPAD_DATA, or data/ in the checkout, or shared/data beside it; nothing if there is none.
+find_data() {
+  local dir
+  for dir in "${MPAD_DATA:-}" "$root/data" "$root/../shared/data"; do
+    if [ -n "$dir" ] && [ -d "$dir" ]; then (cd "$dir" && pwd) && return; fi
+  done
+}
+
+# configure PRESET [CMAKE-OPTION...]: configure quietly, showing the log if that fails.
+configure() {
+  local preset=$1 log
+  shift
+  log=$(mktemp)
+  cmake --preset "$preset" "$@" >"$log" 2>&1 || { cat "$log"; return 1; }
+  rm -f "$log"
+}

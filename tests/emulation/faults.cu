@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "faults.h"
+
+#include <launch.cuh>
+#include <ptx.cuh>
+
+using mpad::kernels::launch;
+
+namespace mpad::test {
+namespace {
+
+constexpr unsigned full = 0xffffffff;
+
+__global__ void divergent_barrier_kernel(float* y) {
+  if (threadIdx.x < 32)
+    __syncthreads();  // one barrier
+  else
+    __syncthreads();  // the other barrier
+  y[threadIdx.x] = 1;
+}
+
+__global__ void deadlock_kernel(float* y) {
+  if (threadIdx.x == 5) __syncthreads();            // barrier of one lane
+  y[threadIdx.x] = __shfl_xor_sync(full, 1.0f, 1);  // shuffle of the others
+}
+
+__global__ void shuffle_after_return_kernel(float* y) {
+  if (threadIdx.x == 3) return;
+  y[threadIdx.x] = __shfl_xor_sync(full, 1.0f, 1);  // shuffle with a lane that returned
+}
+
+__global__ void shuffle_in_partial_warp_kernel(float* y) {
+  const float value = __shfl_xor_sync(full, 1.0f, 1);  // shuffle with absent lanes
+  y[threadIdx.x] = value;
+}
+
+__global__ void shuffle_with_two_masks_kernel(float* y) {
+  const unsigned mask = threadIdx.x < 16 ? full : 0xffffff00;
+  y[threadIdx.x] = __shfl_xor_sync(mask, 1.0f, 1);  // shuffle with two masks
+}
+
+__global__ void ballot_without_oneself_kernel(float* y) {
+  y[threadIdx.x] = static_cast<float>(__ballot_sync(0xfffffffe, 1));  // ballot without oneself
+}
+
+__global__ void shuffle_from_outside_mask_kernel(float* y) {
+  if (threadIdx.x < 16) y[threadIdx.x] = __shfl_sync(0xffff, 1.0f, 20);  // shuffle from outside the mask
+}
+
+__global__ void too_much_static_shared_kernel(float* y) {
+#ifdef MPAD_EMULATED  // nvcc refuses to compile it
+  MPAD_SHARED(float, first, [12 * 1024]);
+  MPAD_SHARED(float, second, [1]);  // one array too many
+  first[threadIdx.x] = second[0] = 1;
+#endif
+  y[threadIdx.x] = 1;
+}
+
+__global__ void misaligned_copy_kernel(float* y) {
+  MPAD_SHARED(float, tile, [8]);
+  kernels::cp_async<16>(tile + 1, y);  // misaligned copy
+}
+
+__global__ void misaligned_ldmatrix_kernel(float* y) {
+  MPAD_SHARED(float, tile, [256]);
+  std::uint32_t fragment[4];
+  kernels::ldmatrix(fragment, tile + threadIdx.x);  // misaligned rows
+  y[threadIdx.x] = static_cast<float>(fragment[0]);
+}
+
+__global__ void ldmatrix_of_global_memory_kernel(float* y) {
+  std::uint32_t fragment[4];
+  kernels::ldmatrix(fragment, y + threadIdx.x * 4);  // rows of global memory
+  y[threadIdx.x] = static_cast<float>(fragment[0]);
+}
+
+__global__ void race_without_barrier_kernel(float* y) {
+  MPAD_SHARED(float, tile, [128]);
+  const unsigned i = threadIdx.x;
+  tile[i] = static_cast<float>(i);
+  y[i] = i == 0 ? -1.0f : tile[i - 1];
+}
+
+__global__ void read_uninitialised_shared_kernel(float* y) {
+  MPAD_SHARED(float, tile, [64]);
+  y[threadIdx.x] = tile[threadIdx.x];
+}
+
+__global__ void read_before_copy_kernel(const float* x, float* y) {
+  MPAD_SHARED(float, tile, [4]);
+  for (int i = 0; i < 4; ++i) tile[i] = 0;
+  kernels::cp_async<16>(tile, x);
+  kernels::cp_async_commit();
+  y[0] = tile[0];
+  kernels::cp_async_wait<0>();
+  y[1] = tile[0];
+}
+
+__global__ void write_static_shared_kernel(float* y, int first) {
+  MPAD_SHARED(float, tile, [64]);
+  float* const start = tile;  // UndefinedBehaviorSanitizer knows no bounds here
+  start[static_cast<int>(threadIdx.x) + first] = 1;
+  y[threadIdx.x] = tile[threadIdx.x];
+}
+
+__global__ void overflow_dynamic_shared_kernel(float* y) {
+  MPAD_DYNAMIC_SHARED(float, tile);
+  tile[threadIdx.x + 1] = 1;
+  y[threadIdx.x] = tile[threadIdx.x];
+}
+
+__global__ void write_global_kernel(float* y, int index) { y[index] = 1; }
+
+__global__ void overflow_local_kernel(float* y, int index) {
+  float local[8];
+  float* const start = local;
+  for (int i = 0; i <= index; ++i) start[i] = static_cast<float>(i);
+  y[0] = start[index / 2];
+}
+
+__global__ void nothing_kernel() {}
+
+}  // namespace
+
+void divergent_barrier(float* y) { launch("fault", divergent_barrier_kernel, 2, 64, 0, nullptr, y); }
+void deadlock(float* y) { launch("fault", deadlock_kernel, 1, 32, 0, nullptr, y); }
+void shuffle_after_return(float* y) { launch("fault", shuffle_after_return_kernel, 1, 32, 0, nullptr, y); }
+void shuffle_in_partial_warp(float* y) { launch("fault", shuffle_in_partial_warp_kernel, 1, 48, 0, nullptr, y); }
+void shuffle_with_two_masks(float* y) { launch("fault", shuffle_with_two_masks_kernel, 1, 32, 0, nullptr, y); }
+void ballot_without_oneself(float* y) { launch("fault", ballot_without_oneself_kernel, 1, 32, 0, nullptr, y); }
+void shuffle_from_outside_mask(float* y) { launch("fault", shuffle_from_outside_mask_kernel, 1, 32, 0, nullptr, y); }
+void too_much_static_shared(float* y) { launch("fault", too_much_static_shared_kernel, 1, 32, 0, nullptr, y); }
+void misaligned_copy(float* y) { launch("fault", misaligned_copy_kernel, 1, 1, 0, nullptr, y); }
+void misaligned_ldmatrix(float* y) { launch("fault", misaligned_ldmatrix_kernel, 1, 32, 0, nullptr, y); }
+void ldmatrix_of_global_memory(float* y) { launch("fault", ldmatrix_of_global_memory_kernel, 1, 32, 0, nullptr, y); }
+void race_without_barrier(float* y) { launch("race", race_without_barrier_kernel, 1, 128, 0, nullptr, y); }
+void read_uninitialised_shared(float* y) { launch("read", read_uninitialised_shared_kernel, 1, 64, 0, nullptr, y); }
+void read_before_copy(const float* x, float* y) { launch("read", read_before_copy_kernel, 1, 1, 0, nullptr, x, y); }
+void overflow_static_shared(float* y) { launch("fault", write_static_shared_kernel, 1, 64, 0, nullptr, y, 1); }
+void underflow_static_shared(float* y) { launch("fault", write_static_shared_kernel, 1, 64, 0, nullptr, y, -1); }
+void overflow_dynamic_shared(float* y) { launch("fault", overflow_dynamic_shared_kernel, 1, 64, 256, nullptr, y); }
+void write_global(float* y, int index) { launch("fault", write_global_kernel, 1, 1, 0, nullptr, y, index); }
+void overflow_local(float* y, int index) { launch("fault", overflow_local_kernel, 1, 1, 0, nullptr, y, index); }
+
+void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes) {
+  launch("configuration", nothing_kernel, dim3(1, 1, z_blocks), threads, shared_bytes, nullptr);
+}
+
+}  // namespace mpad::test

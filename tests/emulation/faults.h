@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Kernels that are wrong on purpose, whose lines that a diagnosis should name end in a comment. They write to y, of
+// 1024 floats.
+#pragma once
+
+namespace mpad::test {
+
+void divergent_barrier(float* y);
+/// One lane waits at a barrier for the others, which wait for it in a shuffle.
+void deadlock(float* y);
+void shuffle_after_return(float* y);
+/// A block of 48 threads shuffles with the full mask.
+void shuffle_in_partial_warp(float* y);
+void shuffle_with_two_masks(float* y);
+void ballot_without_oneself(float* y);
+void shuffle_from_outside_mask(float* y);
+void too_much_static_shared(float* y);
+void misaligned_copy(float* y);
+void misaligned_ldmatrix(float* y);
+void ldmatrix_of_global_memory(float* y);
+/// y[i] should be i - 1; a barrier is missing between the write of element i and the read of i - 1.
+void race_without_barrier(float* y);
+/// y[i] = element i of shared memory that nobody wrote.
+void read_uninitialised_shared(float* y);
+/// Reads a copy that nobody waited for, then the same after the wait: y[0] and y[1].
+void read_before_copy(const float* x, float* y);
+/// Out of bounds, by one element or at the index.
+void overflow_static_shared(float* y);
+void overflow_dynamic_shared(float* y);
+void underflow_static_shared(float* y);
+void write_global(float* y, int index);
+void overflow_local(float* y, int index);
+/// Any configuration, of a kernel that does nothing.
+void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes);
+
+}  // namespace mpad::test

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include <launch.cuh>
+#include <ptx.cuh>
+
+#include "exercises.h"
+
+using mpad::kernels::launch;
+
+namespace mpad::test {
+namespace {
+
+__global__ void multiply_half_kernel(const __half* a, const __half* b, float* c) {
+  MPAD_SHARED(__half, left, [16][16]);
+  MPAD_SHARED(__half, right, [16][8]);
+  const unsigned lane = threadIdx.x;
+  for (unsigned i = lane; i < 256; i += 32) left[i / 16][i % 16] = a[i];
+  for (unsigned i = lane; i < 128; i += 32) right[i / 8][i % 8] = b[i];
+  __syncwarp();
+  std::uint32_t a_fragment[4], b_fragment[2];
+  kernels::ldmatrix(a_fragment, &left[lane % 16][lane / 16 * 8]);
+  kernels::ldmatrix_transposed(b_fragment, &right[lane % 16][0]);
+  float sums[4] = {0, 0, 0, 0};
+  kernels::mma_16x8x16(sums, a_fragment, b_fragment);
+  for (unsigned e = 0; e < 4; ++e) c[(lane / 4 + e / 2 * 8) * 8 + lane % 4 * 2 + e % 2] = sums[e];
+}
+
+__global__ void multiply_double_kernel(const double* a, const double* b, double* c) {
+  const unsigned lane = threadIdx.x;
+  double* out = c + lane / 4 * 8 + lane % 4 * 2;
+  double sums[2] = {out[0], out[1]};
+  kernels::mma_8x8x4(sums, a[lane], b[lane % 4 * 8 + lane / 4]);
+  out[0] = sums[0];
+  out[1] = sums[1];
+}
+
+__global__ void copy_async_kernel(const char* x, char* y, int valid) {
+  MPAD_SHARED(char, tile, [3][16]);
+  kernels::cp_async<16>(tile[0], x, valid);
+  for (int i = 0; i < 2; ++i) kernels::cp_async<8>(tile[1] + 8 * i, x + 8 * i, min(max(valid - 8 * i, 0), 8));
+  for (int i = 0; i < 4; ++i) kernels::cp_async<4>(tile[2] + 4 * i, x + 4 * i, min(max(valid - 4 * i, 0), 4));
+  kernels::cp_async_commit();
+  kernels::cp_async_wait<0>();
+  for (int i = 0; i < 48; ++i) y[i] = tile[i / 16][i % 16];
+}
+
+__global__ void pipeline_kernel(const float* x, float* y) {
+  constexpr int stages = 4;
+  MPAD_SHARED(float, tile, [2][32]);
+  const int lane = static_cast<int>(threadIdx.x);
+  const auto fetch = [&](int stage) {
+    if (stage < stages) kernels::cp_async<4>(&tile[stage % 2][lane], x + stage * 32 + lane);
+    kernels::cp_async_commit();
+  };
+  fetch(0);
+  for (int stage = 0; stage < stages; ++stage) {
+    fetch(stage + 1);
+    kernels::cp_async_wait<1>();
+    __syncthreads();
+    y[stage * 32 + lane] = tile[stage % 2][31 - lane] + 1;
+    __syncthreads();
+  }
+}
+
+}  // namespace
+
+void multiply_half(const void* a, const void* b, float* c) {
+  launch("multiply", multiply_half_kernel, 1, 32, 0, nullptr, static_cast<const __half*>(a),
+         static_cast<const __half*>(b), c);
+}
+void multiply_double(const double* a, const double* b, double* c) {
+  launch("multiply", multiply_double_kernel, 1, 32, 0, nullptr, a, b, c);
+}
+void copy_async(const void* x, void* y, int valid) {
+  launch("copy", copy_async_kernel, 1, 1, 0, nullptr, static_cast<const char*>(x), static_cast<char*>(y), valid);
+}
+void pipeline(const float* x, float* y) { launch("pipeline", pipeline_kernel, 1, 32, 0, nullptr, x, y); }
+
+}  // namespace mpad::test

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Files that tests write: a directory that goes away with its owner, and IDX and gzip contents to put there.
+#pragma once
+#include "catch.h"
+
+#include <zlib.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace mpad::test {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// A new directory, removed with all that is in it at the end of the scope.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / "mpad-XXXXXX").string()) {
+    REQUIRE(mkdtemp(path_.data()) != nullptr);
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  /// Writes a file, and directories on its way, and returns its path.
+  std::string write(const std::string& name, const Bytes& bytes) const {
+    const std::filesystem::path file = std::filesystem::path(path_) / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+    return file.string();
+  }
+
+ private:
+  std::string path_;
+};
+
+/// An IDX file of bytes: magic number, extents, body.
+inline Bytes idx_bytes(const std::vector<std::uint32_t>& extents, const Bytes& body) {
+  Bytes bytes{0, 0, 8, static_cast<std::uint8_t>(extents.size())};
+  for (const std::uint32_t extent : extents)
+    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(extent >> shift));
+  bytes.insert(bytes.end(), body.begin(), body.end());
+  return bytes;
+}
+
+/// The bytes as a gzip file.
+inline Bytes gzip(const Bytes& bytes) {
+  z_stream stream{};
+  constexpr int gzip_format = 15 + 16;
+  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, gzip_format, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  Bytes out(deflateBound(&stream, bytes.size()));
+  stream.next_in = const_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int code = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  REQUIRE(code == Z_STREAM_END);
+  return out;
+}
+
+}  // namespace mpad::test

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The host implementations of the PTX wrappers against naive products and copies. That the instructions do the same is
+// for a GPU to say: there the same kernels run on the device.
+#include <emulation/settings.h>
+
+#include <device_array.h>
+#include <exercises.h>
+#include <faults.h>
+
+#include <cmath>
+#include <random>
+
+#include "catch.h"
+
+using namespace mpad::test;
+using mpad::emulation::settings;
+using mpad::emulation::SettingsScope;
+
+namespace {
+
+// Integers from -8 to 8: products of 16 of them and their sums are exact in half and float.
+std::vector<float> small_integers(std::size_t n, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(n);
+  for (float& value : values) value = static_cast<float>(static_cast<int>(random() % 17) - 8);
+  return values;
+}
+
+std::vector<__half> to_half(const std::vector<float>& values) {
+  std::vector<__half> halves;
+  for (const float value : values) halves.push_back(__float2half(value));
+  return halves;
+}
+
+}  // namespace
+
+TEST_CASE("ldmatrix and mma multiply a 16x16 and a 16x8 tile of halves") {
+  const SettingsScope scope;
+  settings().order = static_cast<mpad::emulation::Order>(GENERATE(0, 1, 2));
+  const std::vector<float> a = small_integers(256, 1), b = small_integers(128, 2);
+  const DeviceArray<__half> device_a(to_half(a)), device_b(to_half(b));
+  const DeviceArray<float> c(128);
+  multiply_half(device_a.data(), device_b.data(), c.data());
+  const std::vector<float> got = c.values();
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 8; ++j) {
+      float want = 0;
+      for (int k = 0; k < 16; ++k) want += a[16 * i + k] * b[8 * k + j];
+      INFO("element " << i << "," << j);
+      CHECK(got[8 * i + j] == want);
+    }
+}
+
+TEST_CASE("the double mma adds the product of an 8x4 and a 4x8 tile") {
+  const std::vector<float> a = small_integers(32, 3), b = small_integers(32, 4), c = small_integers(64, 5);
+  const DeviceArray<double> device_a(std::vector<double>(a.begin(), a.end())),
+      device_b(std::vector<double>(b.begin(), b.end())), device_c(std::vector<double>(c.begin(), c.end()));
+  multiply_double(device_a.data(), device_b.data(), device_c.data());
+  const std::vector<double> got = device_c.values();
+  for (int i = 0; i < 8; ++i)
+    for (int j = 0; j < 8; ++j) {
+      double want = c[8 * i + j];
+      for (int k = 0; k < 4; ++k) want += static_cast<double>(a[4 * i + k]) * b[8 * k + j];
+      INFO("element " << i << "," << j);
+      CHECK(got[8 * i + j] == want);
+    }
+}
+
+TEST_CASE("cp.async copies the valid bytes and zeros behind them") {
+  const int valid = GENERATE(0, 2, 4, 8, 10, 16);
+  std::vector<char> values(16);
+  for (int i = 0; i < 16; ++i) values[i] = static_cast<char>(i + 1);
+  const DeviceArray<char> x(values), y(48);
+  copy_async(x.data(), y.data(), valid);
+  const std::vector<char> got = y.values();
+  for (int i = 0; i < 48; ++i) {
+    INFO("byte " << i << ", valid " << valid);
+    CHECK(got[i] == (i % 16 < valid ? i % 16 + 1 : 0));
+  }
+}
+
+TEST_CASE("a pipeline of asynchronous copies") {
+  const SettingsScope scope;
+  settings().order = static_cast<mpad::emulation::Order>(GENERATE(0, 1, 2));
+  const std::vector<float> values = small_integers(128, 6);
+  const DeviceArray<float> x(values), y(128);
+  pipeline(x.data(), y.data());
+  const std::vector<float> got = y.values();
+  for (int i = 0; i < 128; ++i) CHECK(got[i] == values[i / 32 * 32 + 31 - i % 32] + 1);
+}
+
+TEST_CASE("a copy is not there before the wait for it") {
+  const DeviceArray<float> x(std::vector<float>{5, 6, 7, 8}), y(2);
+  read_before_copy(x.data(), y.data());
+  CHECK(std::isnan(y.values()[0]));
+  CHECK(y.values()[1] == 5);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Linear layers against the definition, computed in double.
+#include "support.h"
+
+#include <mpad/core/parallel.h>
+#include <mpad/ops.h>
+
+#include <kernels.h>
+
+using namespace mpad;
+using namespace mpad::test;
+
+namespace {
+
+struct Size {
+  std::int64_t n, in, out;
+};
+
+// LeNet-5's, and sizes below, at and beside the multiples of vectors and tiles.
+const Size sizes[] = {{128, 256, 120}, {128, 120, 84}, {128, 84, 10}, {1, 1, 1},    {1, 17, 3},  {5, 16, 16},
+                      {8, 32, 32},     {9, 33, 31},    {17, 64, 65},  {3, 300, 48}, {130, 7, 1}, {0, 4, 3}};
+
+/// x, weight, bias and grad_y; small integers, whose sums are exact in every type, or random values.
+std::vector<Tensor> make(const Size& size, DType dtype, bool integers) {
+  std::vector<Tensor> tensors;
+  for (const Shape& shape :
+       {Shape{size.n, size.in}, Shape{size.out, size.in}, Shape{size.out}, Shape{size.n, size.out}}) {
+    std::vector<double> values = random_tensor(shape, dtype, 10 + tensors.size(), -2, 2).values();
+    if (integers)
+      for (double& v : values) v = std::trunc(v);
+    tensors.push_back(Tensor::from(values, shape, dtype));
+  }
+  return tensors;
+}
+
+/// y, grad_x, grad_weight and grad_bias as the tape computes them.
+std::vector<Tensor> compute(const std::vector<Tensor>& in) {
+  const Function f = [](const std::vector<Tensor>& t) { return linear(t[0], t[1], t[2]); };
+  const std::vector<Tensor> inputs(in.begin(), in.begin() + 3);
+  std::vector<Tensor> out{f(inputs)};
+  for (const Tensor& gradient : gradients_of(f, inputs, in[3])) out.push_back(gradient);
+  return out;
+}
+
+/// The same in double, of |values| where `absolute`.
+std::vector<std::vector<double>> reference(const Size& size, const std::vector<Tensor>& in, bool absolute) {
+  std::vector<std::vector<double>> v;
+  for (const Tensor& t : in) v.push_back(t.values());
+  if (absolute)
+    for (auto& values : v)
+      for (double& e : values) e = std::abs(e);
+  const auto &x = v[0], &weight = v[1], &bias = v[2], &grad = v[3];
+  std::vector<std::vector<double>> out;
+  for (const auto* like : {&grad, &x, &weight, &bias}) out.emplace_back(like->size(), 0.0);
+  const auto columns = static_cast<std::size_t>(size.in), rows = static_cast<std::size_t>(size.out);
+  for (std::size_t n = 0; n < static_cast<std::size_t>(size.n); ++n)
+    for (std::size_t o = 0; o < rows; ++o) {
+      const double g = grad[n * rows + o];
+      out[0][n * rows + o] = bias[o];
+      out[3][o] += g;
+      for (std::size_t i = 0; i < columns; ++i) {
+        out[0][n * rows + o] += x[n * columns + i] * weight[o * columns + i];
+        out[1][n * columns + i] += g * weight[o * columns + i];
+        out[2][o * columns + i] += g * x[n * columns + i];
+      }
+    }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("linear layers of small integers are exact in every type") {
+  for (const Size& size : sizes)
+    for (DType dtype : real_dtypes) {
+      const std::vector<Tensor> in = make(size, dtype, true);
+      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+      const std::vector<Tensor> got = compute(in);
+      const std::vector<std::vector<double>> want = reference(size, in, false);
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i].values() == want[i]);
+    }
+}
+
+// A sum of m rounded products differs from the exact one by at most about m * u * sum |a * b|, u = 2^-24 or 2^-53
+// (Higham, Accuracy and Stability, 3.1), bias and chunks within the margin of 20; half adds the store's 2^-11 of the
+// result, or 2^-25 below the normal numbers.
+TEST_CASE("linear layers of random values stay within the bound of their sums") {
+  for (const Size& size : sizes)
+    for (DType dtype : real_dtypes) {
+      const std::vector<Tensor> in = make(size, dtype, false);
+      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+      const std::vector<Tensor> got = compute(in);
+      const std::vector<std::vector<double>> want = reference(size, in, false), scale = reference(size, in, true);
+      const double unit = std::ldexp(1.0, dtype == DType::f64 ? -53 : -24);
+      const std::int64_t terms[] = {size.in, size.out, size.n, size.n};
+      for (std::size_t i = 0; i < want.size(); ++i) {
+        const std::vector<double> values = got[i].values();
+        bool within = true;
+        for (std::size_t e = 0; e < values.size(); ++e) {
+          const double sum = (static_cast<double>(terms[i]) + 20) * unit * scale[i][e];
+          const double store =
+              dtype == DType::f16 ? std::ldexp(std::abs(want[i][e]) + sum, -11) + std::ldexp(1.0, -25) : 0;
+          within = within && std::abs(values[e] - want[i][e]) <= sum + store;
+        }
+        CHECK(within);
+      }
+    }
+}
+
+TEST_CASE("linear layers give the same bits for any number of threads and on every run") {
+  for (const Size& size : sizes)
+    for (DType dtype : real_dtypes) {
+      const std::vector<Tensor> in = make(size, dtype, false);
+      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+      set_num_threads(1);
+      const std::vector<Tensor> want = compute(in);
+      for (int threads : {1, 2, 4}) {
+        set_num_threads(threads);
+        const std::vector<Tensor> got = compute(in);
+        for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+      }
+      set_num_threads(0);
+    }
+}
+
+TEST_CASE("a linear layer without bias adds none") {
+  const Tensor x = Tensor::from({1, 2, 3, 4}, {2, 2}), weight = Tensor::from({1, 1, 1, -1, 0, 2}, {3, 2});
+  CHECK(linear(x, weight).values() == std::vector<double>{3, -1, 4, 7, -1, 8});
+}
+
+TEST_CASE("gradients of a linear layer match central differences in double") {
+  const Function f = [](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); };
+  const std::vector<Tensor> in = make({5, 7, 3}, DType::f64, false);
+  CHECK(gradient_error(f, {in[0], in[1], in[2]}) <= 1e-7);
+}
+
+TEST_CASE("linear names what does not fit") {
+  const Tensor x = Tensor::zeros({2, 5}), weight = Tensor::zeros({3, 5});
+  CHECK_THROWS_WITH(linear(x, Tensor::zeros({3})), "linear: expected a weight of shape out,in, got 3");
+  CHECK_THROWS_WITH(linear(Tensor::zeros({2, 4}), weight), "linear: expected an input of shape n,5, got 2,4");
+  CHECK_THROWS_WITH(linear(x, weight, Tensor::zeros({2})), "linear: expected a bias of shape 3, got 2");
+  CHECK_THROWS_WITH(linear(x, weight.to(DType::f16)),
+                    "linear: expected one real dtype, got input float and weight half");
+}
