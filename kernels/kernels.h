@@ -123,5 +123,8 @@ void adam_step(Where, const AdamStep&, View parameter, View grad, View first_mom
 /// c,256 have one dtype.
 template <class Where>
 void gather_images(Where, View bytes, View indices, View table, View y);
+/// y = the labels (i32, N) that `indices` (i32, n) name; y i32 n.
+template <class Where>
+void gather_labels(Where, View labels, View indices, View y);
 
 }  // namespace mpad::kernels

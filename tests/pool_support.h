@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pools called as kernels, on every instruction set of this machine, and an independent reference in double.
 #pragma once
-#include "support.h"
+#include "backends.h"
 
 #include <mpad/core/geometry.h>
 #include <mpad/core/jacobian.h>
@@ -12,16 +12,6 @@
 #include <limits>
 
 namespace mpad::test {
-
-/// Calls f(CpuWith<...>{}) for each instruction set that the machine runs (and $MPAD_ISA allows).
-template <class F>
-void on_each_isa(F&& f) {
-  f(CpuWith<Isa::portable>{});
-#ifdef MPAD_ISA_LEVELS
-  if (current_isa() >= Isa::avx2) f(CpuWith<Isa::avx2>{});
-  if (current_isa() >= Isa::avx512) f(CpuWith<Isa::avx512>{});
-#endif
-}
 
 struct Pooled {
   Sliding sliding;

@@ -19,4 +19,11 @@ void gather_images(Cpu, View bytes, View indices, View table, View y) {
   });
 }
 
+template <>
+void gather_labels(Cpu, View labels, View indices, View y) {
+  const auto *from = labels.as<const std::int32_t>(), *index = indices.as<const std::int32_t>();
+  auto* out = y.as<std::int32_t>();
+  for (std::int64_t i = 0; i < y.numel(); ++i) out[i] = from[index[i]];
+}
+
 }  // namespace mpad::kernels

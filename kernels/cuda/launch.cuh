@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Launches with the name of the operation, and checks of CUDA's codes.
 #pragma once
+#include "check.h"
 #include "device.cuh"
 
-#include <mpad/core/error.h>
-
-#include <string>
 #include <utility>
 #ifdef MPAD_EMULATED
 #include "../emulation/launch.h"
@@ -17,13 +15,6 @@ namespace mpad::kernels {
 template <class T>
 __host__ __device__ constexpr T ceil_div(T a, T b) {
   return (a + b - 1) / b;
-}
-
-/// Throws Error, naming the operation, unless `code` is cudaSuccess.
-inline void check_cuda(const char* op, cudaError_t code) {
-  if (code == cudaSuccess) return;
-  throw Error(std::string(op) + ": expected success from CUDA, got " + cudaGetErrorName(code) + " (" +
-              cudaGetErrorString(code) + ")");
 }
 
 /// Lets a kernel use more than 48 KiB of shared memory; to be called before such a launch.

@@ -2,11 +2,14 @@
 #include <mpad/core/check.h>
 #include <mpad/memory.h>
 
+#include <cuda/runtime.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <utility>
 
 namespace mpad {
@@ -14,16 +17,39 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-class CpuCache {
+// Where a cache gets its blocks from.
+struct System {
+  Device device;
+  void* (*allocate)(std::size_t bytes);  // null if there is no more
+  void (*release)(void*);
+  std::string (*describe_free)();
+};
+
+constexpr System cpu_system{Device::cpu, [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); },
+                            [](void* block) { std::free(block); }, [] { return std::string(); }};
+
+constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); },
+                             [] { return fmt::format(", {} free", cuda::free_memory()); }};
+
+bool is_exact() {
+  const char* mode = std::getenv("MPAD_MEMORY");
+  require(mode == nullptr || std::string_view(mode) == "exact" || std::string_view(mode) == "cached",
+          "MPAD_MEMORY: expected exact or cached, got {}", mode ? mode : "");
+  return mode != nullptr && std::string_view(mode) == "exact";
+}
+
+class Cache {
  public:
-  Buffer allocate(std::size_t bytes) {
+  explicit Cache(const System& system) : system_(system) {}
+
+  Buffer allocate(std::size_t bytes, void* stream) {
     bytes = std::max<std::size_t>(1, bytes);
     require(bytes <= SIZE_MAX - 2 * kAlignment, "memory: expected a size that fits the address space, got {} bytes",
             bytes);
-    bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    const auto [block, size] = take(bytes);
+    if (!exact_) bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    const auto [block, size] = take(bytes, stream);
     // Outside the lock: if there is no memory for the shared count, this calls give().
-    return Buffer(block, [this, size = size](std::byte* p) { give(p, size); });
+    return Buffer(block, [this, size = size, stream](std::byte* p) { give(p, size, stream); });
   }
 
   MemoryStatistics statistics() {
@@ -38,71 +64,75 @@ class CpuCache {
 
  private:
   using Block = std::pair<std::byte*, std::size_t>;
+  using Key = std::pair<void*, std::size_t>;  // stream, bytes
 
-  Block take(std::size_t bytes) {
+  Block take(std::size_t bytes, void* stream) {
     std::lock_guard lock(mutex_);
-    const Block block = find_or_ask(bytes);
+    const Block block = find_or_ask(bytes, stream);
     statistics_.in_use += block.second;
     statistics_.peak_in_use = std::max(statistics_.peak_in_use, statistics_.in_use);
     return block;
   }
 
-  Block find_or_ask(std::size_t bytes) {
+  Block find_or_ask(std::size_t bytes, void* stream) {
     // A block of up to a quarter more than asked serves; a larger one is left for those who need it.
-    if (auto found = free_.lower_bound(bytes); found != free_.end() && found->first <= bytes + bytes / 4) {
-      const auto [size, block] = *found;
+    if (auto found = free_.lower_bound({stream, bytes});
+        found != free_.end() && found->first.first == stream && found->first.second <= bytes + bytes / 4) {
+      const auto [key, block] = *found;
       free_.erase(found);
-      statistics_.cached -= size;
-      return {block, size};
+      statistics_.cached -= key.second;
+      return {block, key.second};
     }
-    void* block = std::aligned_alloc(kAlignment, bytes);
+    void* block = system_.allocate(bytes);
     if (block == nullptr) {
       release_locked();
-      block = std::aligned_alloc(kAlignment, bytes);
+      block = system_.allocate(bytes);
     }
-    require(block != nullptr, "memory: expected {} bytes from the system, got none ({} in use by tensors, 0 cached)",
-            bytes, statistics_.in_use);
+    if (block == nullptr)
+      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors, 0 cached{})",
+                                    bytes, to_string(system_.device), statistics_.in_use, system_.describe_free()));
     ++statistics_.system_allocations;
     return {static_cast<std::byte*>(block), bytes};
   }
 
-  void give(std::byte* block, std::size_t size) noexcept {
+  void give(std::byte* block, std::size_t size, void* stream) noexcept {
     std::lock_guard lock(mutex_);
     statistics_.in_use -= size;
+    if (exact_) return system_.release(block);
     try {
-      free_.emplace(size, block);
+      free_.emplace(Key(stream, size), block);
       statistics_.cached += size;
     } catch (const std::bad_alloc&) {
-      std::free(block);  // no memory for the cache's own record
+      system_.release(block);  // no memory for the cache's own record
     }
   }
 
   void release_locked() {
-    for (auto [size, block] : free_) std::free(block);
+    for (auto [key, block] : free_) system_.release(block);
     free_.clear();
     statistics_.cached = 0;
   }
 
+  const System& system_;
+  const bool exact_ = is_exact();
   std::mutex mutex_{};
-  std::multimap<std::size_t, std::byte*> free_{};
+  std::multimap<Key, std::byte*> free_{};
   MemoryStatistics statistics_{};
 };
 
 // Never destroyed: tensors in static storage may outlive any other static object.
-CpuCache& cpu_cache() {
-  static CpuCache* cache = new CpuCache;
-  return *cache;
-}
-
-CpuCache& cache_of(Device device) {
-  require(device == Device::cpu, "memory: expected cpu (this build has no CUDA), got {}", to_string(device));
-  return cpu_cache();
+Cache& cache_of(Device device) {
+  static Cache* const caches[] = {new Cache(cpu_system), new Cache(cuda_system)};
+  return *caches[static_cast<int>(device)];
 }
 
 }  // namespace
 
-Buffer allocate(std::size_t bytes, Device device) { return cache_of(device).allocate(bytes); }
+Buffer allocate(std::size_t bytes, Device device) {
+  return cache_of(device).allocate(bytes, device == Device::cuda ? current_cuda().stream : nullptr);
+}
 MemoryStatistics memory_statistics(Device device) { return cache_of(device).statistics(); }
 void release_cached_memory(Device device) { cache_of(device).release(); }
+std::string unavailable(Device device) { return device == Device::cuda ? cuda::unavailable() : std::string(); }
 
 }  // namespace mpad

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The caching allocator behind tensors.
+// The caching allocators behind tensors, one for each device.
 #pragma once
 #include <mpad/core/device.h>
+#include <mpad/core/error.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace mpad {
 
 /// A block of device memory that returns to its device's cache when the last owner lets go.
 using Buffer = std::shared_ptr<std::byte>;
 
+/// Thrown where a device has no more memory: says what was asked, in use, cached and free.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 /// At least `bytes` bytes, aligned to 64, uninitialised: from the cache if it holds a block of fitting size, else from
-/// the system. Throws Error with what was asked, in use and cached when the system has no more.
+/// the system. CUDA memory belongs to the stream that is current here: it is reused in order of that stream, so work of
+/// another stream on it has to be waited for before the last owner lets go. Throws OutOfMemory, or Error if the device
+/// is unavailable. With $MPAD_MEMORY=exact every block comes from the system, as large as asked, so that memory
+/// checkers see the first byte out of bounds.
 Buffer allocate(std::size_t bytes, Device device);
 
 /// Bytes and calls so far, of one device.
@@ -25,5 +36,8 @@ MemoryStatistics memory_statistics(Device device);
 
 /// Gives the cached blocks back to the system.
 void release_cached_memory(Device device);
+
+/// Why there can be no tensors on this device, in a few words ("no CUDA device"); empty if there can.
+std::string unavailable(Device device);
 
 }  // namespace mpad

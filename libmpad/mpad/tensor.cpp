@@ -4,6 +4,7 @@
 #include <mpad/grad_slot.h>
 #include <mpad/tensor.h>
 
+#include <cuda/runtime.h>
 #include <kernels.h>
 
 #include <cstring>
@@ -106,7 +107,9 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
-  fail("to: expected cpu (this build has no CUDA), got {}", to_string(device));
+  Tensor out(shape(), dtype(), device);
+  cuda::copy(out.view().data, view().data, bytes());
+  return out;
 }
 
 Tensor Tensor::clone() const {
@@ -136,9 +139,12 @@ Tensor Tensor::slice(std::int64_t offset, const Shape& shape) const {
 Tensor Tensor::detach() const { return reshaped(shape()); }
 
 void Tensor::copy_from(const Tensor& source) const {
-  require(source.shape() == shape() && source.dtype() == dtype() && source.device() == device(),
-          "copy: expected {} {}, got {} {}", to_string(dtype()), shape(), to_string(source.dtype()), source.shape());
-  std::memcpy(view().data, source.view().data, bytes());
+  require(source.shape() == shape() && source.dtype() == dtype(), "copy: expected {} {}, got {} {}", to_string(dtype()),
+          shape(), to_string(source.dtype()), source.shape());
+  if (device() == Device::cpu && source.device() == Device::cpu)
+    std::memcpy(view().data, source.view().data, bytes());
+  else
+    cuda::copy(view().data, source.view().data, bytes());
 }
 
 void Tensor::fill(double value) const {

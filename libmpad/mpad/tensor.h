@@ -51,6 +51,7 @@ class Tensor {
 
   /// This tensor with other elements: rounded once to nearest even where the type is narrower. Not recorded.
   Tensor to(DType dtype) const;
+  /// The same elements on a device; itself if it is there. Throws Error if the device is unavailable.
   Tensor to(Device device) const;
   /// A copy of the data, without history.
   Tensor clone() const;
@@ -60,7 +61,7 @@ class Tensor {
   Tensor slice(std::int64_t offset, const Shape& shape) const;
   /// The same data without history.
   Tensor detach() const;
-  /// Overwrites the elements with those of a tensor of the same shape and dtype.
+  /// Overwrites the elements with those of a tensor of the same shape and dtype, on any device.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 

@@ -3,9 +3,12 @@
 
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace mpad {
 namespace {
+
+thread_local Cuda current;
 
 Isa best_isa() {
 #ifdef MPAD_ISA_LEVELS
@@ -33,6 +36,10 @@ Isa chosen_isa() {
 }
 
 }  // namespace
+
+Cuda current_cuda() { return current; }
+CudaScope::CudaScope(Cuda where) : outer_(std::exchange(current, where)) {}
+CudaScope::~CudaScope() { current = outer_; }
 
 Isa current_isa() {
   static const Isa isa = chosen_isa();

@@ -28,15 +28,36 @@ Isa current_isa();
 template <Isa isa>
 struct CpuWith {};
 
-/// First argument of a kernel: run on a CUDA stream (a cudaStream_t).
+/// First argument of a kernel: run on a CUDA stream (a cudaStream_t; null is the default stream).
 struct Cuda {
   void* stream = nullptr;
+};
+
+/// Where this thread's CUDA work goes: the default stream, unless a CudaScope is alive.
+Cuda current_cuda();
+
+/// Sends this thread's CUDA work to a stream while it is alive. Scopes nest.
+class CudaScope {
+ public:
+  explicit CudaScope(Cuda where);
+  ~CudaScope();
+  CudaScope(const CudaScope&) = delete;
+  CudaScope& operator=(const CudaScope&) = delete;
+
+ private:
+  Cuda outer_;
 };
 
 /// Calls f(CpuWith<...>{}) or f(Cuda{...}): the one place where a device becomes a type.
 template <class F>
 decltype(auto) on(Device device, F&& f) {
-  if (device != Device::cpu) throw Error("device: expected cpu (this build has no CUDA), got " + to_string(device));
+  if (device == Device::cuda) {
+#ifdef MPAD_WITH_CUDA
+    return f(current_cuda());
+#else
+    throw Error("device: expected cpu (this build has no CUDA), got cuda");
+#endif
+  }
 #ifdef MPAD_ISA_LEVELS
   switch (current_isa()) {
     case Isa::avx512: return f(CpuWith<Isa::avx512>{});

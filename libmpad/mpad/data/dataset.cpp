@@ -42,9 +42,12 @@ void Dataset::validate() const {
   const Shape& s = pixels.shape();
   require(s.numel() > 0 && s[0] <= std::numeric_limits<std::int32_t>::max(),
           "{}: expected 1 to 2147483647 images with pixels, got shape {}", name, s);
-  require(labels.numel() == s[0], "{}: expected a label for each of {} images, got {}", name, s[0], labels.numel());
-  for (const std::int32_t label : labels.span<std::int32_t>())
-    require(label >= 0 && label < classes, "{}: expected labels in 0..{}, got {}", name, classes - 1, label);
+  require(labels.numel() == s[0] && labels.device() == pixels.device(),
+          "{}: expected a label for each of {} images, on one device, got {}", name, s[0], labels.numel());
+  if (labels.device() == Device::cpu) {  // elsewhere: checked by to() before they moved
+    for (const std::int32_t label : labels.span<std::int32_t>())
+      require(label >= 0 && label < classes, "{}: expected labels in 0..{}, got {}", name, classes - 1, label);
+  }
   const auto channels = static_cast<std::size_t>(s[3]);
   require(mean.size() == channels && deviation.size() == channels,
           "{}: expected mean and deviation for each of {} channels, got {} and {}", name, channels, mean.size(),
@@ -64,6 +67,14 @@ Dataset Dataset::first(std::int64_t count) const {
   return part;
 }
 
+Dataset Dataset::to(Device device) const {
+  validate();
+  Dataset moved = *this;
+  moved.pixels = pixels.to(device);
+  moved.labels = labels.to(device);
+  return moved;
+}
+
 Batches Dataset::batches(std::int64_t batch_size) const { return Batches(*this, batch_size, first_indices(size())); }
 
 Batches Dataset::batches(std::int64_t batch_size, Rng& rng) const {
@@ -79,8 +90,9 @@ Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<st
   dataset_.validate();
   for (const std::int32_t i : order)
     require(i >= 0 && i < dataset.size(), "batches: expected indices in 0..{}, got {}", dataset.size() - 1, i);
-  order_ = Tensor::from(order, {static_cast<std::int64_t>(order.size())});
-  table_ = normalisation_table(dataset_);
+  const Device device = dataset_.pixels.device();
+  order_ = Tensor::from(order, {static_cast<std::int64_t>(order.size())}).to(device);
+  table_ = normalisation_table(dataset_).to(device);
 }
 
 std::int64_t Batches::size() const { return (order_.numel() + batch_size_ - 1) / batch_size_; }
@@ -90,13 +102,12 @@ Batch Batches::operator[](std::int64_t i) const {
   const std::int64_t begin = i * batch_size_, n = std::min(batch_size_, order_.numel() - begin);
   const Shape& s = dataset_.pixels.shape();
   const Tensor indices = order_.slice(begin, {n});
-  Batch batch{Tensor({n, s[1], s[2], s[3]}, dataset_.dtype), Tensor({n}, DType::i32)};
-  on(Device::cpu, [&](auto where) {
+  const Device device = dataset_.pixels.device();
+  const Batch batch{Tensor({n, s[1], s[2], s[3]}, dataset_.dtype, device), Tensor({n}, DType::i32, device)};
+  on(device, [&](auto where) {
     kernels::gather_images(where, dataset_.pixels.view(), indices.view(), table_.view(), batch.images.view());
+    kernels::gather_labels(where, dataset_.labels.view(), indices.view(), batch.labels.view());
   });
-  const auto from = dataset_.labels.span<std::int32_t>(), index = indices.span<std::int32_t>();
-  const auto to = batch.labels.span<std::int32_t>();
-  for (std::size_t j = 0; j < to.size(); ++j) to[j] = from[static_cast<std::size_t>(index[j])];
   return batch;
 }
 

@@ -30,6 +30,8 @@ struct Dataset {
   void validate() const;
   /// The first `count` images (all if there are fewer); shares the data.
   Dataset first(std::int64_t count) const;
+  /// The same images on a device, where their mini-batches are then made.
+  Dataset to(Device device) const;
 
   /// Mini-batches in order; the last may be smaller.
   Batches batches(std::int64_t batch_size) const;

@@ -34,12 +34,14 @@ std::vector<NamedTensor> collect(Module& module, bool buffers) {
   return collector.take();
 }
 
-struct Rounding final : Visitor {
-  explicit Rounding(DType to) : dtype(to) {}
-  void parameter(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype).detach().set_requires_grad(); }
-  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype); }
+// Replaces every tensor by what Tensor::to makes of it.
+template <class Target>
+struct Moving final : Visitor {
+  explicit Moving(Target to) : target(to) {}
+  void parameter(std::string_view, Tensor& tensor) override { tensor = tensor.to(target).detach().set_requires_grad(); }
+  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(target); }
   void child(std::string_view, Module& module) override { module.visit(*this); }
-  DType dtype;
+  Target target;
 };
 
 struct Mode final : Visitor {
@@ -53,8 +55,13 @@ struct Mode final : Visitor {
 }  // namespace
 
 void Module::to(DType dtype) {
-  Rounding rounding(dtype);
+  Moving rounding(dtype);
   visit(rounding);
+}
+
+void Module::to(Device device) {
+  Moving moving(device);
+  visit(moving);
 }
 
 void Module::train(bool on) {

@@ -42,6 +42,8 @@ class Module {
 
   /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of them.
   void to(DType dtype);
+  /// Moves parameters and buffers to a device. Optimizers made before lose sight of them.
+  void to(Device device);
 
   /// Switches this module and its children between training and evaluation.
   void train(bool on = true);

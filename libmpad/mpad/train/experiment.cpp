@@ -22,7 +22,8 @@ std::vector<NamedValue> context_of(const std::string& network, const Settings& s
 Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
                        const Split& data, const Output& output, Progress progress) {
   check(settings);
-  on(settings.device, [](auto) {});  // throws where this build or machine lacks the device
+  const std::string reason = unavailable(settings.device);
+  require(reason.empty(), "--device: expected cpu or auto ({}), got {}", reason, to_string(settings.device));
   const ResultDirectory directory(output, context_of(network, settings, data));
   progress.start(settings, data.train.size());
   Outcome outcome;

@@ -37,6 +37,7 @@ std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, cons
   set_seed(seed);
   std::unique_ptr<Module> model = make_model(s);
   model->to(s.dtype);
+  model->to(s.device);
   return model;
 }
 
@@ -47,9 +48,10 @@ std::unique_ptr<Optimizer> make_optimizer(const Settings& s, Module& model) {
   return std::make_unique<Adam>(model, AdamOptions{.lr = s.lr, .weight_decay = s.weight_decay, .decoupled = decoupled});
 }
 
-Dataset in(DType dtype, Dataset dataset) {
-  dataset.dtype = dtype;
-  return dataset;
+// The data set as the network of these settings takes it.
+Dataset prepared(const Settings& s, Dataset dataset) {
+  dataset.dtype = s.dtype;
+  return dataset.to(s.device);
 }
 
 std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + static_cast<std::uint64_t>(run); }
@@ -59,8 +61,8 @@ std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + sta
 Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data)
     : settings_(settings),
       run_(run),
-      train_(in(settings.dtype, data.train)),
-      test_(in(settings.dtype, data.test)),
+      train_(prepared(settings, data.train)),
+      test_(prepared(settings, data.test)),
       model_(seeded_model(settings, seed_of(settings, run), make_model)),
       optimizer_(make_optimizer(settings, *model_)),
       schedule_(make_schedule(settings, train_.batches(settings.batch_size).size())) {}

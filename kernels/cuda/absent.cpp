@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// runtime.h in a build without CUDA.
+#include "runtime.h"
+
+namespace mpad::cuda {
+namespace {
+
+[[noreturn]] void fail() { throw Error("device: expected cpu (" + unavailable() + "), got cuda"); }
+
+}  // namespace
+
+std::string unavailable() { return "this build has no CUDA"; }
+DeviceInfo device_info() { fail(); }
+void* allocate(std::size_t) { fail(); }
+void release(void*) noexcept {}
+std::size_t free_memory() { fail(); }
+void copy(void*, const void*, std::size_t) { fail(); }
+void synchronize(const char*) { fail(); }
+
+Stream::Stream() { fail(); }
+Stream::~Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+void Stream::wait_for(Cuda) const { fail(); }
+
+Event::Event() { fail(); }
+Event::~Event() = default;
+Event::Event(Event&&) noexcept = default;
+Event& Event::operator=(Event&&) noexcept = default;
+void Event::record(Cuda) const { fail(); }
+void Event::wait() const { fail(); }
+double Event::milliseconds_since(const Event&) const { fail(); }
+
+}  // namespace mpad::cuda
