@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "scratch.h"
+
+#include "runtime.h"
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace mpad::cuda {
+namespace {
+
+struct Release {
+  void operator()(void* block) const { release(block); }
+};
+
+struct Block {
+  std::unique_ptr<void, Release> memory{};
+  std::size_t size = 0;
+};
+
+thread_local std::map<std::pair<void*, Scratch>, Block> blocks;
+
+// As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
+bool is_exact() {
+  const char* mode = std::getenv("MPAD_MEMORY");
+  return mode != nullptr && std::string_view(mode) == "exact";
+}
+
+}  // namespace
+
+void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
+  Block& block = blocks[{where.stream, purpose}];
+  if (bytes > block.size || !block.memory || (bytes != block.size && is_exact())) {
+    block = {};
+    block.memory.reset(allocate(bytes > 0 ? bytes : 1));
+    if (!block.memory) throw Error("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none");
+    block.size = bytes;
+  }
+  return block.memory.get();
+}
+
+}  // namespace mpad::cuda
