@@ -17,15 +17,6 @@ void fill_as(const View& y, T value) {
   });
 }
 
-// What a block of To rounds once at its store.
-template <class To, class A>
-MPAD_INLINE acc_t<To> converted(A value) {
-  if constexpr (std::is_same_v<To, half> && std::is_same_v<A, double>)
-    return round_to_odd(value);
-  else
-    return static_cast<acc_t<To>>(value);
-}
-
 }  // namespace
 
 template <>
@@ -59,7 +50,7 @@ void cast(Cpu, View x, View y) {
         const auto* a = from.load();
         auto* b = to.data();
         MPAD_LANES
-        for (std::int64_t i = 0; i < size; ++i) b[i] = converted<To>(a[i]);
+        for (std::int64_t i = 0; i < size; ++i) b[i] = before_store<To>(a[i]);
         to.store();
       });
     });

@@ -1,17 +1,59 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+#include "elementwise.cuh"
 
 #include <kernels.h>
 
 namespace mpad::kernels {
+namespace {
+
+constexpr int kImageThreads = 128;
+
+template <class T, int size>
+__global__ void __launch_bounds__(kImageThreads)
+    gather_images_kernel(std::int64_t count, std::int64_t image, std::int64_t channels, const std::uint8_t* bytes,
+                         const std::int32_t* indices, const T* table, T* y) {
+  for (std::int64_t n = blockIdx.x; n < count; n += gridDim.x)
+    for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
+      const Pack<std::uint8_t, size> pixels = load<size>(bytes + indices[n] * image + at);
+      Pack<T, size> values;
+      std::int64_t channel = at % channels;
+      for (int i = 0; i < size; ++i) {
+        values.element[i] = table[256 * channel + pixels.element[i]];
+        channel = channel + 1 == channels ? 0 : channel + 1;
+      }
+      store<size>(y + n * image + at, values);
+    }
+}
+
+__global__ void __launch_bounds__(kElementThreads)
+    gather_labels_kernel(std::int64_t count, const std::int32_t* labels, const std::int32_t* indices, std::int32_t* y) {
+  const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x; i < count; i += stride)
+    y[i] = labels[indices[i]];
+}
+
+}  // namespace
 
 template <>
-void gather_images(Cuda, View, View, View, View) {
-  throw Error("images: not there yet");
+void gather_images(Cuda where, View bytes, View indices, View table, View y) {
+  with_type(y.dtype, [&]<class T>() {
+    const auto* from = bytes.as<const std::uint8_t>();
+    const std::int64_t channels = y.shape[3], image = y.shape[1] * y.shape[2] * channels;
+    const bool aligned = is_aligned<full_pack<T>>(from) && is_aligned<full_pack<T>>(y.as<T>());
+    with_pack_size<T>(aligned ? image : 1, [&]<int size>() {
+      const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(y.shape[0], 1 << 20));
+      launch("gather_images", gather_images_kernel<T, size>, blocks, kImageThreads, 0,
+             static_cast<cudaStream_t>(where.stream), y.shape[0], image, channels, from, indices.as<const std::int32_t>(),
+             table.as<const T>(), y.as<T>());
+    });
+  });
 }
+
 template <>
-void gather_labels(Cuda, View, View, View) {
-  throw Error("images: not there yet");
+void gather_labels(Cuda where, View labels, View indices, View y) {
+  launch("gather_labels", gather_labels_kernel, element_blocks(y.numel()), kElementThreads, 0,
+         static_cast<cudaStream_t>(where.stream), y.numel(), labels.as<const std::int32_t>(),
+         indices.as<const std::int32_t>(), y.as<std::int32_t>());
 }
 
 }  // namespace mpad::kernels

@@ -1,17 +1,41 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+#include "elementwise.cuh"
 
 #include <kernels.h>
 
 namespace mpad::kernels {
+namespace {
+
+struct Relu {
+  template <class A>
+  __device__ void operator()(A x, A& y) const {
+    y = x <= A(0) ? A(0) : x;
+  }
+};
+
+template <class A>
+struct ReluGradient {
+  A at_zero;
+  __device__ void operator()(A saved, A grad, A& out) const {
+    const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
+    out = saved < A(0) ? A(0) : saved == A(0) ? tied : grad;
+  }
+};
+
+}  // namespace
 
 template <>
-void relu_forward(Cuda, View, View) {
-  throw Error("relu: not there yet");
+void relu_forward(Cuda where, View x, View y) {
+  with_type(x.dtype,
+            [&]<class T>() { map("relu", where, x.numel(), Relu{}, in(x.as<const T>()), out(y.as<T>())); });
 }
+
 template <>
-void relu_backward(Cuda, double, View, View, View) {
-  throw Error("relu: not there yet");
+void relu_backward(Cuda where, double alpha, View saved, View grad_y, View grad_x) {
+  with_type(saved.dtype, [&]<class T>() {
+    map("relu_backward", where, saved.numel(), ReluGradient<acc_t<T>>{static_cast<acc_t<T>>(alpha)},
+        in(saved.as<const T>()), in(grad_y.as<const T>()), out(grad_x.as<T>()));
+  });
 }
 
 }  // namespace mpad::kernels
