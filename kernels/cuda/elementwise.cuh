@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels that compute each element alone: 16 bytes at a time where all arrays are aligned to their packs (slices of an
-// arena need not be), one element at a time elsewhere. Each element is widened once, computed in acc_t and rounded once.
+// arena need not be), one element at a time elsewhere. Each element is widened once, computed in acc_t and rounded
+// once.
 #pragma once
 #include "launch.cuh"
 #include "vector.cuh"

@@ -81,9 +81,8 @@ void fill(Cuda where, View y, double value) {
 template <>
 void cast(Cuda where, View x, View y) {
   with_type(x.dtype, [&]<class From>() {
-    with_type(y.dtype, [&]<class To>() {
-      map("cast", where, x.numel(), Cast<To>{}, in(x.as<const From>()), out(y.as<To>()));
-    });
+    with_type(y.dtype,
+              [&]<class To>() { map("cast", where, x.numel(), Cast<To>{}, in(x.as<const From>()), out(y.as<To>())); });
   });
 }
 

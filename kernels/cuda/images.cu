@@ -43,8 +43,8 @@ void gather_images(Cuda where, View bytes, View indices, View table, View y) {
     with_pack_size<T>(aligned ? image : 1, [&]<int size>() {
       const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(y.shape[0], 1 << 20));
       launch("gather_images", gather_images_kernel<T, size>, blocks, kImageThreads, 0,
-             static_cast<cudaStream_t>(where.stream), y.shape[0], image, channels, from, indices.as<const std::int32_t>(),
-             table.as<const T>(), y.as<T>());
+             static_cast<cudaStream_t>(where.stream), y.shape[0], image, channels, from,
+             indices.as<const std::int32_t>(), table.as<const T>(), y.as<T>());
     });
   });
 }

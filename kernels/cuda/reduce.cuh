@@ -5,6 +5,13 @@
 
 namespace mpad::kernels {
 
+struct Add {
+  template <class A>
+  __device__ A operator()(A left, A right) const {
+    return left + right;
+  }
+};
+
 /// combine(...) over the values of a warp's 32 lanes, as a tree; every lane gets the result. All lanes take part.
 template <class A, class Combine>
 __device__ inline A reduce_warp(A value, const Combine& combine) {

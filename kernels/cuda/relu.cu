@@ -26,8 +26,7 @@ struct ReluGradient {
 
 template <>
 void relu_forward(Cuda where, View x, View y) {
-  with_type(x.dtype,
-            [&]<class T>() { map("relu", where, x.numel(), Relu{}, in(x.as<const T>()), out(y.as<T>())); });
+  with_type(x.dtype, [&]<class T>() { map("relu", where, x.numel(), Relu{}, in(x.as<const T>()), out(y.as<T>())); });
 }
 
 template <>
