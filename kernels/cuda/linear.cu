@@ -1,21 +1,65 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+// Products by cuBLAS. A bias joins the sums before their one rounding, so half takes a detour through floats.
+#include "blas.h"
+#include "elementwise.cuh"
+#include "scratch.h"
 
 #include <kernels.h>
 
+#include <type_traits>
+
 namespace mpad::kernels {
+namespace {
+
+/// y = sums + bias, which may be a slice that is aligned to an element only; y may be sums.
+template <class T, int size>
+__global__ void __launch_bounds__(kElementThreads)
+    add_bias_kernel(std::int64_t packs, std::int64_t packs_of_row, const acc_t<T>* sums, const T* bias, T* y) {
+  const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x; i < packs; i += stride) {
+    const Pack<acc_t<T>, size> sum = load<size>(sums + i * size);
+    const T* offset = bias + i % packs_of_row * size;
+    Pack<T, size> result;
+    for (int e = 0; e < size; ++e) result.element[e] = narrow<T>(sum.element[e] + widen(offset[e]));
+    store<size>(y + i * size, result);
+  }
+}
+
+template <class T>
+void add_bias(Cuda where, const acc_t<T>* sums, const T* bias, const View& y) {
+  const std::int64_t columns = y.shape[1];
+  T* out = y.as<T>();
+  const bool aligned = is_aligned<full_pack<T>>(sums) && is_aligned<full_pack<T>>(out);
+  with_pack_size<T>(aligned ? columns : 1, [&]<int size>() {
+    const std::int64_t packs = y.numel() / size;
+    launch("linear", add_bias_kernel<T, size>, element_blocks(packs), kElementThreads, 0,
+           static_cast<cudaStream_t>(where.stream), packs, columns / size, sums, bias, out);
+  });
+}
+
+}  // namespace
 
 template <>
-void linear_forward(Cuda, View, View, View, View) {
-  throw Error("linear: not there yet");
+void linear_forward(Cuda where, View x, View weight, View bias, View y) {
+  if (!bias.data) return cuda::multiply("linear", where, {x}, {weight, true}, y);
+  with_type(y.dtype, [&]<class T>() {
+    using A = acc_t<T>;
+    View sums = y;
+    if constexpr (!std::is_same_v<T, A>)
+      sums = {cuda::scratch<A>(where, Scratch::product, y.numel()), dtype_of<A>, y.shape};
+    cuda::multiply("linear", where, {x}, {weight, true}, sums);
+    add_bias<T>(where, sums.as<const A>(), bias.as<const T>(), y);
+  });
 }
+
 template <>
-void linear_backward_data(Cuda, View, View, View) {
-  throw Error("linear: not there yet");
+void linear_backward_data(Cuda where, View grad_y, View weight, View grad_x) {
+  cuda::multiply("linear_backward_data", where, {grad_y}, {weight}, grad_x);
 }
+
 template <>
-void linear_backward_weight(Cuda, View, View, View) {
-  throw Error("linear: not there yet");
+void linear_backward_weight(Cuda where, View x, View grad_y, View grad_weight) {
+  cuda::multiply("linear_backward_weight", where, {grad_y, true}, {x}, grad_weight);
 }
 
 }  // namespace mpad::kernels

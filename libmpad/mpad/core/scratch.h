@@ -7,10 +7,10 @@
 namespace mpad {
 
 /// What a scratch buffer is for; buffers of different purposes live side by side.
-enum class Scratch : unsigned char { taps, weights, partial_sums, source, gradient };
+enum class Scratch : unsigned char { taps, weights, partial_sums, source, gradient, product, workspace };
 
 namespace detail {
-inline constexpr int scratch_purposes = 5;
+inline constexpr int scratch_purposes = 7;
 void* scratch(Scratch purpose, std::size_t bytes);
 }  // namespace detail
 
