@@ -31,8 +31,8 @@ __device__ inline int lane_index() { return static_cast<int>(threadIdx.x) % 32; 
 __device__ inline std::int64_t first_row() { return std::int64_t{blockIdx.x} * kWarps + threadIdx.x / 32; }
 __device__ inline std::int64_t row_stride() { return std::int64_t{gridDim.x} * kWarps; }
 
-/// Sum over the row of exp(logit - largest), and the largest. A NaN anywhere, a +inf, or nothing but -inf makes the sum
-/// NaN.
+/// Sum over the row of exp(logit - largest), and the largest. A NaN anywhere, a +inf, or nothing but -inf makes
+/// the sum NaN.
 template <class A>
 struct Partition {
   A largest, sum;
@@ -44,7 +44,7 @@ __device__ Partition<acc_t<T>> partition(const T* row, std::int64_t classes) {
   A largest = -INFINITY, sum = 0;
   for (std::int64_t j = lane_index(); j < classes; j += 32) largest = Larger{}(widen(row[j]), largest);
   largest = reduce_warp(largest, Larger{});
-  for (std::int64_t j = lane_index(); j < classes; j += 32) sum += exp(widen(row[j]) - largest);
+  for (std::int64_t j = lane_index(); j < classes; j += 32) sum += std::exp(widen(row[j]) - largest);
   return {largest, reduce_warp(sum, Add{})};
 }
 
@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kThreads)
     // Labels on a device have not been checked.
     const bool is_class = label >= 0 && label < classes;
     const A picked = is_class ? widen(x[i * classes + label]) : A(NAN);
-    total += log(sum) + (largest - picked);
+    total += std::log(sum) + (largest - picked);
   }
   total = reduce_block<kThreads>(lane_index() == 0 ? total : A(0), A(0), Add{});
   if (threadIdx.x == 0) partial[blockIdx.x] = total;
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(std::int64_t rows, s
     const auto [largest, sum] = partition(x + i * classes, classes);
     const std::int32_t label = labels[i];
     for (std::int64_t j = lane_index(); j < classes; j += 32) {
-      const A probability = exp(widen(x[i * classes + j]) - largest) / sum;
+      const A probability = std::exp(widen(x[i * classes + j]) - largest) / sum;
       grad[i * classes + j] = narrow<T>(scale * (j == label ? probability - A(1) : probability));
     }
   }
@@ -101,8 +101,9 @@ struct Entry {
 /// The larger entry, of equal ones the first; NaN is largest and equals NaN.
 template <class A>
 __device__ inline Entry<A> better(Entry<A> a, Entry<A> b) {
-  const bool same = a.value == b.value || (isnan(a.value) && isnan(b.value));
-  const bool first = same ? a.at < b.at : a.value > b.value || isnan(a.value);
+  const bool a_is_nan = a.value != a.value, b_is_nan = b.value != b.value;
+  const bool same = a.value == b.value || (a_is_nan && b_is_nan);
+  const bool first = same ? a.at < b.at : a.value > b.value || a_is_nan;
   return first ? a : b;
 }
 

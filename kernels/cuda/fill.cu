@@ -6,6 +6,8 @@
 
 #include <kernels.h>
 
+#include <cmath>
+
 namespace mpad::kernels {
 namespace {
 
@@ -36,8 +38,8 @@ struct Normal {
   __device__ double operator()(const Philox& random) const {
     constexpr double kTwoPi = 6.283185307179586;
     // 1 - u lies in (0, 1], so the logarithm is finite.
-    const double radius = sqrt(-2 * log(1 - uniform_double(random.word[0], random.word[1])));
-    return mean + deviation * radius * cos(kTwoPi * uniform_double(random.word[2], random.word[3]));
+    const double radius = std::sqrt(-2 * std::log(1 - uniform_double(random.word[0], random.word[1])));
+    return mean + deviation * radius * std::cos(kTwoPi * uniform_double(random.word[2], random.word[3]));
   }
 };
 
