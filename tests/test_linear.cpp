@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Linear layers against the definition, computed in double.
-#include "support.h"
+// Linear layers against the definition, computed in double, on every backend.
+#include "kernel_run.h"
 
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
-
-#include <kernels.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -33,13 +31,19 @@ std::vector<Tensor> make(const Size& size, DType dtype, bool integers) {
   return tensors;
 }
 
-/// y, grad_x, grad_weight and grad_bias as the tape computes them.
-std::vector<Tensor> compute(const std::vector<Tensor>& in) {
-  const Function f = [](const std::vector<Tensor>& t) { return linear(t[0], t[1], t[2]); };
-  const std::vector<Tensor> inputs(in.begin(), in.begin() + 3);
-  std::vector<Tensor> out{f(inputs)};
-  for (const Tensor& gradient : gradients_of(f, inputs, in[3])) out.push_back(gradient);
-  return out;
+/// y, grad_x, grad_weight and grad_bias of what make() makes.
+template <class Where>
+std::vector<Tensor> compute(Where where, const std::vector<Tensor>& in) {
+  const DType dtype = in[0].dtype();
+  const std::vector<Output> outputs{
+      {in[3].shape(), dtype}, {in[0].shape(), dtype}, {in[1].shape(), dtype}, {in[2].shape(), dtype}};
+  return run_kernel(where, in, outputs, [where](auto given, auto out) {
+    const View &x = given[0], &weight = given[1], &bias = given[2], &grad_y = given[3];
+    kernels::linear_forward(where, x, weight, bias, out[0]);
+    kernels::linear_backward_data(where, grad_y, weight, out[1]);
+    kernels::linear_backward_weight(where, x, grad_y, out[2]);
+    kernels::sum_rows(where, grad_y, out[3]);
+  });
 }
 
 /// The same in double, of |values| where `absolute`.
@@ -73,58 +77,108 @@ TEST_CASE("linear layers of small integers are exact in every type") {
   for (const Size& size : sizes)
     for (DType dtype : real_dtypes) {
       const std::vector<Tensor> in = make(size, dtype, true);
-      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
-      const std::vector<Tensor> got = compute(in);
       const std::vector<std::vector<double>> want = reference(size, in, false);
-      for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i].values() == want[i]);
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << " " << to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+        const std::vector<Tensor> got = compute(where, in);
+        for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i].values() == want[i]);
+      });
     }
 }
 
-// A sum of m rounded products differs from the exact one by at most about m * u * sum |a * b|, u = 2^-24 or 2^-53
-// (Higham, Accuracy and Stability, 3.1), bias and chunks within the margin of 20; half adds the store's 2^-11 of the
-// result, or 2^-25 below the normal numbers.
+// A sum of m rounded products differs from the exact one, in any order, by at most about m * u * sum |a * b|,
+// u = 2^-24 or 2^-53 (Higham, Accuracy and Stability, 3.1), bias and chunks within the margin of 20. Tensor cores
+// multiply halves exactly, so that the term for products makes up for sums that they cut off. half adds the store's
+// 2^-11 of the result, or 2^-25 below the normal numbers.
 TEST_CASE("linear layers of random values stay within the bound of their sums") {
   for (const Size& size : sizes)
     for (DType dtype : real_dtypes) {
       const std::vector<Tensor> in = make(size, dtype, false);
-      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
-      const std::vector<Tensor> got = compute(in);
       const std::vector<std::vector<double>> want = reference(size, in, false), scale = reference(size, in, true);
       const double unit = std::ldexp(1.0, dtype == DType::f64 ? -53 : -24);
       const std::int64_t terms[] = {size.in, size.out, size.n, size.n};
-      for (std::size_t i = 0; i < want.size(); ++i) {
-        const std::vector<double> values = got[i].values();
-        bool within = true;
-        for (std::size_t e = 0; e < values.size(); ++e) {
-          const double sum = (static_cast<double>(terms[i]) + 20) * unit * scale[i][e];
-          const double store =
-              dtype == DType::f16 ? std::ldexp(std::abs(want[i][e]) + sum, -11) + std::ldexp(1.0, -25) : 0;
-          within = within && std::abs(values[e] - want[i][e]) <= sum + store;
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << " " << to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+        const std::vector<Tensor> got = compute(where, in);
+        for (std::size_t i = 0; i < want.size(); ++i) {
+          const std::vector<double> values = got[i].values();
+          bool within = true;
+          for (std::size_t e = 0; e < values.size(); ++e) {
+            const double sum = (static_cast<double>(terms[i]) + 20) * unit * scale[i][e];
+            const double store =
+                dtype == DType::f16 ? std::ldexp(std::abs(want[i][e]) + sum, -11) + std::ldexp(1.0, -25) : 0;
+            within = within && std::abs(values[e] - want[i][e]) <= sum + store;
+          }
+          CHECK(within);
         }
-        CHECK(within);
-      }
+      });
     }
 }
 
-TEST_CASE("linear layers give the same bits for any number of threads and on every run") {
+TEST_CASE("linear layers give the same bits for any number of threads") {
   for (const Size& size : sizes)
-    for (DType dtype : real_dtypes) {
-      const std::vector<Tensor> in = make(size, dtype, false);
-      INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
-      set_num_threads(1);
-      const std::vector<Tensor> want = compute(in);
-      for (int threads : {1, 2, 4}) {
-        set_num_threads(threads);
-        const std::vector<Tensor> got = compute(in);
-        for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
-      }
-      set_num_threads(0);
-    }
+    for (DType dtype : real_dtypes)
+      on(Device::cpu, [&](auto where) {
+        const std::vector<Tensor> in = make(size, dtype, false);
+        INFO(to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+        set_num_threads(1);
+        const std::vector<Tensor> want = compute(where, in);
+        for (int threads : {1, 2, 4}) {
+          set_num_threads(threads);
+          const std::vector<Tensor> got = compute(where, in);
+          for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+        }
+        set_num_threads(0);
+      });
+}
+
+TEST_CASE("the bias is added before the one rounding to half") {
+  // 2048 + 1 + 1 is 2050, a half. 2049 is none: rounded on the way it would be 2048, and 2048 + 1 that again.
+  const std::vector<Tensor> in{Tensor::from({2048, 1}, {1, 2}, DType::f16), Tensor::full({1, 2}, 1, DType::f16),
+                               Tensor::full({1}, 1, DType::f16)};
+  on_each_backend([&](auto where) {
+    const Tensor y = run_kernel(where, in, {{{1, 1}, DType::f16}}, [where](auto given, auto out) {
+      kernels::linear_forward(where, given[0], given[1], given[2], out[0]);
+    })[0];
+    CHECK(y.values() == std::vector<double>{2050});
+  });
 }
 
 TEST_CASE("a linear layer without bias adds none") {
-  const Tensor x = Tensor::from({1, 2, 3, 4}, {2, 2}), weight = Tensor::from({1, 1, 1, -1, 0, 2}, {3, 2});
-  CHECK(linear(x, weight).values() == std::vector<double>{3, -1, 4, 7, -1, 8});
+  for (DType dtype : real_dtypes) {
+    const Tensor x = Tensor::from({1, 2, 3, 4}, {2, 2}, dtype);
+    const Tensor weight = Tensor::from({1, 1, 1, -1, 0, 2}, {3, 2}, dtype);
+    for (Device device : devices())
+      CHECK(linear(x.to(device), weight.to(device)).values() == std::vector<double>{3, -1, 4, 7, -1, 8});
+  }
+}
+
+TEST_CASE("a linear layer without inputs gives its bias, and no gradient where there are no outputs") {
+  for (DType dtype : real_dtypes)
+    for (const Size& size : {Size{3, 0, 5}, Size{3, 5, 0}}) {
+      const std::vector<Tensor> in = make(size, dtype, false);
+      const std::vector<std::vector<double>> want = reference(size, in, false);
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << " " << to_string(dtype) << " " << size.in << " -> " << size.out);
+        const std::vector<Tensor> got = compute(where, in);
+        for (std::size_t i = 0; i < 3; ++i) CHECK(got[i].values() == want[i]);
+      });
+    }
+}
+
+TEST_CASE("parameters may be slices that are aligned to an element only") {
+  for (DType dtype : real_dtypes) {
+    const Size size{5, 24, 16};
+    const std::vector<Tensor> in = make(size, dtype, true);
+    const std::vector<std::vector<double>> want = reference(size, in, false);
+    for (Device device : devices()) {
+      const Tensor arena(Shape{1 + size.in * size.out + size.out}, dtype, device);
+      const Tensor weight = arena.slice(1, in[1].shape()), bias = arena.slice(1 + size.in * size.out, in[2].shape());
+      weight.copy_from(in[1]);
+      bias.copy_from(in[2]);
+      CHECK(linear(in[0].to(device), weight, bias).values() == want[0]);
+    }
+  }
 }
 
 TEST_CASE("gradients of a linear layer match central differences in double") {

@@ -58,7 +58,8 @@ const acc_t<T>* pack_weights(const Gather& g, const T* weight, const WeightSteps
   const Panels<A> panels{g.target.c};
   const std::int64_t taps = g.kernel.h * g.kernel.w, depth = taps * g.source.c;
   A* packed = scratch<A>(Scratch::weights, panels.offset(panels.count(), depth));
-  parallel_for(panels.count() * taps, ceil_div(1 << 14, g.source.c * Panels<A>::full), [=](auto begin, auto end) {
+  const std::int64_t piece = std::max<std::int64_t>(1, g.source.c * Panels<A>::full);
+  parallel_for(panels.count() * taps, ceil_div(1 << 14, piece), [=](auto begin, auto end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t panel = i / taps, tap = i % taps;
       const int width = panels.width(panel), used = panels.used(panel);
