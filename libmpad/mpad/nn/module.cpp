@@ -36,7 +36,9 @@ std::vector<NamedTensor> collect(Module& module, bool buffers) {
 
 struct Rounding final : Visitor {
   explicit Rounding(DType to) : dtype(to) {}
-  void parameter(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype).detach().set_requires_grad(); }
+  void parameter(std::string_view, Tensor& tensor) override {
+    if (tensor.dtype() != dtype) tensor = tensor.to(dtype).set_requires_grad();
+  }
   void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(dtype); }
   void child(std::string_view, Module& module) override { module.visit(*this); }
   DType dtype;

@@ -40,7 +40,8 @@ class Module {
   /// "Conv2d(3, 64, kernel 3x3, ...)": what the layer is.
   virtual std::string describe() const = 0;
 
-  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of them.
+  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of those whose
+  /// dtype changes.
   void to(DType dtype);
 
   /// Switches this module and its children between training and evaluation.
