@@ -23,10 +23,12 @@ void fill(Where, View y, double value);
 /// y = x between any two real dtypes, rounded to nearest even.
 template <class Where>
 void cast(Where, View x, View y);
-/// Element i uniform in [low, high), from Philox(seed, i, stream).
+/// Element i = low + (high - low) * u in double, rounded once to T (which may give high): u in [0, 1) is the
+/// uniform_double of the first two words of Philox(seed, i, stream).
 template <class Where>
 void fill_uniform(Where, View y, double low, double high, std::uint64_t seed, std::uint64_t stream);
-/// Element i normal, by Box and Muller from Philox(seed, i, stream).
+/// Element i normal, by Box and Muller: mean + deviation * sqrt(-2 log(1 - u)) * cos(2 pi v) in double, rounded once to
+/// T; u and v are uniform_doubles of the words of Philox(seed, i, stream), in order.
 template <class Where>
 void fill_normal(Where, View y, double mean, double deviation, std::uint64_t seed, std::uint64_t stream);
 
@@ -88,7 +90,8 @@ template <class Where>
 void linear_backward_weight(Where, View x, View grad_y, View grad_weight);
 
 // ---- cross_entropy
-/// Mean over rows of logsumexp(logits) - logits[label]; logits n,classes; labels i32 n; loss scalar.
+/// Mean over rows of logsumexp(logits) - logits[label]; logits n,classes; labels i32 n; loss scalar. A logit of -inf
+/// has probability 0; a NaN, a +inf or a row of -inf makes the loss and the row's gradient NaN.
 template <class Where>
 void cross_entropy_forward(Where, View logits, View labels, View loss);
 /// grad_logits = grad_loss * (softmax(logits) - onehot(label)) / n.

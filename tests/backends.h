@@ -10,16 +10,6 @@
 
 namespace mpad::test {
 
-/// Calls f(CpuWith<...>{}) for each instruction set that the machine runs (and $MPAD_ISA allows).
-template <class F>
-void on_each_isa(F&& f) {
-  f(CpuWith<Isa::portable>{});
-#ifdef MPAD_ISA_LEVELS
-  if (current_isa() >= Isa::avx2) f(CpuWith<Isa::avx2>{});
-  if (current_isa() >= Isa::avx512) f(CpuWith<Isa::avx512>{});
-#endif
-}
-
 /// The devices that tensors can be on. In a build with CUDA but no device, says so once and leaves CUDA out.
 inline const std::vector<Device>& devices() {
   static const std::vector<Device> found = [] {

@@ -3,7 +3,6 @@
 
 #include <mpad/random.h>
 
-#include <kernels.h>
 #include <array>
 #include <set>
 
@@ -55,26 +54,4 @@ TEST_CASE("uniform draws have the moments of the uniform distribution") {
   CHECK(std::abs(sum / n - 0.5) < 5 * std::sqrt(1.0 / 12 / n));
   CHECK(std::abs(squares / n - 1.0 / 3) < 5 * std::sqrt(4.0 / 45 / n));
   for (int count : counts) CHECK(std::abs(count - n / 7.0) < 5 * std::sqrt(n * 6.0) / 7);
-}
-
-TEST_CASE("filled tensors are the same numbers in each precision, rounded once") {
-  const Shape shape{50001};
-  const Tensor exact(shape, DType::f64), normal(shape, DType::f64);
-  on(Device::cpu, [&](auto where) {
-    kernels::fill_uniform(where, exact.view(), -2, 3, 9, 4);
-    kernels::fill_normal(where, normal.view(), 1, 2, 9, 5);
-    for (DType dtype : {DType::f16, DType::f32}) {
-      const Tensor rounded(shape, dtype);
-      kernels::fill_uniform(where, rounded.view(), -2, 3, 9, 4);
-      CHECK(same_bits(rounded, exact.to(dtype)));
-    }
-  });
-  double sum = 0, squares = 0;
-  for (double x : normal.values()) {
-    sum += (x - 1) / 2;
-    squares += (x - 1) / 2 * ((x - 1) / 2);
-  }
-  // Five standard deviations of the mean and of the mean square of unit normals.
-  CHECK(std::abs(sum / 50001) < 5 / std::sqrt(50001.0));
-  CHECK(std::abs(squares / 50001 - 1) < 5 * std::sqrt(2 / 50001.0));
 }

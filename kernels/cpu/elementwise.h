@@ -20,6 +20,17 @@ constexpr std::int64_t kBlock = 256;
 // Fewer elements than this take less time than waking another thread.
 constexpr std::int64_t kElementGrain = 1 << 14;
 
+// The bits of an element must not depend on its place, so these convert a NaN as the processor's own conversions do: it
+// keeps its sign and leading digits and becomes quiet.
+MPAD_INLINE float widen_quietly(std::uint16_t x) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(widen(x)), quiet = (x & 0x7fff) > 0x7c00 ? 0x400000 : 0;
+  return std::bit_cast<float>(bits | quiet);
+}
+MPAD_INLINE std::uint16_t narrow_quietly(float x) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x), payload = bits >> 13 & 0x1ff;
+  return static_cast<std::uint16_t>(narrow<half>(x) | ((bits & 0x7fffffff) > 0x7f800000 ? payload : 0));
+}
+
 /// to = from, widened; with the processor's own conversion where there is one.
 inline void widen_all(const half* from, float* to, std::int64_t size) {
   std::int64_t i = 0;
@@ -28,7 +39,7 @@ inline void widen_all(const half* from, float* to, std::int64_t size) {
     _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
 #endif
   MPAD_LANES
-  for (std::int64_t j = i; j < size; ++j) to[j] = widen(lanes(from)[j]);
+  for (std::int64_t j = i; j < size; ++j) to[j] = widen_quietly(lanes(from)[j]);
 }
 
 /// to = from, rounded to nearest even.
@@ -41,7 +52,7 @@ inline void narrow_all(const float* from, half* to, std::int64_t size) {
   }
 #endif
   MPAD_LANES
-  for (std::int64_t j = i; j < size; ++j) lanes(to)[j] = narrow<half>(from[j]);
+  for (std::int64_t j = i; j < size; ++j) lanes(to)[j] = narrow_quietly(from[j]);
 }
 
 /// Up to kBlock elements of T, const or not, as acc_t<T>.

@@ -9,7 +9,8 @@
 namespace mpad {
 
 /// Holds parameters, gradients and its state in one array each, so that a step is one kernel. Making an optimizer moves
-/// the module's parameters into that array; every handle on them sees the new place.
+/// the module's parameters into that array; every handle on them sees the new place. Throws Error, and moves nothing,
+/// on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -63,8 +64,8 @@ struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
   bool decoupled = false;  ///< decay the parameter, not the gradient (AdamW)
 };
-/// Adam and, with `decoupled`, AdamW (kernels.h, AdamStep). In half, epsilon and second moments are rounded to half:
-/// that is what "everything in 16 bits" means.
+/// Adam and, with `decoupled`, AdamW (kernels.h, AdamStep). In half, both moments are rounded to half when they are
+/// stored, so that second moments below 2^-25 vanish; a step is computed in float, epsilon included.
 class Adam final : public Optimizer {
  public:
   explicit Adam(Module& module, const AdamOptions& options = {});

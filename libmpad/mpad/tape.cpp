@@ -73,7 +73,9 @@ void Gradients::set(int i, const Tensor& gradient) {
               gradient.device() == entry.slot->device,
           "{}: expected a gradient of {} {} for input {}, got {} {}", name_, to_string(entry.slot->dtype),
           entry.slot->shape, i, to_string(gradient.dtype()), gradient.shape());
-  entry.gradient = gradient;
+  // A leaf's gradient is the user's to change, so it shares no data with another tensor's.
+  const bool owned = entry.slot->tape == 0 && !entry.slot->storage;
+  entry.gradient = owned ? gradient.clone() : gradient;
 }
 
 void Gradients::add_up() {

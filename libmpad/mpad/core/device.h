@@ -12,8 +12,9 @@ enum class Device : unsigned char { cpu, cuda };
 
 inline std::string to_string(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
 
-/// Instruction sets the CPU kernels are compiled for; each machine runs the best one it has. Pools give the same bits
-/// in all; products and convolutions do where fused multiply-add exists (avx2 and up), and to rounding elsewhere.
+/// Instruction sets the CPU kernels are compiled for; each machine runs the best one it has. Products and convolutions
+/// give the same bits where fused multiply-add exists (avx2 and up), and to rounding elsewhere; all else gives the same
+/// bits in all.
 enum class Isa : unsigned char { portable, avx2, avx512 };
 
 inline const char* to_string(Isa isa) {

@@ -78,6 +78,11 @@ std::string MaxPool2d::describe() const {
                      options_.ties.name());
 }
 
+void Sequential::append(std::unique_ptr<Module> module) {
+  require(module != nullptr, "Sequential: expected a module, got none");
+  children_.push_back(std::move(module));
+}
+
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
   for (const auto& child : children_) y = child->forward(y);

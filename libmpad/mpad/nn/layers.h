@@ -83,7 +83,8 @@ class Sequential : public Module {
   requires(std::derived_from<Modules, Module>&&...) explicit Sequential(Modules... modules) {
     (children_.push_back(std::make_unique<Modules>(std::move(modules))), ...);
   }
-  void append(std::unique_ptr<Module> module) { children_.push_back(std::move(module)); }
+  /// Throws Error if there is no module.
+  void append(std::unique_ptr<Module> module);
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;

@@ -34,11 +34,16 @@ std::vector<NamedTensor> collect(Module& module, bool buffers) {
   return collector.take();
 }
 
-// Replaces every tensor by what Tensor::to makes of it.
+bool is(const Tensor& tensor, DType dtype) { return tensor.dtype() == dtype; }
+bool is(const Tensor& tensor, Device device) { return tensor.device() == device; }
+
+// Replaces every tensor that is not what it should be by what Tensor::to makes of it.
 template <class Target>
 struct Moving final : Visitor {
   explicit Moving(Target to) : target(to) {}
-  void parameter(std::string_view, Tensor& tensor) override { tensor = tensor.to(target).detach().set_requires_grad(); }
+  void parameter(std::string_view, Tensor& tensor) override {
+    if (!is(tensor, target)) tensor = tensor.to(target).set_requires_grad();
+  }
   void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(target); }
   void child(std::string_view, Module& module) override { module.visit(*this); }
   Target target;

@@ -40,9 +40,10 @@ class Module {
   /// "Conv2d(3, 64, kernel 3x3, ...)": what the layer is.
   virtual std::string describe() const = 0;
 
-  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of them.
+  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of those whose
+  /// dtype changes.
   void to(DType dtype);
-  /// Moves parameters and buffers to a device. Optimizers made before lose sight of them.
+  /// Moves parameters and buffers to a device. Optimizers made before lose sight of those that move.
   void to(Device device);
 
   /// Switches this module and its children between training and evaluation.

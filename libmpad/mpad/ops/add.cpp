@@ -9,6 +9,7 @@ namespace mpad {
 Tensor add(const Tensor& a, const Tensor& b) {
   require(a.shape() == b.shape() && a.dtype() == b.dtype(), "add: expected two tensors alike, got {} {} and {} {}",
           to_string(a.dtype()), a.shape(), to_string(b.dtype()), b.shape());
+  require(is_real(a.dtype()), "add: expected half, float or double, got {}", a.dtype());
   const Tensor y = empty_like(a);
   on(a.device(), [&](auto where) { kernels::add(where, a.view(), b.view(), y.view()); });
   record("add", {a, b}, y, [](const Tensor& grad_y, Gradients& gradients) {

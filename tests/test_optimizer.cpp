@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+// Optimizers against their definitions in double, and the arrays they keep parameters and gradients in.
+#include "support.h"
+
+#include <mpad/nn/layers.h>
+#include <mpad/ops.h>
+#include <mpad/optim.h>
+#include <mpad/schedule.h>
+
+#include <algorithm>
+
+using namespace mpad;
+using namespace mpad::test;
+
+namespace {
+
+using Values = std::vector<double>;
+
+/// Parameters alone, of any shapes.
+struct Bag final : Module {
+  std::vector<Tensor> tensors{};
+  void add(const Tensor& tensor) { tensors.push_back(tensor.clone().set_requires_grad()); }
+  Tensor forward(const Tensor& x) override { return x; }
+  void visit(Visitor& visitor) override {
+    for (std::size_t i = 0; i < tensors.size(); ++i) visitor.parameter(std::to_string(i), tensors[i]);
+  }
+  std::string describe() const override { return "Bag()"; }
+};
+
+/// Makes `gradient` the gradient of a parameter.
+void give(const Tensor& parameter, const Tensor& gradient) {
+  Tape tape;
+  tape.backward(dot(parameter, gradient));
+}
+
+double rounded(double value, DType dtype) { return Tensor::from({value}, {}, dtype).item(); }
+
+constexpr int steps = 10;
+constexpr std::int64_t size = 777;  // three blocks and a remainder
+
+Tensor gradient_of_step(int step, DType dtype) {
+  return random_tensor({size}, dtype, 100 + static_cast<std::uint64_t>(step));
+}
+
+/// One parameter's definition in double: state is rounded to the type where it is stored, and nothing else is.
+struct SgdReference {
+  SgdOptions options;
+  DType dtype;
+  double velocity = 0;
+  double operator()(double p, double grad, int step) {
+    const double d = grad + options.weight_decay * p;
+    if (options.momentum == 0) return rounded(p - options.lr * d, dtype);
+    velocity = rounded(step == 1 ? d : options.momentum * velocity + d, dtype);
+    return rounded(p - options.lr * (options.nesterov ? d + options.momentum * velocity : velocity), dtype);
+  }
+};
+
+struct AdamReference {
+  AdamOptions options;
+  DType dtype;
+  double m = 0, v = 0;
+  double operator()(double p, double grad, int step) {
+    const auto& [lr, beta1, beta2, epsilon, decay, decoupled] = options;
+    if (decoupled) p -= lr * decay * p;
+    const double d = decoupled ? grad : grad + decay * p;
+    const double first = beta1 * m + (1 - beta1) * d, second = beta2 * v + (1 - beta2) * d * d;
+    const double corrected = first / (1 - std::pow(beta1, step));
+    p -= lr * corrected / (std::sqrt(second / (1 - std::pow(beta2, step))) + epsilon);
+    m = rounded(first, dtype);
+    v = rounded(second, dtype);
+    return rounded(p, dtype);
+  }
+};
+
+/// Largest distance from the reference after ten steps, over the scale of one step and the parameter, in u of dtype.
+template <class Reference, class Make>
+double error_after_ten_steps(DType dtype, double lr, const Reference& reference, const Make& make) {
+  Bag module;
+  module.add(random_tensor({size}, dtype, 99));
+  Values want = module.tensors[0].values();
+  std::vector<Reference> references(want.size(), reference);
+  const auto optimizer = make(module);
+  for (int step = 1; step <= steps; ++step) {
+    const Tensor gradient = gradient_of_step(step, dtype);
+    const Values grad = gradient.values();
+    for (std::size_t i = 0; i < want.size(); ++i) want[i] = references[i](want[i], grad[i], step);
+    give(module.tensors[0], gradient);
+    optimizer->step();
+  }
+  const Values got = module.tensors[0].values();
+  const double unit = std::ldexp(1.0, dtype == DType::f16 ? -11 : dtype == DType::f32 ? -24 : -53);
+  double worst = 0;
+  for (std::size_t i = 0; i < want.size(); ++i)
+    worst = std::max(worst, std::abs(got[i] - want[i]) / (unit * (std::abs(want[i]) + steps * lr)));
+  return worst;
+}
+
+const SgdOptions sgd_options[] = {{.lr = 0.1},
+                                  {.lr = 0.1, .weight_decay = 0.05},
+                                  {.lr = 0.1, .momentum = 0.9},
+                                  {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05},
+                                  {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .nesterov = true},
+                                  {.lr = 0, .momentum = 0.9}};
+
+const AdamOptions adam_options[] = {{.lr = 0.01},
+                                    {.lr = 0.01, .weight_decay = 0.05},
+                                    {.lr = 0.01, .weight_decay = 0.05, .decoupled = true},
+                                    {.lr = 0.02, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3},
+                                    {.lr = 0.01, .beta1 = 0, .beta2 = 0}};
+
+// In units of the type's u times |parameter| + steps * lr. float and double: a step rounds fewer than ten times, each
+// within u of that scale, and so do the reference's stores; errors of the state pass on for the steps that follow.
+// half: float's rounding errors matter only where they turn the rounding of a store, by two u each.
+constexpr double bound = 2 * steps;
+
+}  // namespace
+
+TEST_CASE("ten steps of Sgd follow the definition in every type") {
+  for (DType dtype : real_dtypes)
+    for (const SgdOptions& options : sgd_options) {
+      INFO(to_string(dtype) << " momentum " << options.momentum << " decay " << options.weight_decay << " nesterov "
+                            << options.nesterov);
+      CHECK(error_after_ten_steps(dtype, options.lr, SgdReference{options, dtype},
+                                  [&](Module& module) { return std::make_unique<Sgd>(module, options); }) <= bound);
+    }
+}
+
+TEST_CASE("ten steps of Adam and AdamW follow the definition in every type") {
+  for (DType dtype : real_dtypes)
+    for (const AdamOptions& options : adam_options) {
+      INFO(to_string(dtype) << " beta1 " << options.beta1 << " decay " << options.weight_decay << " decoupled "
+                            << options.decoupled);
+      CHECK(error_after_ten_steps(dtype, options.lr, AdamReference{options, dtype},
+                                  [&](Module& module) { return std::make_unique<Adam>(module, options); }) <= bound);
+    }
+}
+
+TEST_CASE("steps with powers of two are exact in every type") {
+  for (DType dtype : real_dtypes) {
+    Bag plain, heavy, nesterov;
+    for (Bag* bag : {&plain, &heavy, &nesterov}) bag->add(Tensor::from({1, -2}, {2}, dtype));
+    Sgd a(plain, {.lr = 0.5, .weight_decay = 0.25}), b(heavy, {.lr = 0.5, .momentum = 0.5}),
+        c(nesterov, {.lr = 0.5, .momentum = 0.5, .nesterov = true});
+    for (int step = 0; step < 2; ++step) {
+      for (Bag* bag : {&plain, &heavy, &nesterov}) give(bag->tensors[0], Tensor::from({1, 4}, {2}, dtype));
+      a.step();
+      b.step();
+      c.step();
+    }
+    // p -= (g + p / 4) / 2: 1 -> 0.375 -> -0.171875, -2 -> -3.75 -> -5.28125.
+    CHECK(plain.tensors[0].values() == Values{-0.171875, -5.28125});
+    // v = g, then 1.5 g: 1 - 0.5 - 0.75, -2 - 2 - 3.
+    CHECK(heavy.tensors[0].values() == Values{-0.25, -7});
+    // g + v / 2 = 1.5 g, then 1.75 g.
+    CHECK(nesterov.tensors[0].values() == Values{-0.625, -8.5});
+  }
+}
+
+TEST_CASE("the first step of Adam is lr against the sign of the gradient, whatever its size") {
+  for (DType dtype : real_dtypes) {
+    Bag module;
+    module.add(Tensor::zeros({3}, dtype));
+    Adam adam(module, {.lr = 0.25});
+    give(module.tensors[0], Tensor::from({100, -0.5, 0}, {3}, dtype));
+    adam.step();
+    // epsilon = 1e-8 of the gradient's size, and a few roundings: 8 places, or one of half.
+    CHECK(std::abs(module.tensors[0].values()[0] + 0.25) <=
+          1e-8 + 0.25 * std::ldexp(1, dtype == DType::f64 ? -50 : -20));
+    CHECK(std::abs(module.tensors[0].values()[1] - 0.25) <=
+          1e-8 + 0.25 * std::ldexp(1, dtype == DType::f64 ? -50 : -20));
+    CHECK(module.tensors[0].values()[2] == 0);
+  }
+}
+
+TEST_CASE("in half, state is stored in half: small second moments vanish, and the step does not divide by 0") {
+  Bag module;
+  module.add(Tensor::full({2}, 1, DType::f16));
+  Adam adam(module, {.lr = 0.125});
+  // 0.001 * 2^-20 is below half's smallest number; the step sees it in float.
+  give(module.tensors[0], Tensor::from({0x1p-10, 0}, {2}, DType::f16));
+  adam.step();
+  CHECK(adam.state()[1].tensor.values() == Values{0, 0});
+  CHECK(adam.state()[0].tensor.values()[0] == rounded(0.1 * 0x1p-10, DType::f16));
+  CHECK(module.tensors[0].values() == Values{0.875, 1});
+  // Without a gradient the second moment stays 0 and epsilon, 1e-8, is all that divides.
+  Bag still;
+  still.add(Tensor::full({1}, 1, DType::f16));
+  Adam rest(still, {.lr = 0.125});
+  rest.step();
+  CHECK(still.tensors[0].values() == Values{1});
+}
+
+TEST_CASE("in half, a momentum buffer is rounded to half, and used as it is stored") {
+  Bag module;
+  module.add(Tensor::zeros({1}, DType::f16));
+  Sgd sgd(module, {.lr = 1, .momentum = 0.5});
+  give(module.tensors[0], Tensor::full({1}, 2048, DType::f16));
+  sgd.step();
+  give(module.tensors[0], Tensor::full({1}, 1025, DType::f16));
+  sgd.step();
+  // 1024 + 1025 = 2049 lies between 2048 and 2050 and goes to the even one; -2048 - 2048 is exact.
+  CHECK(sgd.state()[0].tensor.item() == 2048);
+  CHECK(module.tensors[0].item() == -4096);
+}
+
+TEST_CASE("updates have the same bits for 1, 2 and 4 threads and for every place in the array") {
+  for (DType dtype : real_dtypes) {
+    const auto train = [&](std::int64_t before) {
+      Bag module;
+      module.add(Tensor::zeros({before}, dtype));
+      module.add(random_tensor({40009}, dtype, 1));
+      Sgd sgd(module, {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01});
+      for (std::uint64_t step = 0; step < 3; ++step) {
+        give(module.tensors[1], random_tensor({40009}, dtype, 2 + step));
+        sgd.step();
+      }
+      Adam adam(module, {.weight_decay = 0.01, .decoupled = true});
+      for (std::uint64_t step = 0; step < 3; ++step) {
+        give(module.tensors[1], random_tensor({40009}, dtype, 5 + step));
+        adam.step();
+      }
+      return module.tensors[1];
+    };
+    const Tensor want = train(0);
+    with_threads([&] {
+      CHECK(same_bits(train(0), want));
+      CHECK(same_bits(train(5), want));
+    });
+  }
+}
+
+TEST_CASE("an optimizer moves parameters and gradients into one array each, in order, and keeps their values") {
+  for (DType dtype : real_dtypes) {
+    Bag module;
+    for (std::uint64_t i = 0; i < 3; ++i) module.add(random_tensor({static_cast<std::int64_t>(i) + 1, 5}, dtype, i));
+    std::vector<Tensor> before;
+    for (const Tensor& t : module.tensors) before.push_back(t.clone());
+    give(module.tensors[2], before[2]);
+    const Tensor handle = module.tensors[1];
+    Sgd sgd(module, {.lr = 1});
+    const auto at = [](const Tensor& t) { return static_cast<const std::byte*>(t.view().data); };
+    for (std::size_t i = 0; i < 3; ++i) CHECK(same_bits(module.tensors[i], before[i]));
+    for (std::size_t i = 0; i < 2; ++i)
+      CHECK(at(module.tensors[i + 1]) == at(module.tensors[i]) + module.tensors[i].bytes());
+    CHECK(at(handle) == at(module.tensors[1]));
+    CHECK(same_bits(module.tensors[2].grad(), before[2]));
+    for (int i : {1, 0}) give(module.tensors[static_cast<std::size_t>(i)], before[static_cast<std::size_t>(i)]);
+    for (std::size_t i = 0; i < 2; ++i)
+      CHECK(at(module.tensors[i + 1].grad()) == at(module.tensors[i].grad()) + module.tensors[i].bytes());
+    sgd.step();
+    CHECK(handle.values() == Values(10, 0));
+  }
+}
+
+TEST_CASE("operations write gradients of parameters straight into the array") {
+  Linear model({.in = 3, .out = 2});
+  const Tensor weight = parameters(model)[0].tensor, bias = parameters(model)[1].tensor;
+  Sgd sgd(model, {.lr = 1});
+  const auto backward = [&] {
+    Tape tape;
+    tape.backward(dot(model(Tensor::full({1, 3}, 2)), Tensor::full({1, 2}, 1)));
+    return weight.grad().view().data;
+  };
+  const void* place = backward();
+  CHECK(bias.grad().view().data == static_cast<const float*>(place) + 6);
+  CHECK(bias.grad().values() == Values{1, 1});
+  backward();  // adds up in place
+  CHECK(weight.grad().values() == Values(6, 4));
+  sgd.step();
+  CHECK(backward() == place);
+  CHECK(weight.grad().values() == Values(6, 2));
+}
+
+TEST_CASE("a step drops the gradients, and a parameter without one counts as having 0") {
+  Bag module;
+  for (int i = 0; i < 2; ++i) module.add(Tensor::full({3}, 8, DType::f64));
+  Sgd sgd(module, {.lr = 0.5, .weight_decay = 0.5});
+  for (const Tensor& t : module.tensors) give(t, Tensor::full({3}, 4, DType::f64));
+  sgd.step();
+  CHECK(module.tensors[0].values() == Values(3, 4));  // 8 - (4 + 4) / 2
+  for (const Tensor& t : module.tensors) CHECK_FALSE(static_cast<bool>(t.grad()));
+  give(module.tensors[1], Tensor::full({3}, 4, DType::f64));
+  sgd.step();
+  CHECK(module.tensors[0].values() == Values(3, 3));  // 4 - (0 + 2) / 2: the last gradient is forgotten
+  CHECK(module.tensors[1].values() == Values(3, 1));
+  CHECK(sgd.steps() == 2);
+}
+
+TEST_CASE("state names the arrays that a checkpoint needs, and a copy of them continues bit for bit") {
+  Bag module;
+  module.add(Tensor::full({4}, 1));
+  CHECK(Sgd(module, {.lr = 1}).state().empty());
+  CHECK(Sgd(module, {.lr = 1, .momentum = 0.5}).state()[0].path == "momentum");
+  const auto train = [](Bag& bag, Optimizer& optimizer, int from, int to) {
+    for (int step = from; step < to; ++step) {
+      give(bag.tensors[0], gradient_of_step(step, DType::f32));
+      optimizer.step();
+    }
+  };
+  Bag whole, first;
+  for (Bag* bag : {&whole, &first}) bag->add(Tensor::full({size}, 1));
+  Adam straight(whole), early(first);
+  train(whole, straight, 0, 6);
+  train(first, early, 0, 3);
+  Bag second;
+  second.add(first.tensors[0]);
+  Adam late(second);
+  const std::vector<NamedTensor> saved = early.state(), restored = late.state();
+  REQUIRE(saved.size() == 2);
+  CHECK(saved[0].path == "first_moment");
+  CHECK(saved[1].path == "second_moment");
+  for (std::size_t i = 0; i < saved.size(); ++i) restored[i].tensor.copy_from(saved[i].tensor);
+  late.set_steps(early.steps());
+  train(second, late, 3, 6);
+  CHECK(same_bits(second.tensors[0], whole.tensors[0]));
+}
+
+TEST_CASE("a schedule's factor scales the learning rate of each step") {
+  Bag module;
+  module.add(Tensor::zeros({1}, DType::f64));
+  Sgd sgd(module, {.lr = 8});
+  const Schedule schedule{.kind = Schedule::Kind::step, .total = 6, .warmup = 2, .every = 2, .gamma = 0.25};
+  double want = 0;
+  for (double lr : {4, 8, 8, 8, 2, 2}) {
+    sgd.set_lr(8 * schedule.factor(sgd.steps()));
+    CHECK(sgd.lr() == lr);
+    give(module.tensors[0], Tensor::full({1}, 1, DType::f64));
+    sgd.step();
+    want -= lr;
+    CHECK(module.tensors[0].item() == want);
+  }
+}
+
+TEST_CASE("make_adamw decays the parameter by 0.01 unless told otherwise") {
+  Bag module, other;
+  for (Bag* bag : {&module, &other}) bag->add(Tensor::full({1}, 2, DType::f64));
+  make_adamw(module)->step();
+  CHECK(module.tensors[0].item() == 2 * (1 - 1e-3 * 0.01));
+  make_adamw(other, {.lr = 0.5, .weight_decay = 0.5})->step();
+  CHECK(other.tensors[0].item() == 1.5);
+}
+
+TEST_CASE("optimizers name what does not fit, and move nothing then") {
+  Bag module;
+  module.add(Tensor::full({1}, 1));
+  const void* place = module.tensors[0].view().data;
+  const double bad = NAN;
+  CHECK_THROWS_WITH(Sgd(module, {.lr = -1}), "optimizer: expected a learning rate of 0 or more, got -1");
+  CHECK_THROWS_WITH(Sgd(module, {.lr = bad}), "optimizer: expected a learning rate of 0 or more, got nan");
+  CHECK_THROWS_WITH(Adam(module, {.lr = INFINITY}), "optimizer: expected a learning rate of 0 or more, got inf");
+  CHECK_THROWS_WITH(Sgd(module, {.lr = 1, .momentum = -0.5}),
+                    "Sgd: expected momentum and weight_decay of 0 or more, got -0.5 and 0");
+  CHECK_THROWS_WITH(Sgd(module, {.lr = 1, .momentum = bad}),
+                    "Sgd: expected momentum and weight_decay of 0 or more, got nan and 0");
+  CHECK_THROWS_WITH(Sgd(module, {.lr = 1, .weight_decay = -1}),
+                    "Sgd: expected momentum and weight_decay of 0 or more, got 0 and -1");
+  CHECK_THROWS_WITH(Sgd(module, {.lr = 1, .nesterov = true}), "Sgd: expected a momentum above 0 with nesterov, got 0");
+  CHECK_THROWS_WITH(Adam(module, {.beta1 = 1}), "Adam: expected beta1 and beta2 in [0, 1), got 1 and 0.999");
+  CHECK_THROWS_WITH(Adam(module, {.beta2 = -0.1}), "Adam: expected beta1 and beta2 in [0, 1), got 0.9 and -0.1");
+  CHECK_THROWS_WITH(Adam(module, {.epsilon = 0}),
+                    "Adam: expected an epsilon above 0 and a weight_decay of 0 or more, got 0 and 0");
+  CHECK(module.tensors[0].view().data == place);
+  Bag empty, mixed, frozen;
+  CHECK_THROWS_WITH(Sgd(empty, {.lr = 1}), "optimizer: expected a module with parameters, got none");
+  for (DType dtype : {DType::f32, DType::f64}) mixed.add(Tensor::full({1}, 1, dtype));
+  const void* first = mixed.tensors[0].view().data;
+  CHECK_THROWS_WITH(Sgd(mixed, {.lr = 1}), "optimizer: expected one dtype and device, got double in 1");
+  CHECK(mixed.tensors[0].view().data == first);
+  frozen.add(Tensor::full({1}, 1));
+  frozen.tensors[0].set_requires_grad(false);
+  CHECK_THROWS_WITH(Sgd(frozen, {.lr = 1}), "optimizer: expected parameters that require a gradient, got 0");
+  Sgd sgd(module, {.lr = 1});
+  CHECK_THROWS_WITH(sgd.set_lr(-1), "optimizer: expected a learning rate of 0 or more, got -1");
+  CHECK(sgd.lr() == 1);
+}
