@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Sums of two tensors, element by element, and of one over its rows, against double.
-#include "support.h"
+#include "kernel_run.h"
 
 #include <mpad/ops.h>
 
-#include <kernels.h>
+#include <array>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -41,16 +41,14 @@ Tensor spread(std::int64_t size, DType dtype, std::uint64_t seed) {
 
 template <class Where>
 Tensor compute_add(Where where, const Tensor& a, const Tensor& b) {
-  const Tensor y = Tensor::full(a.shape(), NAN, a.dtype());
-  kernels::add(where, a.view(), b.view(), y.view());
-  return y;
+  return run_kernel(where, {a, b}, {{a.shape(), a.dtype()}},
+                    [where](auto in, auto out) { kernels::add(where, in[0], in[1], out[0]); })[0];
 }
 
 template <class Where>
 Tensor compute_sum_rows(Where where, const Tensor& x) {
-  const Tensor y = Tensor::full({x.shape()[1]}, NAN, x.dtype());
-  kernels::sum_rows(where, x.view(), y.view());
-  return y;
+  return run_kernel(where, {x}, {{{x.shape()[1]}, x.dtype()}},
+                    [where](auto in, auto out) { kernels::sum_rows(where, in[0], out[0]); })[0];
 }
 
 /// Sums over rows in double, of |values| where `absolute`.
@@ -66,7 +64,7 @@ std::vector<double> reference_sum_rows(const Tensor& x, bool absolute) {
 
 // The double sum of two halves or floats, rounded again, is the sum rounded once: double has more than 2p + 2 digits
 // (Figueroa, SIGNUM Newsletter 30(3), 1995), and so has float for halves.
-TEST_CASE("a sum of two tensors is the exact sum rounded once, in every type and on every instruction set") {
+TEST_CASE("a sum of two tensors is the exact sum rounded once, in every type and on every backend") {
   for (std::int64_t size : sizes)
     for (DType dtype : real_dtypes) {
       INFO(to_string(dtype) << ' ' << size);
@@ -76,27 +74,47 @@ TEST_CASE("a sum of two tensors is the exact sum rounded once, in every type and
       for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = left[i] + right[i];
       const Tensor want = Tensor::from(sums, {size}, dtype);
       CHECK(same_bits(add(a, b), want));
-      on_each_isa([&](auto where) { CHECK(same_bits(compute_add(where, a, b), want)); });
+      on_each_backend([&](auto where) { CHECK(same_bits(compute_add(where, a, b), want)); });
     }
 }
 
 TEST_CASE("a sum may overwrite either of its terms, or both") {
   for (DType dtype : real_dtypes)
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const Tensor a = spread(20011, dtype, 3), b = spread(20011, dtype, 4);
-      const Tensor left = a.clone(), right = b.clone(), both = a.clone();
-      kernels::add(where, left.view(), b.view(), left.view());
-      kernels::add(where, a.view(), right.view(), right.view());
+      const auto placed = [where](const Tensor& x) { return x.clone().to(device_of(where)); };
+      const Tensor left = placed(a), right = placed(b), both = placed(a);
+      kernels::add(where, left.view(), placed(b).view(), left.view());
+      kernels::add(where, placed(a).view(), right.view(), right.view());
       kernels::add(where, both.view(), both.view(), both.view());
-      CHECK(same_bits(left, compute_add(where, a, b)));
-      CHECK(same_bits(right, compute_add(where, a, b)));
-      CHECK(same_bits(both, compute_add(where, a, a)));
+      CHECK(same_bits(left.to(Device::cpu), compute_add(where, a, b)));
+      CHECK(same_bits(right.to(Device::cpu), compute_add(where, a, b)));
+      CHECK(same_bits(both.to(Device::cpu), compute_add(where, a, a)));
+    });
+}
+
+TEST_CASE("terms and sums may be slices that are aligned to an element only") {
+  for (DType dtype : real_dtypes)
+    on_each_backend([&](auto where) {
+      const Tensor a = spread(300, dtype, 5), b = spread(300, dtype, 6), want = compute_add(where, a, b);
+      for (const auto& offsets : {std::array{1, 1, 1}, std::array{1, 0, 0}, std::array{0, 2, 0}, std::array{0, 0, 3}}) {
+        Tensor slices[3];
+        for (std::size_t i = 0; i < 3; ++i) slices[i] = Tensor({310}, dtype, device_of(where)).slice(offsets[i], {300});
+        slices[0].copy_from(a);
+        slices[1].copy_from(b);
+        kernels::add(where, slices[0].view(), slices[1].view(), slices[2].view());
+        CHECK(same_bits(slices[2].to(Device::cpu), want));
+      }
+      const Tensor x = Tensor({301}, dtype, device_of(where)).slice(1, {10, 30}), y({30}, dtype, device_of(where));
+      x.copy_from(Tensor::full({10, 30}, 2, dtype));
+      kernels::sum_rows(where, x.view(), y.view());
+      CHECK(y.values() == std::vector<double>(30, 20));
     });
 }
 
 TEST_CASE("infinities, NaN and signed zeros add up as IEEE 754 says") {
   for (DType dtype : real_dtypes)
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const Shape shape{7};
       const Tensor y = compute_add(where, Tensor::from({inf, inf, NAN, -0.0, -0.0, 1, inf}, shape, dtype),
                                    Tensor::from({1, -inf, 1, -0.0, 0, -1, inf}, shape, dtype));
@@ -111,7 +129,7 @@ TEST_CASE("infinities, NaN and signed zeros add up as IEEE 754 says") {
     });
 }
 
-TEST_CASE("row sums of small integers are exact in every type and on every instruction set") {
+TEST_CASE("row sums of small integers are exact in every type and on every backend") {
   for (const Matrix& m : matrices)
     for (DType dtype : real_dtypes) {
       INFO(to_string(dtype) << ' ' << m.rows << ',' << m.columns);
@@ -120,7 +138,7 @@ TEST_CASE("row sums of small integers are exact in every type and on every instr
       const Tensor x = Tensor::from(values, {m.rows, m.columns}, dtype);
       // Sums beyond 2048 leave half's integers: there the exact sum is rounded once.
       const Tensor want = Tensor::from(reference_sum_rows(x, false), {m.columns}, dtype);
-      on_each_isa([&](auto where) { CHECK(compute_sum_rows(where, x).values() == want.values()); });
+      on_each_backend([&](auto where) { CHECK(compute_sum_rows(where, x).values() == want.values()); });
     }
 }
 
@@ -133,15 +151,18 @@ TEST_CASE("row sums of random values stay within the bound of any order of summa
       INFO(to_string(dtype) << ' ' << m.rows << ',' << m.columns);
       const Tensor x = random_tensor({m.rows, m.columns}, dtype, 6);
       const std::vector<double> want = reference_sum_rows(x, false), scale = reference_sum_rows(x, true);
-      const std::vector<double> got = on(Device::cpu, [&](auto where) { return compute_sum_rows(where, x); }).values();
       const double unit = std::ldexp(1.0, dtype == DType::f64 ? -53 : -24);
-      bool within = true;
-      for (std::size_t c = 0; c < want.size(); ++c) {
-        const double sum = 2 * static_cast<double>(m.rows - 1) * unit * scale[c];
-        const double store = dtype == DType::f16 ? std::ldexp(std::abs(want[c]) + sum, -11) + std::ldexp(1.0, -25) : 0;
-        within = within && std::abs(got[c] - want[c]) <= sum + store;
-      }
-      CHECK(within);
+      on_each_backend([&](auto where) {
+        const std::vector<double> got = compute_sum_rows(where, x).values();
+        bool within = true;
+        for (std::size_t c = 0; c < want.size(); ++c) {
+          const double sum = 2 * static_cast<double>(m.rows - 1) * unit * scale[c];
+          const double store =
+              dtype == DType::f16 ? std::ldexp(std::abs(want[c]) + sum, -11) + std::ldexp(1.0, -25) : 0;
+          within = within && std::abs(got[c] - want[c]) <= sum + store;
+        }
+        CHECK(within);
+      });
     }
 }
 
@@ -157,12 +178,14 @@ TEST_CASE("row sums have the same bits on every instruction set") {
 TEST_CASE("sums over rows of half are formed in float") {
   // In half, 2048 + 1 is 2048: a sum of ones would stay there.
   const Tensor ones = Tensor::full({4096, 2}, 1, DType::f16);
-  on_each_isa([&](auto where) { CHECK(compute_sum_rows(where, ones).values() == std::vector<double>{4096, 4096}); });
+  on_each_backend([&](auto where) {
+    CHECK(compute_sum_rows(where, ones).values() == std::vector<double>{4096, 4096});
+  });
 }
 
 TEST_CASE("an infinity or a NaN stays in its column") {
   for (DType dtype : real_dtypes)
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const std::vector<double> sums =
           compute_sum_rows(where, Tensor::from({1, inf, NAN, inf, 2, 1, 1, -inf}, {2, 4}, dtype)).values();
       CHECK(sums[0] == 3);

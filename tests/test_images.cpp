@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Images of bytes gathered by index and looked up in a table.
-#include "support.h"
-
-#include <kernels.h>
+#include "kernel_run.h"
 
 using namespace mpad;
 using namespace mpad::test;
@@ -33,9 +31,8 @@ Problem make(const Case& c, DType dtype) {
 
 template <class Where>
 Tensor compute(Where where, const Problem& p) {
-  const Tensor y = Tensor::full({p.c.taken, p.c.h, p.c.w, p.c.c}, NAN, p.table.dtype());
-  kernels::gather_images(where, p.bytes.view(), p.indices.view(), p.table.view(), y.view());
-  return y;
+  return run_kernel(where, {p.bytes, p.indices, p.table}, {{{p.c.taken, p.c.h, p.c.w, p.c.c}, p.table.dtype()}},
+                    [where](auto in, auto out) { kernels::gather_images(where, in[0], in[1], in[2], out[0]); })[0];
 }
 
 std::vector<double> reference(const Problem& p) {
@@ -56,7 +53,7 @@ TEST_CASE("each pixel of each named image is looked up in the table of its chann
     for (DType dtype : real_dtypes) {
       INFO(to_string(dtype) << ' ' << c.taken << " of " << c.images << ',' << c.h << ',' << c.w << ',' << c.c);
       const Problem p = make(c, dtype);
-      on_each_isa([&](auto where) { CHECK(compute(where, p).values() == reference(p)); });
+      on_each_backend([&](auto where) { CHECK(compute(where, p).values() == reference(p)); });
     }
 }
 
@@ -66,7 +63,7 @@ TEST_CASE("images may repeat, in any order") {
   std::copy(std::begin(pixels), std::end(pixels), bytes.span<std::uint8_t>().begin());
   for (std::size_t byte = 0; byte < 256; ++byte) table.span<float>()[byte] = static_cast<float>(byte) - 0.5f;
   const Problem p{{3, 1, 2, 1, 4}, bytes, Tensor::from(std::vector<std::int32_t>{2, 0, 2, 1}, {4}), table};
-  on_each_isa([&](auto where) {
+  on_each_backend([&](auto where) {
     CHECK(compute(where, p).values() == std::vector<double>{254.5, 253.5, -0.5, 0.5, 254.5, 253.5, 127.5, 126.5});
   });
 }
@@ -76,5 +73,21 @@ TEST_CASE("1, 2 and 4 threads gather the same images") {
     const Problem p = make({20, 13, 11, 3, 130}, dtype);
     with_threads(
         [&] { CHECK(on(Device::cpu, [&](auto where) { return compute(where, p); }).values() == reference(p)); });
+  }
+}
+
+TEST_CASE("labels are those of the named images") {
+  for (const std::int64_t taken : {0, 1, 300}) {
+    const Tensor labels({7}, DType::i32), indices({taken}, DType::i32);
+    for (std::size_t i = 0; i < 7; ++i) labels.span<std::int32_t>()[i] = 90 - static_cast<std::int32_t>(i);
+    std::vector<double> want;
+    for (std::int32_t& index : indices.span<std::int32_t>()) {
+      index = static_cast<std::int32_t>(uniform_below(Philox(4, want.size()).word[0], 7));
+      want.push_back(90 - index);
+    }
+    on_each_backend([&](auto where) {
+      const auto gather = [where](auto in, auto out) { kernels::gather_labels(where, in[0], in[1], out[0]); };
+      CHECK(run_kernel(where, {labels, indices}, {{{taken}, DType::i32}}, gather)[0].values() == want);
+    });
   }
 }

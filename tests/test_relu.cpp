@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // ReLU and its derivative, exactly, at every kind of number.
-#include "support.h"
+#include "kernel_run.h"
 
 #include <mpad/memory.h>
 #include <mpad/ops.h>
-
-#include <kernels.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -75,16 +73,14 @@ bool identical(const std::vector<double>& got, const std::vector<double>& want) 
 
 template <class Where>
 Tensor forward(Where where, const Tensor& x) {
-  const Tensor y = Tensor::full(x.shape(), NAN, x.dtype());
-  kernels::relu_forward(where, x.view(), y.view());
-  return y;
+  return run_kernel(where, {x}, {{x.shape(), x.dtype()}},
+                    [where](auto in, auto out) { kernels::relu_forward(where, in[0], out[0]); })[0];
 }
 
 template <class Where>
 Tensor backward(Where where, double alpha, const Tensor& saved, const Tensor& grad_y) {
-  const Tensor grad_x = Tensor::full(saved.shape(), NAN, saved.dtype());
-  kernels::relu_backward(where, alpha, saved.view(), grad_y.view(), grad_x.view());
-  return grad_x;
+  return run_kernel(where, {saved, grad_y}, {{saved.shape(), saved.dtype()}},
+                    [=](auto in, auto out) { kernels::relu_backward(where, alpha, in[0], in[1], out[0]); })[0];
 }
 
 }  // namespace
@@ -93,7 +89,7 @@ TEST_CASE("ReLU keeps positive numbers and NaN, and makes the rest +0") {
   for (DType dtype : real_dtypes) {
     const Tensor x = pairs(dtype).x;
     CHECK(identical(relu(x).values(), reference_forward(x)));
-    on_each_isa([&](auto where) { CHECK(identical(forward(where, x).values(), reference_forward(x))); });
+    on_each_backend([&](auto where) { CHECK(identical(forward(where, x).values(), reference_forward(x))); });
   }
 }
 
@@ -103,7 +99,7 @@ TEST_CASE("the gradient passes above 0 and at NaN, is alpha times itself at both
       INFO(to_string(dtype) << " alpha " << alpha);
       const auto [x, grad_y] = pairs(dtype);
       const std::vector<double> want = reference_backward(alpha, x, grad_y);
-      on_each_isa([&](auto where) { CHECK(identical(backward(where, alpha, x, grad_y).values(), want)); });
+      on_each_backend([&](auto where) { CHECK(identical(backward(where, alpha, x, grad_y).values(), want)); });
       const Function f = [alpha](const std::vector<Tensor>& in) { return relu(in[0], alpha); };
       CHECK(identical(gradients_of(f, {x}, grad_y)[0].values(), want));
     }
@@ -111,7 +107,7 @@ TEST_CASE("the gradient passes above 0 and at NaN, is alpha times itself at both
 
 TEST_CASE("without a derivative at 0 the output tells as much as the input") {
   for (DType dtype : real_dtypes)
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const auto [x, grad_y] = pairs(dtype);
       CHECK(same_bits(backward(where, 0, forward(where, x), grad_y), backward(where, 0, x, grad_y)));
     });
@@ -120,7 +116,7 @@ TEST_CASE("without a derivative at 0 the output tells as much as the input") {
 TEST_CASE("an infinite gradient at 0 becomes 0 with alpha 0, and infinite otherwise") {
   for (DType dtype : real_dtypes) {
     const Tensor zeros = Tensor::zeros({2}, dtype), grad_y = Tensor::from({inf, -inf}, {2}, dtype);
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       CHECK(backward(where, 0, zeros, grad_y).values() == std::vector<double>{0, 0});
       CHECK(backward(where, -1, zeros, grad_y).values() == std::vector<double>{-inf, inf});
     });
@@ -135,7 +131,7 @@ TEST_CASE("an alpha that is no binary number costs at most its own rounding") {
     std::vector<double> want = grad_y.values();
     for (double& g : want) g *= 0.3;
     const double bound = dtype == DType::f16 ? 0.51 : dtype == DType::f32 ? 1.5 : 0;
-    on_each_isa([&](auto where) { CHECK(max_ulps(backward(where, 0.3, zeros, grad_y), want) <= bound); });
+    on_each_backend([&](auto where) { CHECK(max_ulps(backward(where, 0.3, zeros, grad_y), want) <= bound); });
   }
 }
 
@@ -144,12 +140,12 @@ TEST_CASE("sizes around vectors and blocks, none and many, in place too") {
     for (DType dtype : real_dtypes) {
       INFO(to_string(dtype) << ' ' << size);
       const Tensor x = random_tensor({size}, dtype, 2), grad_y = random_tensor({size}, dtype, 3);
-      on_each_isa([&](auto where) {
+      on_each_backend([&](auto where) {
         CHECK(forward(where, x).values() == reference_forward(x));
         CHECK(backward(where, 0.5, x, grad_y).values() == reference_backward(0.5, x, grad_y));
-        const Tensor in_place = x.clone();
+        const Tensor in_place = x.clone().to(device_of(where));
         kernels::relu_forward(where, in_place.view(), in_place.view());
-        CHECK(same_bits(in_place, forward(where, x)));
+        CHECK(same_bits(in_place.to(Device::cpu), forward(where, x)));
       });
     }
 }
