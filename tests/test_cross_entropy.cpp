@@ -132,12 +132,12 @@ TEST_CASE("gradients stay within the bound of their sums of the exact ones") {
 }
 
 TEST_CASE("losses of a few rows are within a few places of the exact ones") {
-  // Ten classes, logits in [-6, 6): at most ten places of float or double by the bound above, four at most seen in any
-  // of the types on a CPU; half rounds the float once.
+  // Errors of the ten terms average out: one place seen on a CPU where the bound above allows forty, and two allowed
+  // here; a GPU's exp and log are less exact. half rounds the float once.
   for (DType dtype : real_dtypes) {
     const Problem p = make({16, 10}, dtype);
     on_each_backend([&](auto where) {
-      const double bound = dtype == DType::f16 ? 0.51 : device_of(where) == Device::cpu ? 4 : 10;
+      const double bound = dtype == DType::f16 ? 0.51 : device_of(where) == Device::cpu ? 2 : 10;
       CHECK(max_ulps(compute(where, p, 1).loss, {reference(p, 1).loss}) <= bound);
     });
   }

@@ -20,13 +20,15 @@ struct Trained {
 
 Trained train(DType dtype, int steps, const LenetOptions& options = {}, bool adam = false) {
   constexpr std::int64_t batch_size = 32;
-  Dataset digits = synthetic_digits(640, 1, 5).train;
+  static const Dataset drawn = synthetic_digits(640, 1, 5).train;
+  Dataset digits = drawn;
   digits.dtype = dtype;
   set_seed(5);
   Lenet model(options);
   model.to(dtype);
   const double lr = adam ? 1e-3 : 0.02;
-  std::unique_ptr<Optimizer> optimizer = make_adamw(model, {.lr = lr, .weight_decay = 0.01});
+  // Second moments vanish in half: epsilon must be large enough to divide by (optim.h).
+  std::unique_ptr<Optimizer> optimizer = make_adamw(model, {.lr = lr, .epsilon = 1e-4, .weight_decay = 0.01});
   if (!adam) optimizer = std::make_unique<Sgd>(model, SgdOptions{.lr = lr, .momentum = 0.9, .weight_decay = 5e-4});
   const Schedule schedule{.kind = Schedule::Kind::cosine, .total = steps, .warmup = 3};
   Trained result;

@@ -65,7 +65,8 @@ struct AdamOptions {
   bool decoupled = false;  ///< decay the parameter, not the gradient (AdamW)
 };
 /// Adam and, with `decoupled`, AdamW (kernels.h, AdamStep). In half, both moments are rounded to half when they are
-/// stored, so that second moments below 2^-25 vanish; a step is computed in float, epsilon included.
+/// stored; a step is computed in float, epsilon included. Second moments below 2^-25 vanish then, and a first
+/// moment that outlives its second is divided by epsilon alone: take 1e-4 or more.
 class Adam final : public Optimizer {
  public:
   explicit Adam(Module& module, const AdamOptions& options = {});
