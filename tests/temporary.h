@@ -54,6 +54,16 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+/// The directory that holds the real data set `name`, $MPAD_DATA; empty, with a warning that the test is skipped, if
+/// none does.
+inline std::string real_data(const std::string& name) {
+  const char* root = std::getenv("MPAD_DATA");
+  std::error_code ignored;
+  if (root != nullptr && std::filesystem::is_directory(std::filesystem::path(root) / name, ignored)) return root;
+  WARN("skipped: $MPAD_DATA names no directory with " + name + "/");
+  return {};
+}
+
 /// The message of the Error that f throws, with the path of `directory` cut out; empty if it throws none.
 template <class F>
 std::string error_of(const TemporaryDirectory& directory, F&& f) {
