@@ -37,7 +37,7 @@ void flush_directory_of(const std::string& path) {
 
 AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)),
-      temporary_(path_ + ".partial"),
+      temporary_(path_ + temporary_suffix),
       descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   require_system(descriptor_ >= 0, "write", path_);
 }
