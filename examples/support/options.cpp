@@ -134,7 +134,7 @@ void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   s.device = parse_device(texts.device);
   s.lr = texts.lr.value_or(default_rate(s, recipe.lr));
   check(s);
-  require(o.threads >= 0, "--threads: expected 0 or more, got {}", o.threads);
+  require(o.threads >= 0 && o.threads <= 1024, "--threads: expected 0 to 1024, got {}", o.threads);
   require(o.train_limit >= 0 && o.test_limit >= 0, "--train-limit and --test-limit: expected 0 or more, got {} and {}",
           o.train_limit, o.test_limit);
   require(!texts.resume || !texts.force, "expected --resume or --force, got both");
