@@ -75,13 +75,13 @@ Place parse_place(const std::string& name, const Json& entry, std::uint64_t data
 Json parse_header(const std::string& text) {
   constexpr int levels = 3;  // header, tensor, shape
   std::vector<std::set<std::string>> keys;
-  const auto check_event = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    using enum Json::parse_event_t;
-    require(depth < levels || (event != object_start && event != array_start),
+  using Event = Json::parse_event_t;
+  const auto check_event = [&](int depth, Event event, Json& parsed) {
+    require(depth < levels || (event != Event::object_start && event != Event::array_start),
             "expected a header of {} levels, got more", levels);
-    if (event == object_start) keys.emplace_back();
-    if (event == object_end) keys.pop_back();
-    if (event == key) {
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key) {
       const auto name = parsed.get<std::string>();
       require(keys.back().insert(name).second, "expected every name once, got '{:.64}' twice", name);
     }
