@@ -36,7 +36,8 @@ const Case kCases[] = {{"vgg1", {128, 32, 32, 64}, kHalving},  {"vgg2", {128, 16
 /// Normal numbers; with ties, the rate is the fraction of 2x2 windows of which the maximum occurs twice or more.
 Tensor make_input(const Shape& shape, DType dtype, int ties_per_cent) {
   const Tensor x(shape, dtype);
-  // Uniform over L levels: a 2x2 window has one maximum with probability 4 * sum_v (v/L)^3 / L; L = 3 gives 44 %.
+  // Uniform over L levels: a 2x2 window has one maximum with probability 4 * sum_v (v/L)^3 / L. L = 3 gives 44 %, so
+  // that 56 % tie: the rate nearest to 50 that levels give.
   const double levels = ties_per_cent == 0 ? 0 : 3;
   with_type(dtype, [&]<class T>() {
     const auto elements = x.span<T>();

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Files that tests write: a directory that goes away with its owner, and IDX and gzip contents to put there.
+// Files that tests write: a directory that goes away with its owner, contents to put there, and what is said of them.
 #pragma once
 #include "catch.h"
 
+#include <mpad/core/error.h>
+
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -39,9 +42,41 @@ class TemporaryDirectory {
     return file.string();
   }
 
+  /// Names of all that is in the directory, sorted.
+  std::vector<std::string> list() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
  private:
   std::string path_;
 };
+
+/// The directory that holds the real data set `name`, $MPAD_DATA; empty, with a warning that the test is skipped, if
+/// none does.
+inline std::string real_data(const std::string& name) {
+  const char* root = std::getenv("MPAD_DATA");
+  std::error_code ignored;
+  if (root != nullptr && std::filesystem::is_directory(std::filesystem::path(root) / name, ignored)) return root;
+  WARN("skipped: $MPAD_DATA names no directory with " + name + "/");
+  return {};
+}
+
+/// The message of the Error that f throws, with the path of `directory` cut out; empty if it throws none.
+template <class F>
+std::string error_of(const TemporaryDirectory& directory, F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    std::string text = error.what();
+    for (std::size_t at; (at = text.find(directory.path() + "/")) != std::string::npos;)
+      text.erase(at, directory.path().size() + 1);
+    return text;
+  }
+  return {};
+}
 
 /// An IDX file of bytes: magic number, extents, body.
 inline Bytes idx_bytes(const std::vector<std::uint32_t>& extents, const Bytes& body) {

@@ -8,24 +8,11 @@
 
 using namespace mpad;
 using test::Bytes;
+using test::error_of;
 using test::idx_bytes;
 using test::TemporaryDirectory;
 
 namespace {
-
-// The message of the Error that f throws, with every `directory` cut out; empty if it throws none.
-template <class F>
-std::string error_of(const TemporaryDirectory& directory, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    std::string text = error.what();
-    for (std::size_t at; (at = text.find(directory.path())) != std::string::npos;)
-      text.erase(at, directory.path().size() + 1);
-    return text;
-  }
-  return {};
-}
 
 std::string images_error(const Bytes& bytes) {
   const TemporaryDirectory directory;

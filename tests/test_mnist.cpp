@@ -81,11 +81,8 @@ TEST_CASE("images of another size are an error") {
 }
 
 TEST_CASE("MNIST itself is read as published") {
-  const char* root = std::getenv("MPAD_DATA");
-  if (root == nullptr) {
-    WARN("skipped: $MPAD_DATA names no directory with mnist/");
-    return;
-  }
+  const std::string root = test::real_data("mnist");
+  if (root.empty()) return;
   const Split split = load_mnist(root);
   CHECK(split.train.pixels.shape() == Shape{60000, 28, 28, 1});
   CHECK(split.test.pixels.shape() == Shape{10000, 28, 28, 1});

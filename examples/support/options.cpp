@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "help_format.h"
+#include "option_group.h"
 
 #include <mpad/core/check.h>
 #include <mpad/core/suggest.h>
@@ -9,7 +10,8 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <initializer_list>
+#include <span>
+#include <string_view>
 #include <vector>
 
 namespace mpad {
@@ -19,53 +21,7 @@ namespace {
 struct Texts {
   std::string bits = "32", ties = "native", device = "auto", dataset{};
   std::optional<double> lr{};
-  std::int64_t seed = 0;
   bool resume = false, force = false;
-};
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : "|") + name;
-  return text;
-}
-
-[[noreturn]] void fail_choice(const std::string& option, const std::vector<std::string>& names,
-                              const std::string& got) {
-  const std::vector<std::string_view> views(names.begin(), names.end());
-  fail("{}: expected {}, got '{}'{}", option, joined(names), got, suggest(got, views));
-}
-
-// A heading of the help, and the options under it.
-class Group {
- public:
-  Group(CLI::App& app, const char* title) : app_(app), title_(title) {}
-
-  template <class T>
-  CLI::Option* value(const char* name, const char* type, T& variable, const std::string& help) {
-    return app_.add_option(name, variable, help)->type_name(type)->capture_default_str()->group(title_);
-  }
-  void flag(const char* name, bool& variable, const std::string& help) {
-    app_.add_flag(name, variable, help)->group(title_);
-  }
-  // An option that takes one of the names that to_string gives to the values of an enumeration.
-  template <class Enum>
-  void choice(const std::string& name, Enum& variable, std::initializer_list<Enum> choices, const std::string& help) {
-    std::vector<std::string> names;
-    for (Enum choice : choices) names.push_back(to_string(choice));
-    const auto choose = [&variable, name, names, choices = std::vector(choices)](const std::string& text) {
-      for (Enum choice : choices)
-        if (text == to_string(choice)) return void(variable = choice);
-      fail_choice(name, names, text);
-    };
-    app_.add_option_function<std::string>(name, choose, help)
-        ->type_name(joined(names))
-        ->default_str(to_string(variable))
-        ->group(title_);
-  }
-
- private:
-  CLI::App& app_;
-  const char* title_;
 };
 
 std::vector<std::string> names_of(const std::vector<DataSource>& sources) {
@@ -77,20 +33,20 @@ std::vector<std::string> names_of(const std::vector<DataSource>& sources) {
 void add_data_options(CLI::App& app, const Recipe& recipe, Options& o, Texts& texts) {
   const std::string &first = recipe.datasets.front().name, &last = recipe.datasets.back().name;
   Group group(app, "Data");
-  group.value("--data", "DIR", o.data_directory, "Directory of the data set, or one above it")
+  group.text("--data", "DIR", o.data_directory, "Directory of the data set, or one above it")
       ->default_str("$MPAD_DATA");
-  group.value("--dataset", "NAME", texts.dataset, "Images to train on: " + joined(names_of(recipe.datasets)))
+  group.text("--dataset", "NAME", texts.dataset, "Images to train on: " + joined(names_of(recipe.datasets)))
       ->default_str(first + " if found, else " + last);
-  group.value("--train-limit", "N", o.train_limit, "Train on the first N images; 0 means all");
-  group.value("--test-limit", "N", o.test_limit, "Test on the first N images; 0 means all");
+  group.number("--train-limit", "N", o.train_limit, "Train on the first N images; 0 means all");
+  group.number("--test-limit", "N", o.test_limit, "Test on the first N images; 0 means all");
 }
 
 void add_network_options(CLI::App& app, Options& o, Texts& texts) {
   Settings& s = o.settings;
   Group group(app, "Network and its nonsmooth choices");
-  group.value("--bits", "16|32|64", texts.bits, "Precision of everything: parameters, activations, optimizer");
-  group.value("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
-  group.value("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
+  group.text("--bits", "16|32|64", texts.bits, "Precision of everything: parameters, activations, optimizer");
+  group.text("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
+  group.number("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
   group.flag("--batch-norm", s.batch_norm, "Normalise batches (not there yet)");
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
                "Pool's forward: the maximum, or the study's sum of two");
@@ -106,28 +62,28 @@ void add_optimizer_options(CLI::App& app, const Recipe& recipe, Options& o, Text
   Settings& s = o.settings;
   Group group(app, "Optimization");
   group.choice("--optimizer", s.optimizer, {sgd, adam, adamw}, "Update rule");
-  group.value("--lr", "RATE", texts.lr, "Learning rate")
-      ->default_str(
-          fmt::format("{}; {} for sgd in 16 bits, {} for adam", recipe.lr.sgd, recipe.lr.sgd16, recipe.lr.adam));
-  group.value("--momentum", "M", s.momentum, "Momentum of sgd");
+  group.number<double>(
+      "--lr", "RATE", texts.lr, "Learning rate",
+      fmt::format("{}; {} for sgd in 16 bits, {} for adam", recipe.lr.sgd, recipe.lr.sgd16, recipe.lr.adam));
+  group.number("--momentum", "M", s.momentum, "Momentum of sgd");
   group.flag("--nesterov", s.nesterov, "Nesterov's momentum");
-  group.value("--weight-decay", "D", s.weight_decay, "Weight decay");
+  group.number("--weight-decay", "D", s.weight_decay, "Weight decay");
   group.choice("--schedule", s.schedule, {Schedule::Kind::constant, Schedule::Kind::step, Schedule::Kind::cosine},
                "Learning rate over the epochs");
-  group.value("--step-every", "E", s.step_every, "Schedule step: epochs between two reductions");
-  group.value("--step-factor", "F", s.step_factor, "Schedule step: factor of each");
-  group.value("--warmup", "E", s.warmup, "Epochs of linear warm-up before the schedule");
-  group.value("--epochs", "N", s.epochs, "Passes over the training images");
-  group.value("--batch-size", "N", s.batch_size, "Images in a step");
+  group.number("--step-every", "E", s.step_every, "Schedule step: epochs between two reductions");
+  group.number("--step-factor", "F", s.step_factor, "Schedule step: factor of each");
+  group.number("--warmup", "E", s.warmup, "Epochs of linear warm-up before the schedule");
+  group.number("--epochs", "N", s.epochs, "Passes over the training images");
+  group.number("--batch-size", "N", s.batch_size, "Images in a step");
 }
 
 void add_run_options(CLI::App& app, Options& o, Texts& texts) {
   Group group(app, "Runs and results");
-  group.value("--seed", "N", texts.seed, "Seed of the first run; run k has seed N + k");
-  group.value("--runs", "N", o.settings.runs, "Trainings, one after the other");
-  group.value("--threads", "N", o.threads, "CPU threads, 0 for all cores; results do not depend on it");
-  group.value("--device", "cpu|cuda|auto", texts.device, "Where to compute");
-  group.value("--out", "DIR", o.output.directory, "Write results.csv, run.json and checkpoints here");
+  group.number("--seed", "N", o.settings.seed, "Seed of the first run; run k has seed N + k");
+  group.number("--runs", "N", o.settings.runs, "Trainings, one after the other");
+  group.number("--threads", "N", o.threads, "CPU threads, 0 for all cores; results do not depend on it");
+  group.text("--device", "cpu|cuda|auto", texts.device, "Where to compute");
+  group.text("--out", "DIR", o.output.directory, "Write results.csv, run.json and checkpoints here");
   group.flag("--resume", texts.resume, "Continue what is in --out, to the same bits as without a stop");
   group.flag("--force", texts.force, "Overwrite what is in --out");
   group.flag("--quiet", o.quiet, "Print the summary only");
@@ -162,7 +118,7 @@ void locate_data(const Recipe& recipe, const std::string& dataset, Options& o) {
   const char* variable = std::getenv("MPAD_DATA");
   const DataSource& first = recipe.datasets.front();
   bool found = !o.data_directory.empty();
-  if (!found && variable != nullptr) {
+  if (!found && variable != nullptr && *variable != '\0') {
     o.data_directory = variable;
     found = std::filesystem::is_directory(std::filesystem::path(variable) / first.name);
   }
@@ -177,10 +133,8 @@ void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   s.ties = TieRule::parse(texts.ties);
   s.device = parse_device(texts.device);
   s.lr = texts.lr.value_or(default_rate(s, recipe.lr));
-  require(texts.seed >= 0, "--seed: expected 0 or more, got {}", texts.seed);
-  s.seed = static_cast<std::uint64_t>(texts.seed);
   check(s);
-  require(o.threads >= 0, "--threads: expected 0 or more, got {}", o.threads);
+  require(o.threads >= 0 && o.threads <= 1024, "--threads: expected 0 to 1024, got {}", o.threads);
   require(o.train_limit >= 0 && o.test_limit >= 0, "--train-limit and --test-limit: expected 0 or more, got {} and {}",
           o.train_limit, o.test_limit);
   require(!texts.resume || !texts.force, "expected --resume or --force, got both");
@@ -197,6 +151,13 @@ void refuse_extras(const CLI::App& app) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   const std::vector<std::string_view> views(names.begin(), names.end());
   fail("expected an option, got '{}'{}; --help lists them", extras[0], suggest(extras[0], views));
+}
+
+// The parser would take the next option for the value.
+void refuse_empty_values(int argc, const char* const* argv) {
+  for (const std::string_view argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1))
+    require(!argument.starts_with("--") || !argument.ends_with('='), "{}: expected a value, got none",
+            argument.substr(0, argument.size() - 1));
 }
 
 std::string command_line(int argc, const char* const* argv) {
@@ -220,6 +181,7 @@ std::optional<Options> parse_options(const Recipe& recipe, int argc, const char*
   add_network_options(app, options, texts);
   add_optimizer_options(app, recipe, options, texts);
   add_run_options(app, options, texts);
+  refuse_empty_values(argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {

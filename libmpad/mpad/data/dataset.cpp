@@ -95,7 +95,7 @@ Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<st
   table_ = normalisation_table(dataset_).to(device);
 }
 
-std::int64_t Batches::size() const { return (order_.numel() + batch_size_ - 1) / batch_size_; }
+std::int64_t Batches::size() const { return order_.numel() / batch_size_ + (order_.numel() % batch_size_ != 0); }
 
 Batch Batches::operator[](std::int64_t i) const {
   require(i >= 0 && i < size(), "batches: expected a batch in 0..{}, got {}", size() - 1, i);

@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace mpad {
@@ -20,13 +18,18 @@ void require_system(bool worked, const char* what, const std::string& path) {
   require(worked, "cannot {} {}: {}", what, path, std::strerror(errno));
 }
 
+struct Closing {
+  int descriptor;
+  ~Closing() { ::close(descriptor); }
+};
+
 void flush_directory_of(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string directory = parent.empty() ? "." : parent.string();
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   require_system(descriptor >= 0, "open directory", directory);
+  const Closing closing{descriptor};
   const bool flushed = ::fsync(descriptor) == 0 || errno == EINVAL;  // some file systems have no flush of directories
-  ::close(descriptor);
   require_system(flushed, "flush directory", directory);
 }
 
@@ -34,7 +37,7 @@ void flush_directory_of(const std::string& path) {
 
 AtomicFile::AtomicFile(std::string path)
     : path_(std::move(path)),
-      temporary_(path_ + ".partial"),
+      temporary_(path_ + temporary_suffix),
       descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   require_system(descriptor_ >= 0, "write", path_);
 }
@@ -70,10 +73,17 @@ void write_file(const std::string& path, std::string_view text) {
 }
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  require(file.is_open() && (text << file.rdbuf()), "cannot read {}: {}", path, std::strerror(errno));
-  return std::move(text).str();
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require_system(descriptor >= 0, "read", path);
+  const Closing closing{descriptor};
+  std::string text;
+  for (char part[1 << 16];;) {
+    const ssize_t got = ::read(descriptor, part, sizeof part);
+    if (got < 0 && errno == EINTR) continue;
+    require_system(got >= 0, "read", path);
+    if (got == 0) return text;
+    text.append(part, static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace mpad

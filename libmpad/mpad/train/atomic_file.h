@@ -11,6 +11,9 @@ namespace mpad {
 /// the system refuses.
 class AtomicFile {
  public:
+  /// What the temporary name adds to the file's own.
+  static constexpr const char* temporary_suffix = ".partial";
+
   explicit AtomicFile(std::string path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/train/checkpoint.h>
+#include <mpad/train/naming.h>
 
 #include <algorithm>
 #include <charconv>
@@ -31,7 +32,9 @@ std::vector<NamedValue> context_of(const TensorFile& file) {
   return context;
 }
 
-void copy_tensors(const TensorFile& file, const std::vector<NamedTensor>& to, const std::string& path) {
+// The file's tensors by name, which are those of `to` in name, dtype and shape.
+std::map<std::string, Tensor> matching(const TensorFile& file, const std::vector<NamedTensor>& to,
+                                       const std::string& path) {
   std::map<std::string, Tensor> saved;
   for (const auto& [name, tensor] : file.tensors) saved[name] = tensor;
   require(saved.size() == to.size(), "{}: expected {} tensors, got {}", path, to.size(), saved.size());
@@ -42,7 +45,7 @@ void copy_tensors(const TensorFile& file, const std::vector<NamedTensor>& to, co
             "{}: tensor '{}': expected {} {}, got {} {}", path, name, tensor.dtype(), tensor.shape(),
             found->second.dtype(), found->second.shape());
   }
-  for (const auto& [name, tensor] : to) tensor.copy_from(saved[name]);
+  return saved;
 }
 
 std::int64_t parse_steps(const std::string& text, const std::string& path) {
@@ -68,8 +71,10 @@ void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const 
   require_same(context_of(file), context, path);
   const std::int64_t steps = parse_steps(metadata_at(file, "steps", path), path);
   std::vector<EpochResult> results = parse_csv(metadata_at(file, "results", path), path);
-  copy_tensors(file, tensors_of(trainer), path);
-  trainer.resume(std::move(results), steps);
+  const std::vector<NamedTensor> tensors = tensors_of(trainer);
+  const std::map<std::string, Tensor> saved = matching(file, tensors, path);
+  naming(path, [&] { trainer.resume(std::move(results), steps); });
+  for (const auto& [name, tensor] : tensors) tensor.copy_from(saved.at(name));
 }
 
 void require_same(std::span<const NamedValue> saved, std::span<const NamedValue> now, const std::string& source) {

@@ -14,7 +14,7 @@ namespace mpad {
 void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<const NamedValue> context);
 
 /// Puts the trainer where the saved one was. Throws Error if the file is damaged, was written in another context
-/// (naming what differs), or holds other tensors than the trainer's.
+/// (naming what differs), or holds other tensors than the trainer's or another run; the trainer is then as before.
 void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const NamedValue> context);
 
 /// Throws Error, naming `source` and the first name whose value differs, unless the two lists are equal.

@@ -50,8 +50,9 @@ void Progress::after_step(std::int64_t images) {
 void Progress::draw(Clock::time_point now) {
   const std::int64_t epoch = (done_ - 1) / images_per_epoch_, images = done_ - epoch * images_per_epoch_;
   const double rate = static_cast<double>(images) / seconds(now - epoch_started_);
-  const double left = static_cast<double>(runs_ * epochs_ * images_per_epoch_ - done_) /
-                      static_cast<double>(done_ - skipped_) * seconds(now - started_);
+  const double total = static_cast<double>(runs_ * epochs_) * static_cast<double>(images_per_epoch_);
+  const double left =
+      (total - static_cast<double>(done_)) / static_cast<double>(done_ - skipped_) * seconds(now - started_);
   const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", epoch / epochs_ + 1, runs_) : "";
   const std::string line = fmt::format("\r\x1b[K{}epoch {}/{} [{}] {:.0f} images/s, {} left", run, epoch % epochs_ + 1,
                                        epochs_, bar(images, images_per_epoch_), rate, clock_text(left));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/train/atomic_file.h>
+#include <mpad/train/naming.h>
 #include <mpad/train/safetensors.h>
 
 #include <nlohmann/json.hpp>
@@ -29,71 +30,66 @@ struct Place {
   std::uint64_t begin = 0, end = 0;
 };
 
+// The beginning of what a hostile file can make as long as it likes.
+std::string shown(const Json& value) { return fmt::format("{:.64}", value.dump()); }
+
+std::string titled(const std::string& name) { return fmt::format("tensor '{:.64}'", name); }
+
 DType parse_dtype(const std::string& text) {
   const auto found = std::find(dtype_names.begin(), dtype_names.end(), text);
-  require(found != dtype_names.end(), "expected dtype F16, F32, F64, U8, U16, U32, U64 or I32, got '{}'", text);
+  require(found != dtype_names.end(), "expected dtype F16, F32, F64, U8, U16, U32, U64 or I32, got '{:.64}'", text);
   return static_cast<DType>(found - dtype_names.begin());
 }
 
-// The bytes of a tensor of this shape, all of which must lie in a file of `limit` bytes: no product overflows.
-std::uint64_t bytes_within(const Shape& shape, DType dtype, std::uint64_t limit) {
-  std::uint64_t bytes = size_of(dtype);
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const auto extent = static_cast<std::uint64_t>(shape[axis]);
-    require(extent == 0 || bytes <= limit / extent, "expected a shape that fits the file, got {}", shape);
-    bytes *= extent;
-  }
-  return bytes;
-}
-
 std::uint64_t unsigned_number(const Json& value) {
-  require(value.is_number_unsigned(), "expected a whole number of 0 or more, got {}", value.dump());
+  require(value.is_number_unsigned(), "expected whole numbers of 0 or more, got {}", shown(value));
   return value.get<std::uint64_t>();
 }
 
 Shape parse_shape(const Json& extents) {
   require(extents.is_array() && extents.size() <= Shape::max_rank, "expected a shape of at most {} extents, got {}",
-          Shape::max_rank, extents.dump());
+          Shape::max_rank, shown(extents));
   Shape shape;
-  for (const Json& extent : extents) {
-    const std::uint64_t value = unsigned_number(extent);
-    require(value <= INT64_MAX, "expected a shape that fits the file, got {}", extents.dump());
-    shape.append(static_cast<std::int64_t>(value));
-  }
+  for (const Json& extent : extents)  // what is too large for the sign is too large for a Shape, which says so
+    shape.append(static_cast<std::int64_t>(std::min<std::uint64_t>(unsigned_number(extent), INT64_MAX)));
   return shape;
 }
 
 Place parse_place(const std::string& name, const Json& entry, std::uint64_t data_bytes) {
   require(entry.is_object() && entry.size() == 3 && entry.contains("dtype") && entry.contains("shape") &&
               entry.contains("data_offsets"),
-          "tensor '{}': expected dtype, shape and data_offsets, got {}", name, entry.dump());
+          "expected dtype, shape and data_offsets, got {}", shown(entry));
   const Json &dtype = entry["dtype"], &offsets = entry["data_offsets"];
-  require(dtype.is_string() && offsets.is_array() && offsets.size() == 2,
-          "tensor '{}': expected a dtype and two offsets, got {}", name, entry.dump());
+  require(dtype.is_string() && offsets.is_array() && offsets.size() == 2, "expected a dtype and two offsets, got {}",
+          shown(entry));
   Place place{name, parse_dtype(dtype.get<std::string>()), parse_shape(entry["shape"]), unsigned_number(offsets[0]),
               unsigned_number(offsets[1])};
-  const std::uint64_t bytes = bytes_within(place.shape, place.dtype, data_bytes);
+  // At most 2^59 elements of 8 bytes: no overflow.
+  const std::uint64_t bytes = static_cast<std::uint64_t>(place.shape.numel()) * size_of(place.dtype);
   require(place.begin <= place.end && place.end <= data_bytes && place.end - place.begin == bytes,
-          "tensor '{}': expected {} bytes within {} of data, got offsets {} to {}", name, bytes, data_bytes,
-          place.begin, place.end);
+          "expected {} bytes within {} of data, got offsets {} to {}", bytes, data_bytes, place.begin, place.end);
   return place;
 }
 
-// The parser keeps the last of equal keys; a header with two is refused while it is parsed.
+// Refuses what the parser takes: of equal keys it keeps the last, and it nests as deep as the text does.
 Json parse_header(const std::string& text) {
+  constexpr int levels = 3;  // header, tensor, shape
   std::vector<std::set<std::string>> keys;
-  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      const auto name = value.get<std::string>();
-      require(keys.back().insert(name).second, "expected every name once, got '{}' twice", name);
+  using Event = Json::parse_event_t;
+  const auto check_event = [&](int depth, Event event, Json& parsed) {
+    require(depth < levels || (event != Event::object_start && event != Event::array_start),
+            "expected a header of {} levels, got more", levels);
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key) {
+      const auto name = parsed.get<std::string>();
+      require(keys.back().insert(name).second, "expected every name once, got '{:.64}' twice", name);
     }
     return true;
   };
   require(!text.empty() && text.front() == '{', "expected a header that starts with '{{'");
   try {
-    return Json::parse(text, refuse_duplicates);
+    return Json::parse(text, check_event);
   } catch (const Json::exception&) {
     fail("expected a header in JSON");
   }
@@ -101,9 +97,9 @@ Json parse_header(const std::string& text) {
 
 std::map<std::string, std::string> parse_metadata(const Json& entry) {
   std::map<std::string, std::string> metadata;
-  require(entry.is_object(), "expected __metadata__ of names and strings");
+  require(entry.is_object(), "expected __metadata__ of names and strings, got {}", shown(entry));
   for (const auto& [name, value] : entry.items()) {
-    require(value.is_string(), "expected __metadata__ of names and strings, got {}", value.dump());
+    require(value.is_string(), "expected __metadata__ of names and strings, got {}", shown(value));
     metadata[name] = value.get<std::string>();
   }
   return metadata;
@@ -113,13 +109,15 @@ std::map<std::string, std::string> parse_metadata(const Json& entry) {
 std::vector<Place> parse_places(const Json& header, std::uint64_t data_bytes) {
   std::vector<Place> places;
   for (const auto& [name, entry] : header.items())
-    if (name != "__metadata__") places.push_back(parse_place(name, entry, data_bytes));
+    if (name != "__metadata__")
+      naming(titled(name),
+             [&, &name = name, &entry = entry] { places.push_back(parse_place(name, entry, data_bytes)); });
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
   std::uint64_t next = 0;
   for (const Place& place : places) {
-    require(place.begin == next, "tensor '{}': expected data from {} on, got {}", place.name, next, place.begin);
+    require(place.begin == next, "{}: expected data from {} on, got {}", titled(place.name), next, place.begin);
     next = place.end;
   }
   require(next == data_bytes, "expected {} bytes of data, got {}", next, data_bytes);
@@ -164,18 +162,12 @@ std::string make_header(const TensorFile& file) {
                     {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
-  text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
-  return text;
-}
-
-// Adds the name of the file to the messages of what reads or writes it.
-template <class F>
-decltype(auto) naming(const std::string& path, F&& f) {
   try {
-    return f();
-  } catch (const Error& error) {
-    fail("{}: {}", path, error.what());
+    std::string text = header.dump();
+    text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
+    return text;
+  } catch (const Json::exception&) {
+    fail("expected names and metadata in UTF-8");
   }
 }
 

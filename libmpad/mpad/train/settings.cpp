@@ -12,6 +12,9 @@ void check_range(const char* name, double value, double least, double most = HUG
           std::isfinite(most) ? fmt::format("from {} to {}", least, most) : fmt::format("of {} or more", least), value);
 }
 
+// Large enough for any training, small enough for its steps to be counted.
+constexpr double most_epochs = 1e9;
+
 std::int64_t to_steps(double epochs, std::int64_t steps_per_epoch) {
   return std::llround(epochs * static_cast<double>(steps_per_epoch));
 }
@@ -24,16 +27,18 @@ void check(const Settings& s) {
   check_range("lr", s.lr, 0);
   check_range("momentum", s.momentum, 0);
   check_range("weight-decay", s.weight_decay, 0);
-  check_range("epochs", static_cast<double>(s.epochs), 1);
+  check_range("epochs", static_cast<double>(s.epochs), 1, most_epochs);
   check_range("batch-size", static_cast<double>(s.batch_size), 1);
-  check_range("runs", static_cast<double>(s.runs), 1);
+  check_range("runs", static_cast<double>(s.runs), 1, 1e9);
   check_range("warmup", s.warmup, 0, static_cast<double>(s.epochs));
   check_range("step-factor", s.step_factor, 0);
-  require(std::isfinite(s.step_every) && s.step_every > 0, "--step-every: expected more than 0 epochs, got {}",
-          s.step_every);
+  require(s.step_every > 0 && s.step_every <= most_epochs,
+          "--step-every: expected more than 0 epochs, at most {}, got {}", most_epochs, s.step_every);
   require(!s.nesterov || (s.optimizer == OptimizerKind::sgd && s.momentum > 0),
           "--nesterov: expected sgd with a momentum above 0, got {} with {}", to_string(s.optimizer), s.momentum);
   if (s.pool_forward == PoolForward::composed || s.pool_backward == PoolBackward::composed) s.ties.beta();
+  require(s.ties.name().find_first_of(",\"\r\n") == std::string::npos,
+          "--ties: expected a name without commas, quotes and line ends, got '{}'", s.ties.name());
 }
 
 std::vector<NamedValue> named_values(const Settings& s) {

@@ -65,7 +65,8 @@ Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory&
       test_(prepared(settings, data.test)),
       model_(seeded_model(settings, seed_of(settings, run), make_model)),
       optimizer_(make_optimizer(settings, *model_)),
-      schedule_(make_schedule(settings, train_.batches(settings.batch_size).size())) {}
+      steps_per_epoch_(train_.batches(settings.batch_size).size()),
+      schedule_(make_schedule(settings, steps_per_epoch_)) {}
 
 const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
   require(!finished(), "trainer: expected an epoch below {}, got {}", settings_.epochs, results_.size());
@@ -98,6 +99,16 @@ Score Trainer::train_epoch(const AfterStep& after_step) {
 }
 
 void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps) {
+  const auto epochs = static_cast<std::int64_t>(results.size());
+  require(epochs <= settings_.epochs, "trainer: expected results of at most {} epochs, got {}", settings_.epochs,
+          epochs);
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
+    const EpochResult& result = results[static_cast<std::size_t>(epoch)];
+    require(result.run == run_ && result.epoch == epoch, "trainer: expected epoch {} of run {}, got epoch {} of run {}",
+            epoch, run_, result.epoch, result.run);
+  }
+  require(steps == epochs * steps_per_epoch_, "trainer: expected {} steps after {} epochs, got {}",
+          epochs * steps_per_epoch_, epochs, steps);
   results_ = std::move(results);
   optimizer_->set_steps(steps);
 }

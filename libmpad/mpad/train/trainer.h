@@ -32,7 +32,8 @@ class Trainer {
   Optimizer& optimizer() const { return *optimizer_; }
   /// One for each epoch done.
   const std::vector<EpochResult>& results() const { return results_; }
-  /// Continues behind these epochs. The tensors of model and optimizer are the caller's to restore.
+  /// Continues behind these epochs, which must be the first of this run, in order, with their steps. The tensors of
+  /// model and optimizer are the caller's to restore.
   void resume(std::vector<EpochResult> results, std::int64_t steps);
 
  private:
@@ -43,6 +44,7 @@ class Trainer {
   Dataset train_, test_;
   std::unique_ptr<Module> model_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::int64_t steps_per_epoch_;
   Schedule schedule_;
   std::vector<EpochResult> results_{};
 };

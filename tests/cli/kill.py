@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""kill.py PROGRAM: a training killed at 20 random moments and resumed ends with the bits of an undisturbed one."""
+import csv
+import io
+import json
+import random
+import signal
+import subprocess
+import time
+
+import support
+
+KILLS = 20
+
+
+def without_seconds(text):
+    return [row[:-1] for row in csv.reader(io.StringIO(text))]
+
+
+def read_checkpoint(path):
+    """The file but for the times in it: header and data."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"]["results"] = without_seconds(header["__metadata__"]["results"])
+    return header, data[end:]
+
+
+class Kill(support.ProgramTest):
+    def setUp(self):
+        super().setUp()
+        support.write_mnist(self.directory / "data", train=128, test=50)
+        self.arguments = ["--data", "data", "--epochs", "6", "--runs", "2", "--batch-size", "16", "--bits", "16",
+                          "--quiet", "--resume", "--out"]
+
+    def train(self, out):
+        result = self.call(*self.arguments, out)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def killed(self, out, seconds):
+        """Whether the training in `out`, continued, was still at work after so many seconds, and was killed."""
+        with subprocess.Popen([self.program, *self.arguments, out], cwd=self.directory, stdout=subprocess.DEVNULL,
+                              env=support.environment()) as process:
+            time.sleep(seconds)
+            process.kill()
+        self.assertIn(process.returncode, (0, -signal.SIGKILL))
+        return process.returncode != 0
+
+    def expect_same(self, out):
+        clean, resumed = self.directory / "clean", self.directory / out
+        self.assertEqual(sorted(path.name for path in resumed.iterdir()), sorted(path.name for path in clean.iterdir()))
+        self.assertEqual(without_seconds((resumed / "results.csv").read_text()),
+                         without_seconds((clean / "results.csv").read_text()))
+        for run in ("run-0.safetensors", "run-1.safetensors"):
+            self.assertEqual(read_checkpoint(resumed / run), read_checkpoint(clean / run))
+
+    def test_killed_and_resumed(self):
+        start = time.monotonic()
+        self.train("clean")
+        whole = time.monotonic() - start
+        moments = random.Random(2)
+        kills = trainings = 0
+        while kills < KILLS:
+            out = f"out{trainings}"
+            while kills < KILLS and self.killed(out, moments.uniform(0, 0.6 * whole)):
+                kills += 1
+            self.train(out)
+            self.expect_same(out)
+            trainings += 1
+        print(f"{kills} kills in {trainings} trainings of {whole:.2f} s each")
+
+
+if __name__ == "__main__":
+    support.main()

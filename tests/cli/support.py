@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of programs share: calling one, and small files in MNIST's format."""
+import gzip
+import os
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def environment():
+    """This process's, without a place of real data."""
+    return {name: value for name, value in os.environ.items() if name != "MPAD_DATA"}
+
+
+def images(count, seed):
+    """IDX bytes of images with a bright block whose place is the label, in noise."""
+    random_bytes = random.Random(seed).randbytes
+    pixels = bytearray(byte // 8 for byte in random_bytes(count * 784))
+    for i in range(count):
+        row, column = 2 + 12 * (i % 10 // 5), 2 + 5 * (i % 5)
+        for y in range(row, row + 8):
+            begin = 784 * i + 28 * y + column
+            pixels[begin : begin + 4] = bytes([255] * 4)
+    return struct.pack(">4I", 0x803, count, 28, 28) + bytes(pixels)
+
+
+def labels(count):
+    return struct.pack(">2I", 0x801, count) + bytes(i % 10 for i in range(count))
+
+
+def write_mnist(directory, train=200, test=50, **changed):
+    """Four .gz files; `changed` gives other bytes for train_images, train_labels, test_images or test_labels."""
+    contents = {
+        "train_images": gzip.compress(images(train, 1)), "train_labels": gzip.compress(labels(train)),
+        "test_images": gzip.compress(images(test, 2)), "test_labels": gzip.compress(labels(test)),
+    }
+    contents.update(changed)
+    directory.mkdir(parents=True)
+    for name, data in zip(NAMES, contents.values()):
+        (directory / (name + ".gz")).write_bytes(data)
+
+
+class ProgramTest(unittest.TestCase):
+    """A test of the program named on the command line, in a directory of its own."""
+
+    program = ""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="mpad-")
+        self.addCleanup(temporary.cleanup)
+        self.directory = pathlib.Path(temporary.name)
+
+    def call(self, *arguments, **options):
+        return subprocess.run(
+            [self.program, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
+            cwd=self.directory, env=environment(), **options)
+
+
+def main():
+    """Runs the tests on the program that is the first argument."""
+    ProgramTest.program = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
