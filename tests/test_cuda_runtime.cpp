@@ -206,8 +206,8 @@ TEST_CASE("a moment that has not come is an error, and wait() lets it come") {
 TEST_CASE("an error names the operation that meets it") {
   const SettingsScope scope;
   const Numbers x;
-  std::vector<int> host(count + 1);
-  CHECK_THROWS_WITH(cuda::copy(host.data(), x.data(), (count + 1) * sizeof(int)),
+  std::vector<int> host(2 * count);
+  CHECK_THROWS_WITH(cuda::copy(host.data(), x.data(), 2 * count * sizeof(int)),
                     "copy: expected success from CUDA, got cudaErrorInvalidValue (invalid argument)");
   settings().deferred_streams = true;
   CHECK(emulation::enqueue_work(nullptr, [] { return cudaErrorInvalidConfiguration; }) == cudaSuccess);
