@@ -13,7 +13,7 @@ if program not in readme:
     failures.append("README.md: expected the program of tests/consumer/main.cpp, word for word")
 
 for document in [source / "README.md", source / "CONTRIBUTING.md", *sorted((source / "docs").glob("*.md"))]:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", document.read_text()):
         if "://" not in target and not (document.parent / target).exists():
             failures.append(f"{document.relative_to(source)}: expected a file behind the link {target}")
 
