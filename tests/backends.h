@@ -26,6 +26,13 @@ inline const std::vector<Device>& devices() {
   return found;
 }
 
+/// Whether tensors can be on CUDA; says why not, for tests that need it.
+inline bool can_use_cuda() {
+  const std::string reason = unavailable(Device::cuda);
+  if (!reason.empty()) WARN("skipped: " << reason);
+  return reason.empty();
+}
+
 /// Calls f(where) for each instruction set and for CUDA; for CUDA alone with $MPAD_TEST_BACKENDS=cuda, so that further
 /// runs in other thread orders do not repeat what they cannot change.
 template <class F>

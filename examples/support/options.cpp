@@ -82,7 +82,7 @@ void add_run_options(CLI::App& app, Options& o, Texts& texts) {
   group.number("--seed", "N", o.settings.seed, "Seed of the first run; run k has seed N + k");
   group.number("--runs", "N", o.settings.runs, "Trainings, one after the other");
   group.number("--threads", "N", o.threads, "CPU threads, 0 for all cores; results do not depend on it");
-  group.text("--device", "cpu|cuda|auto", texts.device, "Where to compute");
+  group.text("--device", "cpu|cuda|auto", texts.device, "Where to compute; auto: CUDA if it can be used");
   group.text("--out", "DIR", o.output.directory, "Write results.csv, run.json and checkpoints here");
   group.flag("--resume", texts.resume, "Continue what is in --out, to the same bits as without a stop");
   group.flag("--force", texts.force, "Overwrite what is in --out");
@@ -96,9 +96,10 @@ DType parse_bits(const std::string& text) {
   fail("--bits: expected 16, 32 or 64, got '{}'", text);
 }
 
-Device parse_device(const std::string& text) {
-  if (text == "cuda") return Device::cuda;
-  if (text == "cpu" || text == "auto") return Device::cpu;
+std::optional<Device> parse_device(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  for (Device device : {Device::cpu, Device::cuda})
+    if (text == to_string(device)) return device;
   fail_choice("--device", {"cpu", "cuda", "auto"}, text);
 }
 
@@ -131,7 +132,7 @@ void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   Settings& s = o.settings;
   s.dtype = parse_bits(texts.bits);
   s.ties = TieRule::parse(texts.ties);
-  s.device = parse_device(texts.device);
+  o.device = parse_device(texts.device);
   s.lr = texts.lr.value_or(default_rate(s, recipe.lr));
   check(s);
   require(o.threads >= 0 && o.threads <= 1024, "--threads: expected 0 to 1024, got {}", o.threads);

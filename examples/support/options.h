@@ -11,7 +11,8 @@ namespace mpad {
 
 /// A command line of a training program.
 struct Options {
-  Settings settings{};
+  Settings settings{};             ///< but for the device
+  std::optional<Device> device{};  ///< none: CUDA if it can be used, else the CPU
   DataSource source{};
   std::string data_directory{};
   std::int64_t train_limit = 0, test_limit = 0;  ///< 0: all images

@@ -5,6 +5,7 @@
 
 #include <mpad/core/check.h>
 #include <mpad/core/parallel.h>
+#include <mpad/version.h>
 
 #include <unistd.h>
 
@@ -40,7 +41,17 @@ int report(const std::string& name, const std::exception& error, ExitCode code) 
   return code;
 }
 
-void train(const Recipe& recipe, const Options& options) {
+// A build for CUDA says why it trains on the CPU; one without has nothing to explain.
+Device choose_device(const std::string& name, const std::optional<Device>& wish) {
+  if (wish) return *wish;
+  const std::string reason = unavailable(Device::cuda);
+  if (reason.empty()) return Device::cuda;
+  if (built_with_cuda()) fmt::print(stderr, "{}: training on the CPU: {}\n", name, reason);
+  return Device::cpu;
+}
+
+void train(const Recipe& recipe, Options options) {
+  options.settings.device = choose_device(recipe.name, options.device);
   set_num_threads(options.threads);
   const Split data = load(options);
   const Progress progress = make_progress(options.quiet);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// runtime.h in a build without CUDA.
+// runtime.h and scratch.h in a build without CUDA.
 #include "runtime.h"
+#include "scratch.h"
 
 namespace mpad::cuda {
 namespace {
@@ -16,6 +17,10 @@ void release(void*) noexcept {}
 std::size_t free_memory() { fail(); }
 void copy(void*, const void*, std::size_t) { fail(); }
 void synchronize(const char*) { fail(); }
+
+void* scratch_bytes(Cuda, Scratch, std::size_t) { fail(); }
+void release_scratch() {}
+void set_reclaim(void (*)()) {}
 
 Stream::Stream() { fail(); }
 Stream::~Stream() = default;

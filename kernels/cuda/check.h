@@ -9,11 +9,14 @@
 
 namespace mpad::kernels {
 
-/// Throws Error, naming the operation, unless `code` is cudaSuccess.
+/// Throws Error, naming the operation, unless `code` is cudaSuccess: OutOfMemory where that is what the code says, as
+/// it may after a launch, which loads kernels.
 inline void check_cuda(const char* op, cudaError_t code) {
   if (code == cudaSuccess) return;
-  throw Error(std::string(op) + ": expected success from CUDA, got " + cudaGetErrorName(code) + " (" +
-              cudaGetErrorString(code) + ")");
+  const std::string message = std::string(op) + ": expected success from CUDA, got " + cudaGetErrorName(code) + " (" +
+                              cudaGetErrorString(code) + ")";
+  if (code == cudaErrorMemoryAllocation) throw OutOfMemory(message);
+  throw Error(message);
 }
 
 }  // namespace mpad::kernels

@@ -29,8 +29,8 @@ void release(void* data) noexcept;
 /// Bytes that the device has left.
 std::size_t free_memory();
 
-/// Copies bytes between host and device or within one, in order of this thread's current stream. Returns when host
-/// memory has been read or written.
+/// Copies bytes between host and device or within one, in order of this thread's current stream. Host memory has to
+/// stay as it is until that stream has been waited for.
 void copy(void* to, const void* from, std::size_t bytes);
 
 /// Waits for all work of this thread's current stream. Throws Error, naming `op`, if any of it failed.

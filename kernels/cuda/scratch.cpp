@@ -3,6 +3,7 @@
 
 #include "runtime.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -23,10 +24,23 @@ struct Block {
 
 thread_local std::map<std::pair<void*, Scratch>, Block> blocks;
 
+std::atomic<void (*)()> reclaim{nullptr};
+
 // As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
 bool is_exact() {
   const char* mode = std::getenv("MPAD_MEMORY");
   return mode != nullptr && std::string_view(mode) == "exact";
+}
+
+void* allocate_or_throw(std::size_t bytes) {
+  void* block = allocate(bytes);
+  if (void (*give_back)() = reclaim; block == nullptr && give_back != nullptr) {
+    give_back();
+    block = allocate(bytes);
+  }
+  if (block != nullptr) return block;
+  throw OutOfMemory("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none (0 cached, " +
+                    std::to_string(free_memory()) + " free)");
 }
 
 }  // namespace
@@ -35,11 +49,14 @@ void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
   Block& block = blocks[{where.stream, purpose}];
   if (bytes > block.size || !block.memory || (bytes != block.size && is_exact())) {
     block = {};
-    block.memory.reset(allocate(bytes > 0 ? bytes : 1));
-    if (!block.memory) throw Error("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none");
+    block.memory.reset(allocate_or_throw(bytes > 0 ? bytes : 1));
     block.size = bytes;
   }
   return block.memory.get();
 }
+
+void release_scratch() { blocks.clear(); }
+
+void set_reclaim(void (*give_back)()) { reclaim = give_back; }
 
 }  // namespace mpad::cuda

@@ -10,8 +10,15 @@ namespace mpad::cuda {
 
 /// Uninitialised device memory for this thread's kernels on this stream, aligned to 256 bytes: the same block again for
 /// the same purpose, a larger one where it must grow (after the stream's earlier work), so that a loop of equal calls
-/// allocates nothing. Throws Error if the device has no more.
+/// allocates nothing. Throws OutOfMemory if the device has no more.
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes);
+
+/// Gives back this thread's blocks, after all work on the device that was queued before. Not to be called by a kernel,
+/// which may be working in one.
+void release_scratch();
+
+/// Sets what scratch memory calls before it fails, to have memory given back that is kept elsewhere.
+void set_reclaim(void (*reclaim)());
 
 template <class T>
 T* scratch(Cuda where, Scratch purpose, std::int64_t count) {

@@ -24,6 +24,14 @@ Order order_from_environment() {
   throw Error("MPAD_EMULATION_ORDER: expected forward, reversed or random, got " + name);
 }
 
+cudaError_t device_status_from_environment() {
+  const std::string name = variable("MPAD_EMULATION_DEVICE");
+  if (name.empty()) return cudaSuccess;
+  if (name == "none") return cudaErrorNoDevice;
+  if (name == "old-driver") return cudaErrorInsufficientDriver;
+  throw Error("MPAD_EMULATION_DEVICE: expected none or old-driver, got " + name);
+}
+
 Settings from_environment() {
   Settings settings;
   settings.order = order_from_environment();
@@ -31,6 +39,7 @@ Settings from_environment() {
   settings.workers = workers.empty() ? std::max(1U, std::thread::hardware_concurrency())
                                      : static_cast<unsigned>(std::max(1, std::atoi(workers.c_str())));
   settings.deferred_streams = variable("MPAD_EMULATION_DEFERRED") == "1";
+  settings.device_status = device_status_from_environment();
   return settings;
 }
 

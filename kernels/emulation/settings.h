@@ -21,7 +21,8 @@ struct Settings {
   std::size_t memory_capacity = std::size_t{4} << 30;
   /// Shared memory of a block, in bytes, for kernels that opted in; the default is that of sm_75, the least supported.
   std::size_t shared_memory_optin = 64 * 1024;
-  /// What cudaGetDeviceCount answers; cudaErrorNoDevice and cudaErrorInsufficientDriver play a machine without a GPU.
+  /// What the runtime answers where it needs a device; cudaErrorNoDevice and cudaErrorInsufficientDriver play a machine
+  /// without a GPU. From $MPAD_EMULATION_DEVICE (none or old-driver).
   cudaError_t device_status = cudaSuccess;
 };
 

@@ -3,6 +3,7 @@
 #include <mpad/memory.h>
 
 #include <cuda/runtime.h>
+#include <cuda/scratch.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -22,14 +23,15 @@ struct System {
   Device device;
   void* (*allocate)(std::size_t bytes);  // null if there is no more
   void (*release)(void*);
+  void (*release_scratch)();  // what this thread's kernels keep beside the cache
   std::string (*describe_free)();
 };
 
 constexpr System cpu_system{Device::cpu, [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); },
-                            [](void* block) { std::free(block); }, [] { return std::string(); }};
+                            [](void* block) { std::free(block); }, [] {}, [] { return std::string(); }};
 
 constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); },
-                             [] { return fmt::format(", {} free", cuda::free_memory()); }};
+                             cuda::release_scratch, [] { return fmt::format(", {} free", cuda::free_memory()); }};
 
 bool is_exact() {
   const char* mode = std::getenv("MPAD_MEMORY");
@@ -85,6 +87,7 @@ class Cache {
     }
     void* block = system_.allocate(bytes);
     if (block == nullptr) {
+      system_.release_scratch();
       release_locked();
       block = system_.allocate(bytes);
     }
@@ -120,9 +123,16 @@ class Cache {
   MemoryStatistics statistics_{};
 };
 
+Cache& cache_of(Device device);
+
+Cache* new_cuda_cache() {
+  cuda::set_reclaim([] { cache_of(Device::cuda).release(); });
+  return new Cache(cuda_system);
+}
+
 // Never destroyed: tensors in static storage may outlive any other static object.
 Cache& cache_of(Device device) {
-  static Cache* const caches[] = {new Cache(cpu_system), new Cache(cuda_system)};
+  static Cache* const caches[] = {new Cache(cpu_system), new_cuda_cache()};
   return *caches[static_cast<int>(device)];
 }
 
@@ -132,7 +142,10 @@ Buffer allocate(std::size_t bytes, Device device) {
   return cache_of(device).allocate(bytes, device == Device::cuda ? current_cuda().stream : nullptr);
 }
 MemoryStatistics memory_statistics(Device device) { return cache_of(device).statistics(); }
-void release_cached_memory(Device device) { cache_of(device).release(); }
+void release_cached_memory(Device device) {
+  if (device == Device::cuda) cuda::release_scratch();
+  cache_of(device).release();
+}
 std::string unavailable(Device device) { return device == Device::cuda ? cuda::unavailable() : std::string(); }
 
 }  // namespace mpad

@@ -14,12 +14,6 @@ namespace mpad {
 /// A block of device memory that returns to its device's cache when the last owner lets go.
 using Buffer = std::shared_ptr<std::byte>;
 
-/// Thrown where a device has no more memory: says what was asked, in use, cached and free.
-class OutOfMemory : public Error {
- public:
-  using Error::Error;
-};
-
 /// At least `bytes` bytes, aligned to 64, uninitialised: from the cache if it holds a block of fitting size, else from
 /// the system. CUDA memory belongs to the stream that is current here: it is reused in order of that stream, so work of
 /// another stream on it has to be waited for before the last owner lets go. Throws OutOfMemory, or Error if the device
@@ -34,7 +28,7 @@ struct MemoryStatistics {
 };
 MemoryStatistics memory_statistics(Device device);
 
-/// Gives the cached blocks back to the system.
+/// Gives the cached blocks back to the system, and what this thread's kernels keep on the device to work in.
 void release_cached_memory(Device device);
 
 /// Why there can be no tensors on this device, in a few words ("no CUDA device"); empty if there can.

@@ -108,7 +108,7 @@ Tensor Tensor::to(DType dtype) const {
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
   Tensor out(shape(), dtype(), device);
-  cuda::copy(out.view().data, view().data, bytes());
+  out.copy_from(*this);
   return out;
 }
 
@@ -141,10 +141,12 @@ Tensor Tensor::detach() const { return reshaped(shape()); }
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape() && source.dtype() == dtype(), "copy: expected {} {}, got {} {}", to_string(dtype()),
           shape(), to_string(source.dtype()), source.shape());
-  if (device() == Device::cpu && source.device() == Device::cpu)
+  if (device() == Device::cpu && source.device() == Device::cpu) {
     std::memcpy(view().data, source.view().data, bytes());
-  else
-    cuda::copy(view().data, source.view().data, bytes());
+    return;
+  }
+  cuda::copy(view().data, source.view().data, bytes());
+  if (device() != source.device()) cuda::synchronize("copy");
 }
 
 void Tensor::fill(double value) const {

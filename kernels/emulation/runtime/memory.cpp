@@ -151,6 +151,7 @@ using namespace mpad::emulation;
 extern "C" {
 cudaError_t cudaMalloc(void** data, std::size_t bytes) {
   *data = nullptr;
+  if (settings().device_status != cudaSuccess) return keep(settings().device_status);
   if (bytes == 0) return cudaSuccess;
   *data = DeviceMemory::instance().allocate(bytes);
   return keep(*data ? cudaSuccess : cudaErrorMemoryAllocation);

@@ -115,6 +115,7 @@ using namespace mpad::emulation;
 
 extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  if (settings().device_status != cudaSuccess) return keep(settings().device_status);
   const std::lock_guard lock(runtime_mutex());
   *stream = new CUstream_st{.with_default_stream = flags != cudaStreamNonBlocking, .queue = {}};
   streams().push_back(*stream);

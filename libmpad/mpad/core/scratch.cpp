@@ -30,7 +30,7 @@ void* detail::scratch(Scratch purpose, std::size_t bytes) {
     bytes = bytes / kAlignment * kAlignment + kAlignment;
     block = {};
     block.memory.reset(std::aligned_alloc(kAlignment, bytes));
-    require(block.memory != nullptr, "scratch: expected {} bytes from the system, got none", bytes);
+    if (!block.memory) throw OutOfMemory(fmt::format("scratch: expected {} bytes on cpu, got none", bytes));
     block.size = bytes;
   }
   return block.memory.get();

@@ -16,7 +16,7 @@ void* scratch(Scratch purpose, std::size_t bytes);
 
 /// Uninitialised memory for `count` elements, aligned to 64 bytes. It belongs to the calling thread, which gets the
 /// same block again for the same purpose (a larger one where it must grow, so that a loop of equal calls allocates
-/// nothing), and is freed when the thread ends. Throws Error if the system has no more.
+/// nothing), and is freed when the thread ends. Throws OutOfMemory if the system has no more.
 template <class T>
 T* scratch(Scratch purpose, std::int64_t count) {
   return static_cast<T*>(detail::scratch(purpose, static_cast<std::size_t>(count) * sizeof(T)));

@@ -2,6 +2,8 @@
 #include <mpad/core/device.h>
 #include <mpad/train/machine.h>
 
+#include <cuda/runtime.h>
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <fstream>
@@ -41,6 +43,14 @@ Machine this_machine() {
           .compiler = compiler_name(),
           .system = system_name(),
           .cores = static_cast<int>(std::thread::hardware_concurrency())};
+}
+
+Gpu this_gpu() {
+  const cuda::DeviceInfo info = cuda::device_info();
+  return {.name = info.name,
+          .compute_capability = fmt::format("{}.{}", info.major, info.minor),
+          .driver = fmt::format("{}.{}", info.driver / 1000, info.driver % 1000 / 10),
+          .memory = info.memory};
 }
 
 }  // namespace mpad

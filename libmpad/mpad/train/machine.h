@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <cstdint>
 #include <string>
 
 namespace mpad {
@@ -10,7 +11,17 @@ struct Machine {
   int cores = 0;
 };
 
+/// The CUDA device in use.
+struct Gpu {
+  std::string name, compute_capability;  ///< "9.0"
+  std::string driver;                    ///< highest CUDA version that it serves, "13.0"
+  std::uint64_t memory = 0;              ///< bytes
+};
+
 /// This process's machine; "unknown" for what the system does not tell.
 Machine this_machine();
+
+/// Throws Error if there is none.
+Gpu this_gpu();
 
 }  // namespace mpad

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <ctime>
 
 namespace mpad {
@@ -24,18 +25,34 @@ std::string utc_now() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-Json session(const std::string& command) {
+Json describe_gpu() {
+  const Gpu gpu = this_gpu();
+  return {{"name", gpu.name},
+          {"compute_capability", gpu.compute_capability},
+          {"driver", gpu.driver},
+          {"memory", gpu.memory}};
+}
+
+Json describe_machine(bool with_gpu) {
   const Machine machine = this_machine();
+  Json description{{"cpu", machine.cpu},
+                   {"cores", machine.cores},
+                   {"isa", machine.isa},
+                   {"compiler", machine.compiler},
+                   {"system", machine.system}};
+  if (with_gpu) description["gpu"] = describe_gpu();
+  return description;
+}
+
+// The GPU is described where it computes.
+Json session(std::span<const NamedValue> context, const std::string& command) {
+  const NamedValue on_gpu("device", to_string(Device::cuda));
+  const bool with_gpu = std::find(context.begin(), context.end(), on_gpu) != context.end();
   return {{"command", command},
           {"started", utc_now()},
           {"version", version()},
           {"threads", num_threads()},
-          {"machine",
-           {{"cpu", machine.cpu},
-            {"cores", machine.cores},
-            {"isa", machine.isa},
-            {"compiler", machine.compiler},
-            {"system", machine.system}}}};
+          {"machine", describe_machine(with_gpu)}};
 }
 
 // Numbers and booleans as such, for who reads the file.
@@ -64,7 +81,7 @@ void write_json(const std::string& path, const Json& json) {
 }  // namespace
 
 void write_run_record(const std::string& path, std::span<const NamedValue> context, const std::string& command) {
-  Json record = session(command);
+  Json record = session(context, command);
   record["settings"] = typed(context);
   record["resumed"] = Json::array();
   write_json(path, record);
@@ -75,7 +92,7 @@ void resume_run_record(const std::string& path, std::span<const NamedValue> cont
   require(record.is_object() && record["settings"].is_object() && record["resumed"].is_array(),
           "{}: expected the record of a training, got other text", path);
   require_same(texts(record["settings"]), texts(typed(context)), path);
-  record["resumed"].push_back(session(command));
+  record["resumed"].push_back(session(context, command));
   write_json(path, record);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/train/largest_batch.h>
 #include <mpad/train/trainer.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace mpad {
@@ -81,6 +83,17 @@ const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
 }
 
 Score Trainer::train_epoch(const AfterStep& after_step) {
+  try {
+    return train_batches(after_step);
+  } catch (const OutOfMemory& error) {
+    const std::int64_t tried = std::min(settings_.batch_size, train_.size());
+    const std::int64_t most = largest_batch(*model_, train_, tried);
+    throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
+                                  most > 0 ? fmt::format("a batch of {}", most) : "not even a batch of 1"));
+  }
+}
+
+Score Trainer::train_batches(const AfterStep& after_step) {
   // A stream for each epoch: the order of a resumed epoch depends on its number, not on what was drawn before.
   Rng rng = Rng(seed_of(settings_, run_)).split(shuffling).split(results_.size());
   model_->train();

@@ -24,7 +24,8 @@ class Trainer {
   Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data);
 
   bool finished() const { return static_cast<std::int64_t>(results_.size()) == settings_.epochs; }
-  /// Trains on every image once, then tests.
+  /// Trains on every image once, then tests. Throws OutOfMemory, naming the largest batch that would fit, if a step
+  /// takes more memory than the device has.
   const EpochResult& run_epoch(const AfterStep& after_step = {});
 
   const Settings& settings() const { return settings_; }
@@ -38,6 +39,7 @@ class Trainer {
 
  private:
   Score train_epoch(const AfterStep& after_step);
+  Score train_batches(const AfterStep& after_step);
 
   Settings settings_;
   std::int64_t run_;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Device memory: the cache behind tensors, and what kernels work in. Blocks come from the cache, or with
+// $MPAD_MEMORY=exact from the device; both are checked, in processes of their own.
+#include "backends.h"
+#include "small_device.h"
+
+#include <cuda/scratch.h>
+
+#include <string_view>
+
+using namespace mpad;
+using namespace mpad::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+constexpr std::size_t unit = SmallDevice::unit;
+
+bool is_exact() {
+  const char* mode = std::getenv("MPAD_MEMORY");
+  return mode != nullptr && std::string_view(mode) == "exact";
+}
+
+MemoryStatistics now() { return memory_statistics(Device::cuda); }
+
+Buffer take(std::size_t bytes) { return allocate(bytes, Device::cuda); }
+
+std::byte* place_of(std::size_t bytes) { return take(bytes).get(); }
+
+std::string error_of(std::size_t bytes) {
+  try {
+    take(bytes);
+  } catch (const OutOfMemory& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("device memory is counted, cached, reused and given back") {
+  if (!can_use_cuda()) return;
+  release_cached_memory(Device::cuda);
+  const MemoryStatistics before = now();
+  CHECK(before.cached == 0);
+  const std::size_t size = is_exact() ? 1000 : 1024;
+  Buffer buffer = take(1000);
+  CHECK(reinterpret_cast<std::uintptr_t>(buffer.get()) % 64 == 0);
+  CHECK(now().in_use == before.in_use + size);
+  CHECK(now().peak_in_use >= now().in_use);
+  CHECK(now().system_allocations == before.system_allocations + 1);
+  const std::byte* place = buffer.get();
+  buffer.reset();
+  CHECK(now().in_use == before.in_use);
+  CHECK(now().cached == (is_exact() ? 0 : size));
+  const Buffer again = take(820);
+  if (!is_exact()) CHECK(again.get() == place);
+  CHECK(now().system_allocations == before.system_allocations + (is_exact() ? 2 : 1));
+  release_cached_memory(Device::cuda);
+  CHECK(now().cached == 0);
+}
+
+TEST_CASE("a block is reused in order of its stream, not by another") {
+  if (!can_use_cuda()) return;
+  if (is_exact()) return;  // nothing is reused
+  release_cached_memory(Device::cuda);
+  const cuda::Stream a, b;
+  const auto place_on = [](const cuda::Stream& stream) {
+    const CudaScope scope(stream.where());
+    return place_of(4096);
+  };
+  const std::byte *of_a = place_on(a), *of_b = place_on(b), *of_default = place_of(4096);
+  CHECK(of_a != of_b);
+  CHECK(of_a != of_default);
+  CHECK(of_b != of_default);
+  CHECK(place_on(a) == of_a);
+  CHECK(place_on(b) == of_b);
+  CHECK(place_of(4096) == of_default);
+  // A block belongs to the stream that it was asked for on, wherever the last owner lets go.
+  Buffer block;
+  {
+    const CudaScope scope(a.where());
+    block = take(4096);
+  }
+  block.reset();
+  CHECK(place_of(4096) == of_default);
+  CHECK(place_on(a) == of_a);
+}
+
+TEST_CASE("a request beyond the device says what was asked, used, cached and free") {
+  if (!can_use_cuda()) return;
+  const SmallDevice device(256 * unit);
+  const Buffer held = take(100 * unit);
+  const std::size_t free = cuda::free_memory();
+  CHECK(error_of(200 * unit) ==
+        fmt::format("memory: expected {} bytes on cuda, got none ({} in use by tensors, 0 cached, {} free)", 200 * unit,
+                    now().in_use, free));
+  CHECK(place_of(100 * unit) != nullptr);
+}
+
+TEST_CASE("cached blocks of every stream are given back before a request fails") {
+  if (!can_use_cuda()) return;
+  const SmallDevice device(256 * unit);
+  const cuda::Stream other;
+  {
+    const CudaScope scope(other.where());
+    CHECK(place_of(100 * unit) != nullptr);
+  }
+  CHECK(place_of(60 * unit) != nullptr);
+  CHECK(now().cached == (is_exact() ? 0 : 160 * unit));
+  CHECK(place_of(200 * unit) != nullptr);
+  CHECK(error_of(300 * unit).find("0 cached") != std::string::npos);
+}
+
+TEST_CASE("scratch memory is the same block again until it must grow") {
+  if (!can_use_cuda()) return;
+  cuda::release_scratch();
+  const Cuda where = current_cuda();
+  const auto block = [&](Scratch purpose, std::int64_t count) { return cuda::scratch<float>(where, purpose, count); };
+  const float* first = block(Scratch::taps, 1000);
+  CHECK(reinterpret_cast<std::uintptr_t>(first) % 256 == 0);
+  CHECK(block(Scratch::taps, 1000) == first);
+  if (!is_exact()) CHECK(block(Scratch::taps, 10) == first);
+  const float* other = block(Scratch::weights, 1000);
+  CHECK(other != first);
+  CHECK(block(Scratch::taps, 1000) != other);
+  const std::vector<float> values(4000, 1.5F);
+  float* grown = block(Scratch::taps, 4000);
+  cuda::copy(grown, values.data(), 16000);
+  cuda::synchronize("test");
+  CHECK(block(Scratch::taps, 4000) == grown);
+  CHECK(block(Scratch::weights, 1000) == other);
+  CHECK(block(Scratch::partial_sums, 0) != nullptr);
+  cuda::release_scratch();
+}
+
+TEST_CASE("each stream has scratch memory of its own") {
+  if (!can_use_cuda()) return;
+  const cuda::Stream a, b;
+  const auto* of_a = cuda::scratch<double>(a.where(), Scratch::source, 64);
+  const auto* of_b = cuda::scratch<double>(b.where(), Scratch::source, 64);
+  CHECK(of_a != of_b);
+  CHECK(of_a == cuda::scratch<double>(a.where(), Scratch::source, 64));
+  CHECK(of_b == cuda::scratch<double>(b.where(), Scratch::source, 64));
+  cuda::release_scratch();
+}
+
+TEST_CASE("scratch memory and cached blocks make room for each other") {
+  if (!can_use_cuda()) return;
+  const SmallDevice device(256 * unit);
+  const auto work_in = [](std::size_t bytes) { return cuda::scratch_bytes(current_cuda(), Scratch::gradient, bytes); };
+  CHECK(place_of(200 * unit) != nullptr);
+  CHECK(work_in(150 * unit) != nullptr);
+  CHECK(now().cached == 0);
+  CHECK(place_of(200 * unit) != nullptr);
+  CHECK_THROWS_AS(work_in(300 * unit), OutOfMemory);
+  CHECK_THROWS_WITH(work_in(300 * unit),
+                    Contains(fmt::format("scratch: expected {} bytes on cuda, got none (0 cached, ", 300 * unit)));
+  cuda::release_scratch();
+}
