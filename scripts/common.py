@@ -20,10 +20,15 @@ def find_tool(name):
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(f"{folder}/bin" for folder in folders))
 
 
-def kernel_tests(source=root):
+def tests_like(pattern):
+    """Names of the tests that match a pattern as a whole."""
+    return [path.stem for path in sorted((root / "tests").glob("test_*.cpp")) if re.fullmatch(pattern, path.stem)]
+
+
+def kernel_tests():
     """Names of the tests that run kernels on CUDA where a build and a machine have it."""
     uses = re.compile(r"\b(on_each_backend|run_kernel|devices)\(|\bDevice::cuda\b")
-    folder = source / "tests"
+    folder = root / "tests"
 
     def runs_kernels(path):
         text = path.read_text()
