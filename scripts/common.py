@@ -27,7 +27,7 @@ def tests_like(pattern):
 
 def kernel_tests():
     """Names of the tests that run kernels on CUDA where a build and a machine have it."""
-    uses = re.compile(r"\b(on_each_backend|run_kernel|devices)\(|\bDevice::cuda\b")
+    uses = re.compile(r"\b(on_each_backend|run_kernel|devices|can_use_cuda)\(|\bDevice::cuda\b")
     folder = root / "tests"
 
     def runs_kernels(path):
