@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Max pooling: forward and backward, by rule, dtype, shape and rate of ties. Counters: minimal bytes per second, and
-// what per cent that is of a copy of a large buffer, timed in the same run on the same threads.
+// Max pooling: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or with --device=cuda.
+// Counters: minimal bytes per second, and what per cent that is of a copy of a large buffer on the same device in the
+// same run. On CUDA the time is that between two events around many calls, as launches would hide short kernels
+// otherwise.
 #include <mpad/core/half.h>
 #include <mpad/core/jacobian.h>
 #include <mpad/core/parallel.h>
@@ -8,16 +10,21 @@
 #include <mpad/tensor.h>
 
 #include <benchmark/benchmark.h>
+#include <cuda/runtime.h>
 #include <fmt/format.h>
 #include <kernels.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <string_view>
 
 namespace {
 using namespace mpad;
+
+Device device = Device::cpu;
 
 struct Case {
   const char* name;
@@ -52,20 +59,39 @@ Tensor make_input(const Shape& shape, DType dtype, int ties_per_cent) {
   return x;
 }
 
-/// Bytes read and written per second by a copy of 128 MiB on the pool's threads; the best of eight, timed once.
+/// Seconds of one call on the device, the mean of `calls`.
+template <class F>
+double seconds_of(int calls, F&& call) {
+  if (device == Device::cuda) {
+    const cuda::Event start, end;
+    start.record(current_cuda());
+    for (int i = 0; i < calls; ++i) call();
+    end.record(current_cuda());
+    end.wait();
+    return 1e-3 * end.milliseconds_since(start) / calls;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < calls; ++i) call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
+}
+
+void copy_bytes(const Tensor& to, const Tensor& from) {
+  if (device == Device::cuda) return cuda::copy(to.view().data, from.view().data, from.bytes());
+  parallel_for(from.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(to.span<float>().data() + begin, from.span<float>().data() + begin,
+                static_cast<std::size_t>(end - begin) * sizeof(float));
+  });
+}
+
+/// Bytes read and written per second by a copy: 128 MiB on the CPU's threads, 1 GiB on CUDA (far more than its cache);
+/// the best of eight, timed once.
 double copy_rate() {
   static const double rate = [] {
-    const Tensor from = Tensor::zeros({1 << 25}), to = Tensor::zeros({1 << 25});
+    const Shape shape{device == Device::cuda ? 1 << 28 : 1 << 25};
+    const Tensor from = Tensor::zeros(shape, DType::f32, device), to = Tensor::zeros(shape, DType::f32, device);
     double best = 0;
-    for (int repeat = 0; repeat < 8; ++repeat) {
-      const auto start = std::chrono::steady_clock::now();
-      parallel_for(from.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-        std::memcpy(to.span<float>().data() + begin, from.span<float>().data() + begin,
-                    static_cast<std::size_t>(end - begin) * sizeof(float));
-      });
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      best = std::max(best, 2.0 * static_cast<double>(from.bytes()) / seconds.count());
-    }
+    for (int repeat = 0; repeat < 8; ++repeat)
+      best = std::max(best, 2.0 * static_cast<double>(from.bytes()) / seconds_of(1, [&] { copy_bytes(to, from); }));
     return best;
   }();
   return rate;
@@ -77,10 +103,10 @@ struct Buffers {
 
   Buffers(const Case& shape, DType dtype, int ties_per_cent)
       : sliding(slide("bench", shape.window, shape.input)),
-        x(make_input(shape.input, dtype, ties_per_cent)),
-        y({sliding.n, sliding.oh, sliding.ow, sliding.c}, dtype),
-        mask(y.shape(), mask_dtype(shape.window.taps())) {
-    on(Device::cpu, [&](auto where) { kernels::maxpool_forward(where, sliding, x.view(), y.view(), mask.view()); });
+        x(make_input(shape.input, dtype, ties_per_cent).to(device)),
+        y({sliding.n, sliding.oh, sliding.ow, sliding.c}, dtype, device),
+        mask(y.shape(), mask_dtype(shape.window.taps()), device) {
+    on(device, [&](auto where) { kernels::maxpool_forward(where, sliding, x.view(), y.view(), mask.view()); });
   }
 };
 
@@ -91,25 +117,32 @@ void count_bytes(benchmark::State& state, const Buffers& buffers) {
   state.counters["per_cent_of_copy"] = Counter(100 * bytes / copy_rate(), Counter::kIsIterationInvariantRate);
 }
 
+template <class F>
+void time_calls(benchmark::State& state, F&& call) {
+  const int calls = device == Device::cuda ? 20 : 1;
+  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of(calls, call));
+}
+
 void forward(benchmark::State& state, const Case& shape, DType dtype, int ties) {
   const Buffers b(shape, dtype, ties);
-  for ([[maybe_unused]] auto _ : state)
-    on(Device::cpu,
-       [&](auto where) { kernels::maxpool_forward(where, b.sliding, b.x.view(), b.y.view(), b.mask.view()); });
+  time_calls(state, [&] {
+    on(device, [&](auto where) { kernels::maxpool_forward(where, b.sliding, b.x.view(), b.y.view(), b.mask.view()); });
+  });
   count_bytes(state, b);
 }
 
 void backward(benchmark::State& state, const Case& shape, DType dtype, int ties, const TieRule& rule) {
   const Buffers b(shape, dtype, ties);
-  for ([[maybe_unused]] auto _ : state)
-    on(Device::cpu, [&](auto where) {
+  time_calls(state, [&] {
+    on(device, [&](auto where) {
       kernels::maxpool_backward(where, b.sliding, rule, Accumulate::wide, b.y.view(), b.mask.view(), b.x.view());
     });
+  });
   count_bytes(state, b);
 }
 
 void add(const std::string& name, auto body) {
-  benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime()->Unit(benchmark::kMicrosecond)->MinTime(0.1);
+  benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.1);
 }
 
 void add_case(const Case& shape, DType dtype, int ties) {
@@ -126,10 +159,23 @@ void add_case(const Case& shape, DType dtype, int ties) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
+  if (argc > 1 && std::string_view(argv[1]).starts_with("--device=")) {
+    const std::string_view name = std::string_view(argv[1]).substr(9);
+    device = name == "cuda" ? Device::cuda : Device::cpu;
+    const std::string reason = name == to_string(device) ? unavailable(device) : "only these are known";
+    if (!reason.empty()) {
+      std::fprintf(stderr, "bench_maxpool: --device: expected a device of cpu and cuda (%s), got %s\n", reason.c_str(),
+                   argv[1] + 9);
+      return 2;
+    }
+    argv[1] = argv[0];
+    ++argv, --argc;
+  }
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const Case& shape : kCases)
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const int ties : {0, 50}) add_case(shape, dtype, ties);
+  benchmark::AddCustomContext("mpad_device", to_string(device));
   benchmark::AddCustomContext("mpad_threads", std::to_string(num_threads()));
   benchmark::AddCustomContext("mpad_isa", to_string(current_isa()));
   benchmark::RunSpecifiedBenchmarks();

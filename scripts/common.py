@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Shared by the scripts in Python: imported, not run."""
+import os
+import pathlib
+import re
+import shutil
+import sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+script = pathlib.Path(sys.argv[0]).name
+
+
+def fail(message):
+    sys.exit(f"{script}: {message}")
+
+
+def find_tool(name):
+    """The path of a program of the CUDA toolkit, in PATH or where toolkits lie; None if there is none."""
+    folders = [os.environ[key] for key in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(key)] + ["/usr/local/cuda"]
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(f"{folder}/bin" for folder in folders))
+
+
+def tests_like(pattern):
+    """Names of the tests that match a pattern as a whole."""
+    return [path.stem for path in sorted((root / "tests").glob("test_*.cpp")) if re.fullmatch(pattern, path.stem)]
+
+
+def kernel_tests():
+    """Names of the tests that run kernels on CUDA where a build and a machine have it."""
+    uses = re.compile(r"\b(on_each_backend|run_kernel|devices|can_use_cuda)\(|\bDevice::cuda\b")
+    folder = root / "tests"
+
+    def runs_kernels(path):
+        text = path.read_text()
+        helpers = set(re.findall(r'#include "(\w+\.h)"', text)) - {"backends.h", "kernel_run.h"}
+        return uses.search(text) or any(runs_kernels(folder / name) for name in helpers if (folder / name).exists())
+
+    return [path.stem for path in sorted(folder.glob("test_*.cpp")) if runs_kernels(path)]
+
+
+def without_comments(text):
+    """C++ with comments and the insides of literals blanked, every character at its place."""
+    pattern = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+    return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
