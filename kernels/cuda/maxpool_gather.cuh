@@ -78,7 +78,7 @@ struct PoolBlocks {
 };
 
 template <int K, int size, class T, class M, class Sum, class Rule>
-__global__ void __launch_bounds__(pool_threads)
+__global__ void __launch_bounds__(pool_threads, 2)
     pool_gather_blocks(Sliding s, PoolGrid grid, PoolBlocks blocks, Rule rule, const T* grad_y, const M* mask,
                        T* grad_x) {
   constexpr int windows = K - 1;
@@ -137,7 +137,7 @@ class PoolAxis {
 
 /// Any geometry: a thread for each pack of an input.
 template <int size, class T, class M, class Sum, class Rule>
-__global__ void __launch_bounds__(pool_threads)
+__global__ void __launch_bounds__(pool_threads, 2)
     pool_gather(Sliding s, PoolGrid grid, PoolAxis vertical, PoolAxis horizontal, Rule rule, const T* grad_y,
                 const M* mask, T* grad_x) {
   const std::int64_t i = grid.index();

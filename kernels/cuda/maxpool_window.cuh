@@ -67,7 +67,7 @@ __device__ inline void see_any(const Sliding& s, const T* x, const PoolPlace& at
 
 /// K is the window's kernel where special_kernel names one, else 0.
 template <int K, int size, class T, class M, class Ending>
-__global__ void __launch_bounds__(pool_threads)
+__global__ void __launch_bounds__(pool_threads, 2)
     pool_windows(Sliding s, PoolGrid grid, Ending ending, const T* x, T* y, M* mask) {
   const std::int64_t i = grid.index();
   if (!grid.holds(i)) return;
