@@ -67,6 +67,19 @@ void maxpool_composed_forward(Where, const Sliding&, double beta, View x, View y
 template <class Where>
 void maxpool_composed_backward(Where, const Sliding&, double beta, View grad_y, View mask, View grad_x);
 
+// ---- relu_maxpool
+/// Bit for bit relu_forward, then maxpool_forward, without the array between them (NaNs keep their payload). One code
+/// for each output, of y's shape and of mask_dtype(taps + 1), so windows have at most 63 elements. Where the maximum is
+/// positive or NaN, the code is the tie mask. Where it is 0, every tap in the image ties: bit `taps` is set, and bit i
+/// says that x is a zero there, not negative. A window of padding only has code 0.
+template <class Where>
+void relu_maxpool_forward(Where, const Sliding&, View x, View y, View code);
+/// Bit for bit maxpool_backward, then relu_backward with finite alpha >= 0; with alpha < 0 the sign of a zero may
+/// differ. The rule gives untied elements weight 0.
+template <class Where>
+void relu_maxpool_backward(Where, const Sliding&, const TieRule&, Accumulate, double alpha, View grad_y, View code,
+                           View grad_x);
+
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
 template <class Where>

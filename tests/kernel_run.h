@@ -22,8 +22,7 @@ class GuardedOutput {
   GuardedOutput(const Output& output, Device device, std::uint8_t garbage)
       : garbage_(garbage),
         bytes_(output.shape.numel() * static_cast<std::int64_t>(size_of(output.dtype))),
-        block_({2 * zone + bytes_}, DType::u8, device) {
-    block_.fill(garbage);
+        block_(Tensor::full({2 * zone + bytes_}, garbage, DType::u8).to(device)) {
     // 256 bytes in, as aligned as an allocation is.
     view_ = {static_cast<std::uint8_t*>(block_.view().data) + zone, output.dtype, output.shape};
   }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Pools called as kernels, on every instruction set of this machine, and an independent reference in double.
+// Pools called as kernels, on any backend, with results on the CPU; and an independent reference in double.
 #pragma once
-#include "backends.h"
+#include "kernel_run.h"
 
 #include <mpad/core/geometry.h>
 #include <mpad/core/jacobian.h>
 
 #include <kernels.h>
 
-#include <algorithm>
 #include <limits>
 
 namespace mpad::test {
@@ -18,21 +17,24 @@ struct Pooled {
   Tensor y, mask;
 };
 
+inline Shape input_of(const Sliding& s) { return {s.n, s.h, s.w, s.c}; }
+inline Shape output_of(const Sliding& s) { return {s.n, s.oh, s.ow, s.c}; }
+
 template <class Where>
 Pooled pool(Where where, const Sliding& s, const Tensor& x) {
-  const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype()), mask(y.shape(), mask_dtype(s.window.taps()));
-  kernels::maxpool_forward(where, s, x.view(), y.view(), mask.view());
-  return {s, y, mask};
+  const std::vector<Output> outputs{{output_of(s), x.dtype()}, {output_of(s), mask_dtype(s.window.taps())}};
+  const std::vector<Tensor> out = run_kernel(
+      where, {x}, outputs, [&](auto in, auto to) { kernels::maxpool_forward(where, s, in[0], to[0], to[1]); });
+  return {s, out[0], out[1]};
 }
 
 template <class Where>
 Tensor unpool(Where where, const Pooled& pooled, const Tensor& grad_y, const TieRule& rule,
               Accumulate accumulate = Accumulate::wide) {
   const Sliding& s = pooled.sliding;
-  const Tensor grad_x({s.n, s.h, s.w, s.c}, grad_y.dtype());
-  grad_x.fill(std::numeric_limits<double>::quiet_NaN());
-  kernels::maxpool_backward(where, s, rule, accumulate, grad_y.view(), pooled.mask.view(), grad_x.view());
-  return grad_x;
+  return run_kernel(where, {grad_y, pooled.mask}, {{input_of(s), grad_y.dtype()}}, [&](auto in, auto to) {
+    kernels::maxpool_backward(where, s, rule, accumulate, in[0], in[1], to[0]);
+  })[0];
 }
 
 inline std::vector<std::uint64_t> masks_of(const Tensor& mask) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every window of {-1, 0, 1}^4 and {-1, 0, 1}^9, one in each channel, against the definitions: each rule, dtype,
-// accumulation and instruction set, exactly.
+// accumulation and backend, exactly.
 #include "pool_support.h"
 
 using namespace mpad;
@@ -86,7 +86,7 @@ void check_all_windows(int side) {
     const Sliding s = slide("test", {.kernel = side, .stride = side}, x.shape());
     const Reference want = reference_pool(s, x.values());
     const Tensor grad_y = random_tensor({1, 1, 1, s.c}, dtype, 3, -4, 4);
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const Pooled pooled = pool(where, s, x);
       CHECK(pooled.y.values() == want.y);
       CHECK(masks_of(pooled.mask) == want.mask);
@@ -113,7 +113,7 @@ TEST_CASE("random gives the whole gradient to one tied element, by seed and wind
     const Reference want = reference_pool(s, x.values());
     const Tensor grad_y = random_tensor({1, 1, 1, s.c}, dtype, 3, 1, 2);
     const std::vector<double> g = grad_y.values();
-    on_each_isa([&](auto where) {
+    on_each_backend([&](auto where) {
       const Pooled pooled = pool(where, s, x);
       const Tensor grad_x = unpool(where, pooled, grad_y, TieRule::random(7));
       const std::vector<double> values = grad_x.values();

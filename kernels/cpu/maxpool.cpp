@@ -1,123 +1,24 @@
 // SPDX-License-Identifier: MIT
-// Maximum and tie mask, vectorised over channels. Elements are compared by order_key, so that NaN and signed zeros need
-// no case of their own; a window starts below the key of -inf, with -inf as its maximum and no tie.
-#include "isa.h"
-#include "simd.h"
-
-#include <algorithm>
-#include <limits>
-#include <utility>
+#include "maxpool_window.h"
 
 namespace mpad::kernels {
 namespace {
 
-/// The maximum of the taps seen so far in one lane.
-template <class T, class M>
-struct Best {
-  using Key = decltype(order_key<T>(Lane<T>()));
-  Key key = std::numeric_limits<Key>::min();
-  Lane<T> value = narrow<T>(-std::numeric_limits<acc_t<T>>::infinity());
-  M tied = 0;
-
-  MPAD_INLINE void see(Lane<T> x, M bit) {
-    const Key k = order_key<T>(x);
-    const M joined = static_cast<M>(tied | (k == key ? bit : M(0)));
-    tied = k > key ? bit : joined;
-    value = k > key ? x : value;
-    key = k > key ? k : key;
+/// The maximum as it is, and the mask.
+struct Maximum {
+  template <class T, class M>
+  MPAD_INLINE void operator()(const Best<T, M>& best, Lane<T>& y, M& mask) const {
+    y = best.value;
+    mask = best.tied;
   }
-};
-
-/// A window that lies inside the image, its number of taps known when compiling.
-template <class T, class M, std::size_t... i>
-void full_window(const Lane<T>* const (&taps)[sizeof...(i)], std::int64_t channels, Lane<T>* y, M* mask,
-                 std::index_sequence<i...>) {
-  const Lane<T>* const tap[] = {taps[i]...};
-  MPAD_LANES
-  for (std::int64_t c = 0; c < channels; ++c) {
-    Best<T, M> best;
-    (best.see(tap[i][c], static_cast<M>(1u << i)), ...);
-    y[c] = best.value;
-    mask[c] = best.tied;
-  }
-}
-
-/// Any window: tap after tap over blocks of channels; `tap_at(i)` is null in the padding.
-template <class T, class M, class TapAt>
-void any_window(int taps, const TapAt& tap_at, std::int64_t channels, Lane<T>* y, M* mask) {
-  constexpr std::int64_t block = 64;
-  for (std::int64_t start = 0; start < channels; start += block) {
-    const std::int64_t size = std::min(block, channels - start);
-    Best<T, M> best[block];
-    for (int i = 0; i < taps; ++i) {
-      const Lane<T>* x = tap_at(i);
-      if (!x) continue;
-      MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) best[c].see(x[start + c], static_cast<M>(std::uint64_t{1} << i));
-    }
-    MPAD_LANES
-    for (std::int64_t c = 0; c < size; ++c) {
-      y[start + c] = best[c].value;
-      mask[start + c] = best[c].tied;
-    }
-  }
-}
-
-template <class T, class M>
-class Pool {
- public:
-  Pool(const Sliding& s, const Lane<T>* x, Lane<T>* y, M* mask) : s_(s), x_(x), y_(y), mask_(mask) {}
-
-  /// Output rows [begin, end) of all images.
-  void rows(std::int64_t begin, std::int64_t end) const {
-    for (std::int64_t row = begin; row < end; ++row)
-      for (std::int64_t ow = 0; ow < s_.ow; ++ow) window(row / s_.oh, row % s_.oh, ow);
-  }
-
- private:
-  void window(std::int64_t n, std::int64_t oh, std::int64_t ow) const {
-    const auto [kh, kw] = s_.window.kernel;
-    const std::int64_t h = s_.row(oh, 0), w = s_.column(ow, 0), o = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
-    const bool inside = h >= 0 && w >= 0 && s_.row(oh, kh - 1) < s_.h && s_.column(ow, kw - 1) < s_.w;
-    if constexpr (sizeof(M) == 1)
-      if (inside && kh == 2 && kw == 2) return full<2>(n, h, w, y_ + o, mask_ + o);
-    if constexpr (sizeof(M) == 2)
-      if (inside && kh == 3 && kw == 3) return full<3>(n, h, w, y_ + o, mask_ + o);
-    const auto tap_at = [&, kw = kw](int i) -> const Lane<T>* {
-      const std::int64_t row = s_.row(oh, i / kw), column = s_.column(ow, i % kw);
-      return row >= 0 && row < s_.h && column >= 0 && column < s_.w ? at(n, row, column) : nullptr;
-    };
-    any_window<T>(static_cast<int>(kh * kw), tap_at, s_.c, y_ + o, mask_ + o);
-  }
-
-  template <int k>
-  void full(std::int64_t n, std::int64_t h, std::int64_t w, Lane<T>* y, M* mask) const {
-    const Lane<T>* taps[k * k];
-    for (int i = 0; i < k * k; ++i) taps[i] = at(n, h + i / k * s_.window.dilation.h, w + i % k * s_.window.dilation.w);
-    full_window<T>(taps, s_.c, y, mask, std::make_index_sequence<k * k>());
-  }
-
-  const Lane<T>* at(std::int64_t n, std::int64_t h, std::int64_t w) const {
-    return x_ + ((n * s_.h + h) * s_.w + w) * s_.c;
-  }
-
-  Sliding s_;
-  const Lane<T>* x_;
-  Lane<T>* y_;
-  M* mask_;
 };
 
 }  // namespace
 
 template <>
 void maxpool_forward(Cpu, const Sliding& s, View x, View y, View mask) {
-  const std::int64_t row_work = s.ow * s.c * s.window.taps();
-  const std::int64_t grain = std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, row_work));
   with_type(x.dtype, [&]<class T>() {
-    with_mask_type(mask.dtype, [&]<class M>() {
-      const Pool<T, M> pool(s, lanes(x.as<const T>()), lanes(y.as<T>()), mask.as<M>());
-      parallel_for(s.n * s.oh, grain, [&](std::int64_t begin, std::int64_t end) { pool.rows(begin, end); });
-    });
+    with_mask_type(mask.dtype, [&]<class M>() { slide_over<T, M>(s, Maximum{}, x, y, mask); });
   });
 }
 

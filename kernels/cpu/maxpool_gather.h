@@ -2,10 +2,10 @@
 // The gather that every backward of a pool is: each input element sums, over the windows that hold it, in row-major
 // order, the term of a lane rule. No zero fill, no atomics, vectorised over channels.
 //
-// A lane rule is made for one tap, `Rule<A>::at(i)`, and called as `(g, mask, o)`: g in acc_t<A>, the window's mask,
-// and the flat index o of its output. It returns a value of A, held in acc_t<A>.
+// A lane rule is made for one tap, `rule.at(i)`, and called as `(g, mask, o)`: g in acc_t<A>, the window's mask, and
+// the flat index o of its output. It returns a value of A, held in acc_t<A>. A `Sum` adds the terms of one lane up.
 #pragma once
-#include "isa.h"
+#include "maxpool_cover.h"
 #include "simd.h"
 
 #include <algorithm>
@@ -37,49 +37,22 @@ MPAD_INLINE int tie_count(U mask) {
   return count < 1 ? 1 : count;
 }
 
-/// The windows along one axis that hold position `at`, moved forward one position at a time so that no step divides.
-class Cover {
- public:
-  Cover(std::int64_t at, std::int64_t windows, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
-        std::int64_t dilation)
-      : windows_(windows), reach_(dilation * (kernel - 1)), stride_(stride), pad_(pad), dilation_(dilation) {
-    first_ = std::max<std::int64_t>(0, (at + pad - reach_ + stride - 1) / stride);
-    last_ = std::min(windows_ - 1, (at + pad) / stride);
-    move_to(at);
+/// The sum of one lane, each term and sum rounded to A.
+template <class T, class M, class A>
+struct PoolSum {
+  static constexpr bool wants_inside = false;
+  acc_t<A> value = 0;
+  template <class Rule, class Tap>
+  MPAD_INLINE void add(const Rule&, const Tap& tap, const Holder&, acc_t<A> g, M mask, std::int64_t o) {
+    value = rounded<A>(value + tap(g, mask, o));
   }
-
-  void move_to(std::int64_t at) {
-    at_ = at + pad_;
-    while (first_ * stride_ + reach_ < at_) ++first_;
-    while (last_ + 1 < windows_ && (last_ + 1) * stride_ <= at_) ++last_;
+  template <class Rule>
+  MPAD_INLINE Lane<T> result(const Rule&) const {
+    return narrow<T>(value);
   }
-
-  /// Calls f(window, tap) for each of them, in order.
-  template <class F>
-  void each(F&& f) const {
-    for (std::int64_t window = first_; window <= last_; ++window) {
-      const std::int64_t distance = at_ - window * stride_;
-      if (dilation_ == 1)
-        f(window, static_cast<int>(distance));
-      else if (distance % dilation_ == 0)
-        f(window, static_cast<int>(distance / dilation_));
-    }
-  }
-
- private:
-  std::int64_t windows_, reach_, stride_, pad_, dilation_;
-  std::int64_t at_ = 0, first_ = 0, last_ = 0;
 };
 
-/// The windows that hold one input element: flat output index of their channel 0, and the tap that the element is.
-struct Holders {
-  static constexpr int max_count = 64;
-  int count = 0;
-  std::int64_t output[max_count];
-  int tap[max_count];
-};
-
-template <class T, class M, class A, class Rule>
+template <class T, class M, class A, class Sum, class Rule>
 class Gather {
  public:
   Gather(const Sliding& s, const Rule& rule, const Lane<T>* grad_y, const M* mask, Lane<T>* grad_x)
@@ -97,8 +70,8 @@ class Gather {
         Holders holders;
         vertical.each([&](std::int64_t oh, int r) {
           horizontal.each([&](std::int64_t ow, int q) {
-            holders.output[holders.count] = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
-            holders.tap[holders.count++] = r * static_cast<int>(kernel.w) + q;
+            holders.window[holders.count++] = {((n * s_.oh + oh) * s_.ow + ow) * s_.c,
+                                               r * static_cast<int>(kernel.w) + q, inside(oh, ow)};
           });
         });
         pixel(holders, grad_x_ + (row * s_.w + w) * s_.c);
@@ -121,7 +94,18 @@ class Gather {
     sum_of_any(holders, out);
   }
 
-  MPAD_INLINE V term(const auto& rule, std::int64_t o) const { return rule(widen(grad_y_[o]), mask_[o], o); }
+  /// The taps of a window that lie in the image: every combination of a row and a column that do.
+  std::uint64_t inside(std::int64_t oh, std::int64_t ow) const {
+    if constexpr (!Sum::wants_inside) return 0;
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    return bits_inside(s_.row(oh, 0), kernel.h, dilation.h, s_.h, kernel.w) *
+           bits_inside(s_.column(ow, 0), kernel.w, dilation.w, s_.w, 1);
+  }
+
+  MPAD_INLINE void add(Sum& sum, const auto& tap, const Holder& window, std::int64_t c) const {
+    const std::int64_t o = window.output + c;
+    sum.add(rule_, tap, window, widen(grad_y_[o]), mask_[o], o);
+  }
 
   template <int count>
   void sum_of(const Holders& holders, Lane<T>* out) const {
@@ -130,14 +114,14 @@ class Gather {
   }
   template <std::size_t... j>
   void sum_of(const Holders& holders, Lane<T>* out, std::index_sequence<j...>) const {
-    const decltype(rule_.at(0)) rules[] = {rule_.at(holders.tap[j])...};
-    const std::int64_t outputs[] = {holders.output[j]...};
+    const decltype(rule_.at(0)) taps[] = {rule_.at(holders.window[j].tap)...};
+    const Holder windows[] = {holders.window[j]...};
     const std::int64_t channels = s_.c;
     MPAD_LANES
     for (std::int64_t c = 0; c < channels; ++c) {
-      V sum(0);
-      ((sum = rounded<A>(sum + term(rules[j], outputs[j] + c))), ...);
-      out[c] = narrow<T>(sum);
+      Sum sum;
+      (add(sum, taps[j], windows[j], c), ...);
+      out[c] = sum.result(rule_);
     }
   }
 
@@ -145,15 +129,15 @@ class Gather {
     constexpr std::int64_t block = 64;
     for (std::int64_t start = 0; start < s_.c; start += block) {
       const std::int64_t size = std::min(block, s_.c - start);
-      V sum[block] = {};
+      Sum sum[block];
       for (int j = 0; j < holders.count; ++j) {
-        const auto rule = rule_.at(holders.tap[j]);
-        const std::int64_t o = holders.output[j] + start;
+        const Holder window = holders.window[j];
+        const auto tap = rule_.at(window.tap);
         MPAD_LANES
-        for (std::int64_t c = 0; c < size; ++c) sum[c] = rounded<A>(sum[c] + term(rule, o + c));
+        for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
       }
       MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) out[start + c] = narrow<T>(sum[c]);
+      for (std::int64_t c = 0; c < size; ++c) out[start + c] = sum[c].result(rule_);
     }
   }
 
@@ -164,10 +148,11 @@ class Gather {
   Lane<T>* grad_x_;
 };
 
-/// Runs the gather over all input rows, with sums in A.
-template <class T, class M, class A, class Rule>
+/// Runs the gather over all input rows.
+template <class T, class M, class A, class Sum = PoolSum<T, M, A>, class Rule>
 void gather(const Sliding& s, const Rule& rule, View grad_y, View mask, View grad_x) {
-  const Gather<T, M, A, Rule> body(s, rule, lanes(grad_y.as<const T>()), mask.as<const M>(), lanes(grad_x.as<T>()));
+  const Gather<T, M, A, Sum, Rule> body(s, rule, lanes(grad_y.as<const T>()), mask.as<const M>(),
+                                        lanes(grad_x.as<T>()));
   const std::int64_t grain = std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, s.w * s.c));
   parallel_for(s.n * s.h, grain, [&](std::int64_t begin, std::int64_t end) { body.rows(begin, end); });
 }

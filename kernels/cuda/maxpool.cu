@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+#include "maxpool_window.cuh"
 
 #include <kernels.h>
 
 namespace mpad::kernels {
+namespace {
+
+/// The maximum as it is, and the mask.
+struct Maximum {
+  template <class T, class M>
+  __device__ void operator()(const Best<T, M>& best, T& y, M& mask) const {
+    y = best.value;
+    mask = best.tied;
+  }
+};
+
+}  // namespace
 
 template <>
-void maxpool_forward(Cuda, const Sliding&, View, View, View) {
-  throw Error("maxpool: not there yet");
+void maxpool_forward(Cuda where, const Sliding& s, View x, View y, View mask) {
+  with_type(x.dtype, [&]<class T>() {
+    with_mask_type(mask.dtype, [&]<class M>() { slide_over<T, M>("maxpool", where, s, Maximum{}, x, y, mask); });
+  });
 }
 
 }  // namespace mpad::kernels

@@ -11,8 +11,8 @@ namespace mpad {
 struct Pair {
   std::int64_t h = 0, w = 0;
   constexpr Pair() = default;
-  constexpr Pair(std::int64_t both) : h(both), w(both) {}
-  constexpr Pair(std::int64_t height, std::int64_t width) : h(height), w(width) {}
+  MPAD_HD constexpr Pair(std::int64_t both) : h(both), w(both) {}
+  MPAD_HD constexpr Pair(std::int64_t height, std::int64_t width) : h(height), w(width) {}
   constexpr bool operator==(const Pair&) const = default;
 };
 

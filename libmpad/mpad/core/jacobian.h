@@ -70,7 +70,8 @@ struct Minimal {
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const { return tied(mask, i) ? 1.0 / count(mask) : 0; }
   template <class A>
   MPAD_HD constexpr A apply(A g, std::uint64_t mask, int i, std::uint64_t) const {
-    return tied(mask, i) ? g / A(count(mask)) : A(0);
+    const A share = g / A(count(mask));  // for every i, so that a window's taps have one division
+    return tied(mask, i) ? share : A(0);
   }
 };
 
@@ -85,9 +86,9 @@ struct Beta {
   MPAD_HD constexpr A apply(A g, std::uint64_t mask, int i, std::uint64_t window) const {
     if (beta == 0) return First{}.apply(g, mask, i, window);
     if (beta == 1) return Minimal{}.apply(g, mask, i, window);
-    if (!tied(mask, i)) return A(0);
     const A share = A(beta) / A(count(mask));
-    return g * (is_first(mask, i) ? share + (A(1) - A(beta)) : share);
+    const A first = g * (share + (A(1) - A(beta))), other = g * share;
+    return is_first(mask, i) ? first : tied(mask, i) ? other : A(0);
   }
 };
 

@@ -1,29 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <mpad/core/check.h>
-#include <mpad/ops.h>
+#include <mpad/ops/slide_pool.h>
 
 #include <kernels.h>
 
 namespace mpad {
-namespace {
-
-Sliding slide_pool(const Tensor& x, const MaxPool2dOptions& options) {
-  require(is_real(x.dtype()), "maxpool2d: expected half, float or double, got {}", x.dtype());
-  const Pair stride = options.stride == Pair(0) ? options.window : options.stride;
-  const Sliding s =
-      slide("maxpool2d", {options.window, stride, options.pad, options.dilation}, x.shape(), options.ceil_mode);
-  require(s.window.taps() <= max_window, "maxpool2d: expected a window of at most {} elements, got {}", max_window,
-          to_string(options.window));
-  require(2 * options.pad.h <= options.window.h && 2 * options.pad.w <= options.window.w,
-          "maxpool2d: expected a padding of at most half the window {}, got {}", to_string(options.window),
-          to_string(options.pad));
-  return s;
-}
-
-}  // namespace
-
 Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
-  const Sliding s = slide_pool(x, options);
+  const Sliding s = slide_pool("maxpool2d", x, options, max_window);
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device()),
       mask(y.shape(), mask_dtype(s.window.taps()), x.device());
   on(x.device(), [&](auto where) { kernels::maxpool_forward(where, s, x.view(), y.view(), mask.view()); });
@@ -31,7 +13,7 @@ Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
 }
 
 Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
-  const Sliding s = slide_pool(x, options);
+  const Sliding s = slide_pool("maxpool2d", x, options, max_window);
   const bool composed_forward = options.forward == PoolForward::composed;
   const bool composed_backward = options.backward == PoolBackward::composed;
   const double beta = composed_forward || composed_backward ? options.ties.beta() : 0;

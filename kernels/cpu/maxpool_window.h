@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// The forward of every pool, vectorised over channels. Elements are compared by order_key, so that NaN and signed zeros
+// need no case of their own; a window starts below the key of -inf, with -inf as its maximum and no tie. An `Ending`
+// turns a window's maximum and ties into what is stored: `ending(best, y, mask)`.
+#pragma once
+#include "isa.h"
+#include "simd.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace mpad::kernels {
+namespace {
+
+/// The maximum of the taps seen so far in one lane.
+template <class T, class M>
+struct Best {
+  using Key = decltype(order_key<T>(Lane<T>()));
+  Key key = std::numeric_limits<Key>::min();
+  Lane<T> value = narrow<T>(-std::numeric_limits<acc_t<T>>::infinity());
+  M tied = 0;
+
+  MPAD_INLINE void see(Lane<T> x, M bit) {
+    const Key k = order_key<T>(x);
+    const M joined = static_cast<M>(tied | (k == key ? bit : M(0)));
+    tied = k > key ? bit : joined;
+    value = k > key ? x : value;
+    key = k > key ? k : key;
+  }
+};
+
+/// A window that lies inside the image, its number of taps known when compiling.
+template <class T, class M, class Ending, std::size_t... i>
+void full_window(const Lane<T>* const (&taps)[sizeof...(i)], const Ending& ending, std::int64_t channels, Lane<T>* y,
+                 M* mask, std::index_sequence<i...>) {
+  const Lane<T>* const tap[] = {taps[i]...};
+  MPAD_LANES
+  for (std::int64_t c = 0; c < channels; ++c) {
+    Best<T, M> best;
+    (best.see(tap[i][c], static_cast<M>(1u << i)), ...);
+    ending(best, y[c], mask[c]);
+  }
+}
+
+/// Any window: tap after tap over blocks of channels; `tap_at(i)` is null in the padding.
+template <class T, class M, class Ending, class TapAt>
+void any_window(int taps, const TapAt& tap_at, const Ending& ending, std::int64_t channels, Lane<T>* y, M* mask) {
+  constexpr std::int64_t block = 64;
+  for (std::int64_t start = 0; start < channels; start += block) {
+    const std::int64_t size = std::min(block, channels - start);
+    Best<T, M> best[block];
+    for (int i = 0; i < taps; ++i) {
+      const Lane<T>* x = tap_at(i);
+      if (!x) continue;
+      MPAD_LANES
+      for (std::int64_t c = 0; c < size; ++c) best[c].see(x[start + c], static_cast<M>(std::uint64_t{1} << i));
+    }
+    MPAD_LANES
+    for (std::int64_t c = 0; c < size; ++c) ending(best[c], y[start + c], mask[start + c]);
+  }
+}
+
+template <class T, class M, class Ending>
+class Pool {
+ public:
+  Pool(const Sliding& s, const Ending& ending, const Lane<T>* x, Lane<T>* y, M* mask)
+      : s_(s), ending_(ending), x_(x), y_(y), mask_(mask) {}
+
+  /// Output rows [begin, end) of all images.
+  void rows(std::int64_t begin, std::int64_t end) const {
+    for (std::int64_t row = begin; row < end; ++row)
+      for (std::int64_t ow = 0; ow < s_.ow; ++ow) window(row / s_.oh, row % s_.oh, ow);
+  }
+
+ private:
+  void window(std::int64_t n, std::int64_t oh, std::int64_t ow) const {
+    const auto [kh, kw] = s_.window.kernel;
+    const std::int64_t h = s_.row(oh, 0), w = s_.column(ow, 0), o = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
+    const bool inside = h >= 0 && w >= 0 && s_.row(oh, kh - 1) < s_.h && s_.column(ow, kw - 1) < s_.w;
+    if constexpr (sizeof(M) == 1)
+      if (inside && kh == 2 && kw == 2) return full<2>(n, h, w, y_ + o, mask_ + o);
+    if constexpr (sizeof(M) == 2)
+      if (inside && kh == 3 && kw == 3) return full<3>(n, h, w, y_ + o, mask_ + o);
+    const auto tap_at = [&, kw = kw](int i) -> const Lane<T>* {
+      const std::int64_t row = s_.row(oh, i / kw), column = s_.column(ow, i % kw);
+      return row >= 0 && row < s_.h && column >= 0 && column < s_.w ? at(n, row, column) : nullptr;
+    };
+    any_window<T>(static_cast<int>(kh * kw), tap_at, ending_, s_.c, y_ + o, mask_ + o);
+  }
+
+  template <int k>
+  void full(std::int64_t n, std::int64_t h, std::int64_t w, Lane<T>* y, M* mask) const {
+    const Lane<T>* taps[k * k];
+    for (int i = 0; i < k * k; ++i) taps[i] = at(n, h + i / k * s_.window.dilation.h, w + i % k * s_.window.dilation.w);
+    full_window<T>(taps, ending_, s_.c, y, mask, std::make_index_sequence<k * k>());
+  }
+
+  const Lane<T>* at(std::int64_t n, std::int64_t h, std::int64_t w) const {
+    return x_ + ((n * s_.h + h) * s_.w + w) * s_.c;
+  }
+
+  Sliding s_;
+  Ending ending_;
+  const Lane<T>* x_;
+  Lane<T>* y_;
+  M* mask_;
+};
+
+/// Runs the pool over all output rows.
+template <class T, class M, class Ending>
+void slide_over(const Sliding& s, const Ending& ending, View x, View y, View mask) {
+  const Pool<T, M, Ending> pool(s, ending, lanes(x.as<const T>()), lanes(y.as<T>()), mask.as<M>());
+  const std::int64_t row_work = s.ow * s.c * s.window.taps();
+  const std::int64_t grain = std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, row_work));
+  parallel_for(s.n * s.oh, grain, [&](std::int64_t begin, std::int64_t end) { pool.rows(begin, end); });
+}
+
+}  // namespace
+}  // namespace mpad::kernels

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "maxpool_rules.h"
+
+namespace mpad::kernels {
+namespace {
+
+/// A pool's lane rule, with what a code means: the bit that flags a window without a positive element, and ReLU'(0).
+template <class T, class Rule>
+struct ReluRule {
+  static constexpr bool vectorised = Rule::vectorised;
+  Rule pool;
+  int flag;
+  acc_t<T> alpha;
+  auto at(int i) const { return pool.at(i); }
+};
+
+/// The pool's sum, rounded to T as the pool's gradient is, then ReLU's derivative. An element in no flagged window is
+/// either tied, so positive (or NaN), or has gradient 0, so its sign is needed in neither case.
+template <class T, class M, class A>
+struct ReluPoolSum {
+  static constexpr bool wants_inside = true;
+  using U = UnsignedOf<std::max(sizeof(M), sizeof(acc_t<A>))>;
+  acc_t<A> value = 0;
+  U flagged = 0, zero = 0;
+
+  template <class Rule, class Tap>
+  MPAD_INLINE void add(const Rule& rule, const Tap& tap, const Holder& window, acc_t<A> g, M code, std::int64_t o) {
+    const U bits = code, flat = bits >> rule.flag & 1;
+    const M mask = static_cast<M>(flat != 0 ? static_cast<U>(window.inside) : bits);
+    value = rounded<A>(value + tap(g, mask, o));
+    flagged |= flat;
+    zero |= flat & bits >> window.tap;
+  }
+  template <class Rule>
+  MPAD_INLINE Lane<T> result(const Rule& rule) const {
+    const acc_t<T> grad = rounded<T>(value), scaled = rule.alpha * grad;
+    const acc_t<T> at_zero = rule.alpha == 0 ? acc_t<T>(0) : scaled;  // 0 * inf must not make NaN
+    const acc_t<T> below = zero != 0 ? at_zero : acc_t<T>(0);
+    return narrow<T>(flagged != 0 ? below : grad);
+  }
+};
+
+}  // namespace
+
+template <>
+void relu_maxpool_backward(Cpu, const Sliding& s, const TieRule& ties, Accumulate accumulate, double alpha, View grad_y,
+                           View code, View grad_x) {
+  const int taps = static_cast<int>(s.window.taps());
+  with_type(grad_y.dtype, [&]<class T>() {
+    with_mask_type(code.dtype, [&]<class M>() {
+      visit_sums<T, M>(ties, accumulate, [&]<class A>(const auto& rule) {
+        const ReluRule<T, std::decay_t<decltype(rule)>> fused{rule, taps, static_cast<acc_t<T>>(alpha)};
+        gather<T, M, A, ReluPoolSum<T, M, A>>(s, fused, grad_y, code, grad_x);
+      });
+    });
+  });
+}
+
+}  // namespace mpad::kernels
