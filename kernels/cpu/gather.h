@@ -58,18 +58,19 @@ const acc_t<T>* pack_weights(const Gather& g, const T* weight, const WeightSteps
   const Panels<A> panels{g.target.c};
   const std::int64_t taps = g.kernel.h * g.kernel.w, depth = taps * g.source.c;
   A* packed = scratch<A>(Scratch::weights, panels.offset(panels.count(), depth));
-  parallel_for(panels.count() * taps, ceil_div(1 << 14, g.source.c * Panels<A>::full), [=](auto begin, auto end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t panel = i / taps, tap = i % taps;
-      const int width = panels.width(panel), used = panels.used(panel);
-      A* to = packed + panels.offset(panel, depth) + tap * g.source.c * width;
-      for (std::int64_t in = 0; in < g.source.c; ++in, to += width) {
-        const T* from = weight + tap * step.tap + in * step.in + panel * Panels<A>::full * step.out;
-        for (int out = 0; out < used; ++out) to[out] = static_cast<A>(from[out * step.out]);
-        for (int out = used; out < width; ++out) to[out] = A(0);
-      }
-    }
-  });
+  parallel_for(panels.count() * taps, ceil_div(1 << 14, std::max<std::int64_t>(1, g.source.c) * Panels<A>::full),
+               [=](auto begin, auto end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const std::int64_t panel = i / taps, tap = i % taps;
+                   const int width = panels.width(panel), used = panels.used(panel);
+                   A* to = packed + panels.offset(panel, depth) + tap * g.source.c * width;
+                   for (std::int64_t in = 0; in < g.source.c; ++in, to += width) {
+                     const T* from = weight + tap * step.tap + in * step.in + panel * Panels<A>::full * step.out;
+                     for (int out = 0; out < used; ++out) to[out] = static_cast<A>(from[out * step.out]);
+                     for (int out = used; out < width; ++out) to[out] = A(0);
+                   }
+                 }
+               });
   return packed;
 }
 
