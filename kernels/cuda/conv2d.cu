@@ -1,17 +1,40 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+// Forward and data gradient: patches of images by weights.
+#include "conv2d_stem.cuh"
+#include "implicit_gemm.cuh"
 
 #include <kernels.h>
 
 namespace mpad::kernels {
 
 template <>
-void conv2d_forward(Cuda, const Sliding&, View, View, View, View) {
-  throw Error("conv2d: not there yet");
+void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias, View y) {
+  constexpr const char* op = "conv2d";
+  const std::int64_t k = y.shape[3];
+  check_limits(op, s, k);
+  with_type(x.dtype, [&]<class T>() {
+    const auto patches = input_patches(s, x.as<const T>());
+    const auto weights = weight_matrix(s, k, weight.as<const T>());
+    const T* bias_data = bias.data == nullptr ? nullptr : bias.as<const T>();
+    if (is_stem(patches)) return stem(op, where, patches, weights, bias_data, y.as<T>());
+    const Operand<Patches<T, false>, Contiguous::depth> a{patches};
+    const Operand<Matrix<T>, Contiguous::depth> b{weights};
+    implicit_gemm<T>(op, where, a, b, patches.columns, in_packs(patches.data, s.c) && in_packs(weights.data, s.c),
+                     {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
+  });
 }
+
 template <>
-void conv2d_backward_data(Cuda, const Sliding&, View, View, View) {
-  throw Error("conv2d: not there yet");
+void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight, View grad_x) {
+  constexpr const char* op = "conv2d_backward_data";
+  const std::int64_t k = grad_y.shape[3];
+  check_limits(op, s, k);
+  with_type(grad_y.dtype, [&]<class T>() {
+    const Operand<Patches<T, true>, Contiguous::depth> a{output_patches(s, k, grad_y.as<const T>())};
+    const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, s.window.taps(), s.c}};
+    implicit_gemm<T>(op, where, a, b, a.source.columns, in_packs(a.source.data, k) && in_packs(b.source.data, s.c),
+                     {grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)});
+  });
 }
 
 }  // namespace mpad::kernels

@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: MIT
-#include "launch.cuh"
+// Weight gradient: grad_y by patches of x, summed over pixels.
+#include "conv2d_stem_weight.cuh"
 
 #include <kernels.h>
 
 namespace mpad::kernels {
 
 template <>
-void conv2d_backward_weight(Cuda, const Sliding&, View, View, View) {
-  throw Error("conv2d_backward_weight: not there yet");
+void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, View grad_weight) {
+  constexpr const char* op = "conv2d_backward_weight";
+  const std::int64_t k = grad_y.shape[3];
+  check_limits(op, s, k);
+  with_type(x.dtype, [&]<class T>() {
+    const auto patches = input_patches(s, x.as<const T>());
+    const Matrix<T> gradient{grad_y.as<const T>(), patches.rows, static_cast<unsigned>(k)};
+    const Destination<T> to{grad_weight.as<T>(), nullptr, k, static_cast<int>(patches.columns)};
+    if (s.c == 1 || s.c == 3) return stem_weight(op, where, gradient, patches, to);
+    const Operand<Matrix<T>, Contiguous::extent> a{gradient};
+    const Operand<Patches<T, false>, Contiguous::extent> b{patches};
+    implicit_gemm<T>(op, where, a, b, patches.rows, in_packs(gradient.data, k) && in_packs(patches.data, s.c), to);
+  });
 }
 
 }  // namespace mpad::kernels

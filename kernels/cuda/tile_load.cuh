@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Slices of an operand on their way from global to shared memory.
+#pragma once
+#include "ptx.cuh"
+#include "vector.cuh"
+
+namespace mpad::kernels {
+
+/// Which axis of an operand's matrix a tile's rows run along, and with it which one is contiguous. a is extent x depth
+/// if its rows are pixels and its columns are summed over; where pixels are summed over it is depth x extent.
+enum class Contiguous { depth, extent };
+
+/// Elements of the reduction in one slice: 64 bytes of them.
+template <class T>
+inline constexpr int slice_depth = 64 / static_cast<int>(sizeof(T));
+
+/// A slice of an operand in shared memory, row-major. Each row is cut into chunks of 16 bytes, whose order within
+/// groups of up to 8 is permuted by exclusive or with the row's number, so that the chunks in one column of 8 adjacent
+/// rows, which ldmatrix and fragments read together, lie in different banks.
+template <class T, Contiguous contiguous, int extent>
+struct SharedTile {
+  static constexpr int rows = contiguous == Contiguous::depth ? extent : slice_depth<T>;
+  static constexpr int columns = contiguous == Contiguous::depth ? slice_depth<T> : extent;
+  static constexpr int chunks = columns / full_pack<T>;
+  static_assert(chunks == 4 || chunks % 8 == 0);
+
+  __device__ static int offset(int row, int column) {
+    const int key = chunks == 4 ? row / 2 % 4 : row % 8;
+    return row * columns + (column / full_pack<T> ^ key) * full_pack<T> + column % full_pack<T>;
+  }
+  /// The same by depth and extent.
+  __device__ static int at(int depth, int along) {
+    return contiguous == Contiguous::depth ? offset(along, depth) : offset(depth, along);
+  }
+};
+
+/// One thread's share of copying slices of an operand: runs of `run` elements, all in one column of runs, so that each
+/// thread finds one column and `steps` rows, one of the two once and the other for each slice.
+template <class Source, Contiguous contiguous, int extent, int threads, int run>
+class TileLoader {
+ public:
+  using T = typename Source::Element;
+  using Tile = SharedTile<T, contiguous, extent>;
+
+  /// For the tile that starts at `origin`.
+  __device__ TileLoader(const Source& source, unsigned origin) : source_(source) {
+    if constexpr (contiguous == Contiguous::depth) {
+#pragma unroll
+      for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + static_cast<unsigned>(row(i)));
+    } else {
+      column_ = source.column(origin + static_cast<unsigned>(column()));
+    }
+  }
+
+  /// Starts copying the slice that starts at `depth`.
+  __device__ void load(T* tile, unsigned depth) const {
+    if constexpr (contiguous == Contiguous::depth) {
+      const auto found = source_.column(depth + static_cast<unsigned>(column()));
+#pragma unroll
+      for (int i = 0; i < steps; ++i) copy(tile + Tile::offset(row(i), column()), source_.at(rows_[i], found));
+    } else {
+#pragma unroll
+      for (int i = 0; i < steps; ++i)
+        copy(tile + Tile::offset(row(i), column()),
+             source_.at(source_.row(depth + static_cast<unsigned>(row(i))), column_));
+    }
+  }
+
+ private:
+  static constexpr int runs = Tile::columns / run, at_once = threads / runs, steps = Tile::rows / at_once;
+  static_assert(threads % runs == 0 && Tile::rows % at_once == 0);
+
+  __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / runs + i * at_once; }
+  __device__ static int column() { return static_cast<int>(threadIdx.x) % runs * run; }
+
+  /// Copies the run at `from`, or zeros if that is null. cp.async copies 4 bytes or more.
+  __device__ void copy(T* to, const T* from) const {
+    constexpr int bytes = run * static_cast<int>(sizeof(T));
+    if constexpr (bytes >= 4)
+      cp_async<bytes>(to, from == nullptr ? source_.data : from, from == nullptr ? 0 : bytes);
+    else
+      *to = from == nullptr ? narrow<T>(0) : *from;
+  }
+
+  const Source& source_;
+  typename Source::Row rows_[contiguous == Contiguous::depth ? steps : 1];
+  typename Source::Column column_;
+};
+
+}  // namespace mpad::kernels

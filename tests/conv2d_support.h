@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Convolutions to test, and their definition, computed in double.
+#pragma once
+#include "kernel_run.h"
+
+#include <mpad/core/geometry.h>
+
+namespace mpad::test::conv2d {
+
+struct Case {
+  std::int64_t n, h, w, c, k;
+  Window window;
+};
+
+// Sizes below, at and beside the tiles' multiples; strides, padding and dilation, alone, together and unequal in h and
+// w; kernels as large as the image; windows that reach into the padding from both sides; few outputs of long sums,
+// which CUDA cuts into parts; no channels at all.
+inline const Case cases[] = {
+    {1, 1, 1, 1, 1, {1}},
+    {1, 5, 5, 1, 1, {3}},
+    {5, 5, 5, 1, 1, {5}},
+    {9, 28, 28, 1, 6, {5}},
+    {28, 12, 12, 6, 16, {5}},
+    {5, 8, 8, 3, 64, {3, 1, 1}},
+    {5, 8, 8, 16, 17, {3, 1, 1}},
+    {5, 7, 9, 17, 16, {3, 2, 1}},
+    {5, 7, 9, 17, 33, {3, 3, 1}},
+    {9, 6, 6, 64, 64, {3, 1, 1}},
+    {9, 4, 4, 64, 17, {3, 1, 1}},
+    {9, 2, 2, 64, 65, {3, 1, 1}},
+    {3, 1, 1, 17, 6, {3, 1, 1}},
+    {5, 9, 9, 3, 16, {7, 2, 3}},
+    {5, 15, 14, 3, 17, {7, 2, 3}},
+    {5, 9, 9, 6, 6, {3, 1, 0, 2}},
+    {5, 9, 9, 6, 6, {3, 1, 2, 2}},
+    {5, 9, 9, 6, 6, {3, 2, 2, 2}},
+    {5, 9, 10, 3, 6, {3, 3, 2, 2}},
+    {5, 11, 10, 3, 6, {4, 2, 1, 2}},
+    {5, 8, 8, 16, 16, {1}},
+    {5, 8, 8, 16, 16, {1, 2}},
+    {5, 8, 7, 17, 3, {1, 3, 1}},
+    {5, 7, 9, 6, 3, {Pair(1, 5)}},
+    {5, 7, 9, 6, 3, {Pair(5, 1), Pair(1, 2), Pair(2, 0)}},
+    {5, 7, 9, 6, 3, {Pair(2, 3), Pair(3, 1), Pair(0, 2), Pair(1, 3)}},
+    {5, 9, 7, 3, 3, {Pair(3, 2), Pair(1, 2), Pair(3, 1), Pair(2, 1)}},
+    {8, 6, 6, 1, 8, {2, 2}},
+    {17, 6, 6, 3, 1, {2, 3}},
+    {16, 3, 3, 33, 31, {3}},
+    {2, 40, 40, 64, 3, {3, 1, 1}},
+    {1, 5, 6, 16, 48, {3, 1, 3}},
+    {130, 1, 1, 64, 10, {1}},
+    {0, 5, 5, 3, 4, {3}},
+    {2, 3, 4, 0, 8, {3, 1, 1}},
+    {2, 3, 4, 8, 0, {3, 1, 1}},
+    {2, 9, 7, 8, 8, {3, 1, 1}},
+    {1, 12, 13, 64, 130, {3, 1, 1}},
+    {1, 12, 11, 72, 136, {1}},
+    {1, 8, 9, 65, 64, {3, 1, 1}},
+    {2, 2, 2, 256, 72, {3, 1, 1}},
+    {1, 3, 2, 24, 129, {3, 1, 1}},
+    {1, 1, 1, 1032, 8, {1}},
+    {1, 40, 40, 8, 16, {3, 1, 1}},
+    {2, 9, 9, 16, 72, {3, 2, 1}},
+    {2, 10, 8, 16, 24, {3, 3, 1}},
+    {2, 9, 9, 8, 16, {3, 1, 2, 2}},
+    {2, 11, 10, 8, 16, {Pair(4, 3), Pair(2, 3), 2, Pair(2, 1)}},
+    {3, 4, 5, 16, 64, {Pair(4, 5)}},
+    {1, 7, 7, 3, 40, {7, 1, 3}},
+    {1, 9, 9, 3, 65, {9}},
+    {1, 23, 22, 1, 70, {Pair(21, 20)}},
+};
+
+struct Problem {
+  Case geometry;
+  Tensor x, weight, bias, grad_y;
+};
+
+/// Small integers, so that every product and sum is exact in every type, or random values.
+inline Problem make(const Case& c, DType dtype, bool integers) {
+  const Sliding s = slide("conv2d", c.window, {c.n, c.h, c.w, c.c});
+  const auto tensor = [&](const Shape& shape, std::uint64_t seed, double range) {
+    if (!integers) return random_tensor(shape, dtype, seed);
+    std::vector<double> values = random_tensor(shape, DType::f64, seed, -range, range + 1).values();
+    for (double& v : values) v = std::floor(v);
+    return Tensor::from(values, shape, dtype);
+  };
+  const Pair kernel = c.window.kernel;
+  return {c, tensor({c.n, c.h, c.w, c.c}, 1, 1), tensor({c.k, kernel.h, kernel.w, c.c}, 2, 1), tensor({c.k}, 3, 2),
+          tensor({c.n, s.oh, s.ow, c.k}, 4, 1)};
+}
+
+/// What a convolution gives, and the same sums over absolute values: the scale of its rounding errors.
+struct Results {
+  std::vector<double> y, grad_x, grad_weight;
+};
+
+inline Results reference(const Problem& p, bool absolute) {
+  const Case& g = p.geometry;
+  const Sliding s = slide("conv2d", g.window, p.x.shape());
+  const auto values = [&](const Tensor& t) {
+    std::vector<double> v = t.values();
+    if (absolute)
+      for (double& e : v) e = std::abs(e);
+    return v;
+  };
+  const std::vector<double> x = values(p.x), weight = values(p.weight), bias = values(p.bias), grad = values(p.grad_y);
+  Results out{std::vector<double>(grad.size()), std::vector<double>(x.size()), std::vector<double>(weight.size())};
+  const auto at = [](auto... i) { return static_cast<std::size_t>((i + ...)); };
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t oh = 0; oh < s.oh; ++oh)
+      for (std::int64_t ow = 0; ow < s.ow; ++ow)
+        for (std::int64_t k = 0; k < g.k; ++k) {
+          const std::size_t o = at(((n * s.oh + oh) * s.ow + ow) * g.k, k);
+          out.y[o] = bias[at(k)];
+          for (std::int64_t r = 0; r < g.window.kernel.h; ++r)
+            for (std::int64_t q = 0; q < g.window.kernel.w; ++q) {
+              const std::int64_t h = s.row(oh, r), w = s.column(ow, q);
+              if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+              for (std::int64_t c = 0; c < s.c; ++c) {
+                const std::size_t i = at(((n * s.h + h) * s.w + w) * s.c, c);
+                const std::size_t f = at(((k * g.window.kernel.h + r) * g.window.kernel.w + q) * s.c, c);
+                out.y[o] += x[i] * weight[f];
+                out.grad_x[i] += grad[o] * weight[f];
+                out.grad_weight[f] += grad[o] * x[i];
+              }
+            }
+        }
+  return out;
+}
+
+/// The kernels' results.
+struct Computed {
+  Tensor y, grad_x, grad_weight;
+};
+
+template <class Where>
+Computed compute(Where where, const Problem& p) {
+  const Sliding s = slide("conv2d", p.geometry.window, p.x.shape());
+  const DType dtype = p.x.dtype();
+  const auto run = [&](const std::vector<Tensor>& inputs, const Shape& output, const auto& kernel) {
+    return run_kernel(where, inputs, {{output, dtype}}, kernel)[0];
+  };
+  return {run({p.x, p.weight, p.bias}, p.grad_y.shape(),
+              [&](auto in, auto out) { kernels::conv2d_forward(where, s, in[0], in[1], in[2], out[0]); }),
+          run({p.grad_y, p.weight}, p.x.shape(),
+              [&](auto in, auto out) { kernels::conv2d_backward_data(where, s, in[0], in[1], out[0]); }),
+          run({p.x, p.grad_y}, p.weight.shape(),
+              [&](auto in, auto out) { kernels::conv2d_backward_weight(where, s, in[0], in[1], out[0]); })};
+}
+
+inline bool same(const Computed& a, const Computed& b) {
+  return same_bits(a.y, b.y) && same_bits(a.grad_x, b.grad_x) && same_bits(a.grad_weight, b.grad_weight);
+}
+
+inline std::string describe(const Problem& p) {
+  const Window& w = p.geometry.window;
+  return to_string(p.x.dtype()) + " x " + to_string(p.x.shape()) + " weight " + to_string(p.weight.shape()) +
+         " stride " + to_string(w.stride) + " pad " + to_string(w.pad) + " dilation " + to_string(w.dilation);
+}
+
+}  // namespace mpad::test::conv2d
