@@ -19,6 +19,12 @@ struct alignas(sizeof(T) * size) Pack {
 template <class T>
 inline constexpr int full_pack = 16 / static_cast<int>(sizeof(T));
 
+/// Whether packs of so many elements can be accessed at p, p + size, ...
+template <int size, class T>
+bool is_aligned(const T* p) {
+  return reinterpret_cast<std::uintptr_t>(p) % alignof(Pack<T, size>) == 0;
+}
+
 /// One access of sizeof(Pack) bytes; the address is aligned to that.
 template <int size, class T>
 __device__ inline Pack<T, size> load(const T* from) {
