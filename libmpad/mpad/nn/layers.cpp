@@ -78,6 +78,12 @@ std::string MaxPool2d::describe() const {
                      options_.ties.name());
 }
 
+std::string AvgPool2d::describe() const {
+  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
+  return fmt::format("AvgPool2d({}{})", window_text(options_.window, stride, options_.pad, 1),
+                     options_.count_padding ? "" : ", padding not counted");
+}
+
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
   for (const auto& child : children_) y = child->forward(y);

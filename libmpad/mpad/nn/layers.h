@@ -70,6 +70,23 @@ class MaxPool2d final : public Module {
   MaxPool2dOptions options_;
 };
 
+class AvgPool2d final : public Module {
+ public:
+  explicit AvgPool2d(const AvgPool2dOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return avgpool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  AvgPool2dOptions options_;
+};
+
+/// n,h,w,c to n,1,1,c, as PyTorch's AdaptiveAvgPool2d(1).
+class GlobalAvgPool2d final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return global_avgpool2d(x); }
+  std::string describe() const override { return "GlobalAvgPool2d()"; }
+};
+
 class Flatten final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }
@@ -84,6 +101,10 @@ class Sequential : public Module {
     (children_.push_back(std::make_unique<Modules>(std::move(modules))), ...);
   }
   void append(std::unique_ptr<Module> module) { children_.push_back(std::move(module)); }
+  template <std::derived_from<Module> M>
+  void append(M module) {
+    append(std::make_unique<M>(std::move(module)));
+  }
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
