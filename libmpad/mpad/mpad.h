@@ -7,7 +7,6 @@
 #include <mpad/data/idx.h>
 #include <mpad/data/mnist.h>
 #include <mpad/data/synthetic.h>
-#include <mpad/nn/batch_norm.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/ops.h>

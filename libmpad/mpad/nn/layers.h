@@ -2,6 +2,7 @@
 // The layers: modules around the operations of ops.h, with options as designated initialisers. Parameters are float
 // until Module::to, and start as PyTorch's: weight and bias uniform in +-1/sqrt(fan_in).
 #pragma once
+#include <mpad/nn/batch_norm.h>
 #include <mpad/nn/module.h>
 #include <mpad/ops.h>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <mpad/nn/batch_norm.h>
 #include <mpad/nn/lenet.h>
 
 namespace mpad {
