@@ -11,8 +11,10 @@ using namespace mpad;
 namespace {
 
 std::unique_ptr<Module> make_lenet(const Settings& settings) {
-  return std::make_unique<Lenet>(
-      LenetOptions{.ties = settings.ties, .relu0 = settings.relu0, .pool = pool_options(settings)});
+  return std::make_unique<Lenet>(LenetOptions{.ties = settings.ties,
+                                              .relu0 = settings.relu0,
+                                              .batch_norm = settings.batch_norm,
+                                              .pool = pool_options(settings)});
 }
 
 Split digits(const std::string&) { return synthetic_digits(10'000, 2'000, 0); }

@@ -80,6 +80,44 @@ template <class Where>
 void relu_maxpool_backward(Where, const Sliding&, const TieRule&, Accumulate, double alpha, View grad_y, View code,
                            View grad_x);
 
+// ---- batch_norm
+/// Normalisation of x ...,c, rows by channels: v = (x - mean) * (gamma * inv_std) + beta, each operation rounded to
+/// acc_t<T>, v once to T; then y = v, or max(v, 0) of the rounded v where `relu` is set. mean and inv_std are c, of
+/// acc_t<T>; gamma and beta c.
+struct BatchNorm {
+  View mean, inv_std, gamma, beta;
+  bool relu = false;
+  double alpha = 0;  ///< ReLU'(0)
+};
+/// Mean over the rows and inv_std = 1 / sqrt(variance + epsilon), of the biased variance, by sums of x - x[row 0] and
+/// its square in a tree fixed by the shape. One row at least. A running statistic becomes (1 - momentum) * itself +
+/// momentum * (mean, or the unbiased variance), computed in acc_t<T>; no data: there are none.
+template <class Where>
+void batch_norm_statistics(Where, double epsilon, double momentum, View x, View mean, View inv_std, View running_mean,
+                           View running_var);
+/// The same two out of running statistics.
+template <class Where>
+void batch_norm_running(Where, double epsilon, View running_mean, View running_var, View mean, View inv_std);
+template <class Where>
+void batch_norm_forward(Where, const BatchNorm&, View x, View y);
+/// With g = grad_y behind ReLU's backward (rounded to T, as relu_backward does), d = x - mean and n rows: grad_beta =
+/// sum g, grad_gamma = inv_std * sum g * d, in a tree fixed by the shape, and grad_x = gamma * inv_std * g, less, where
+/// the statistics are those of x (`training`), gamma * inv_std * (sum g / n + d * inv_std^2 * sum(g * d) / n).
+/// Gradients without data are not computed.
+template <class Where>
+void batch_norm_backward(Where, const BatchNorm&, bool training, View x, View grad_y, View grad_x, View grad_gamma,
+                         View grad_beta);
+
+// ---- avgpool
+/// x n,h,w,c to y n,oh,ow,c: the sum over a window's taps in the image, in row-major order, divided once by the number
+/// of its taps, with those in the padding where count_padding says so. Each window has a tap in the image, none lies
+/// beyond the padding, dilation is 1.
+template <class Where>
+void avgpool_forward(Where, const Sliding&, bool count_padding, View x, View y);
+/// grad_x[i] = sum over the windows that hold i, in row-major order, of grad_y over the number of the window's taps.
+template <class Where>
+void avgpool_backward(Where, const Sliding&, bool count_padding, View grad_y, View grad_x);
+
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
 template <class Where>

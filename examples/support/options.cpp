@@ -47,7 +47,7 @@ void add_network_options(CLI::App& app, Options& o, Texts& texts) {
   group.text("--bits", "16|32|64", texts.bits, "Precision of everything: parameters, activations, optimizer");
   group.text("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
   group.number("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
-  group.flag("--batch-norm", s.batch_norm, "Normalise batches (not there yet)");
+  group.flag("--batch-norm", s.batch_norm, "Normalise batches behind each pool and hidden layer");
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
                "Pool's forward: the maximum, or the study's sum of two");
   group.choice("--pool-backward", s.pool_backward,

@@ -60,6 +60,32 @@ Tensor relu_maxpool2d(const Tensor& x, double alpha = 0, const MaxPool2dOptions&
 /// The tie masks that maxpool2d's forward computes (kernels.h says how bits are numbered), for the study of ties.
 Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options = {});
 
+struct AvgPool2dOptions {
+  Pair window = 2;
+  Pair stride = 0;            ///< 0: the window
+  Pair pad = 0;               ///< at most half the window
+  bool count_padding = true;  ///< PyTorch's count_include_pad: divide by the window's size at the border too
+};
+/// Mean over windows of x n,h,w,c: n,oh,ow,c.
+Tensor avgpool2d(const Tensor& x, const AvgPool2dOptions& options = {});
+
+/// Mean over each image's pixels, x n,h,w,c: n,1,1,c.
+Tensor global_avgpool2d(const Tensor& x);
+
+struct BatchNormOptions {
+  bool training = true;   ///< normalise by the batch's statistics and update the running ones, or normalise by those
+  double momentum = 0.1;  ///< weight of a batch in the running statistics
+  double epsilon = 1e-5;  ///< added to the variance
+  bool relu = false;      ///< followed by ReLU, in one pass: the bits of both, one after the other
+  double alpha = 0;       ///< ReLU'(0)
+};
+/// gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x ...,c, over all rows (Ioffe and Szegedy,
+/// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype. Training divides by the biased variance,
+/// overwrites the running statistics (with the unbiased one; empty tensors: there are none) and throws Error if there
+/// is one row only.
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                  const Tensor& running_var, const BatchNormOptions& options = {});
+
 /// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 

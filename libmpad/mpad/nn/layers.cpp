@@ -78,6 +78,12 @@ std::string MaxPool2d::describe() const {
                      options_.ties.name());
 }
 
+std::string AvgPool2d::describe() const {
+  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
+  return fmt::format("AvgPool2d({}{})", window_text(options_.window, stride, options_.pad, 1),
+                     options_.count_padding ? "" : ", padding not counted");
+}
+
 void Sequential::append(std::unique_ptr<Module> module) {
   require(module != nullptr, "Sequential: expected a module, got none");
   children_.push_back(std::move(module));

@@ -2,6 +2,7 @@
 // The layers: modules around the operations of ops.h, with options as designated initialisers. Parameters are float
 // until Module::to, and start as PyTorch's: weight and bias uniform in +-1/sqrt(fan_in).
 #pragma once
+#include <mpad/nn/batch_norm.h>
 #include <mpad/nn/module.h>
 #include <mpad/ops.h>
 
@@ -70,6 +71,23 @@ class MaxPool2d final : public Module {
   MaxPool2dOptions options_;
 };
 
+class AvgPool2d final : public Module {
+ public:
+  explicit AvgPool2d(const AvgPool2dOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return avgpool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  AvgPool2dOptions options_;
+};
+
+/// n,h,w,c to n,1,1,c, as PyTorch's AdaptiveAvgPool2d(1).
+class GlobalAvgPool2d final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return global_avgpool2d(x); }
+  std::string describe() const override { return "GlobalAvgPool2d()"; }
+};
+
 class Flatten final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }
@@ -85,6 +103,10 @@ class Sequential : public Module {
   }
   /// Throws Error if there is no module.
   void append(std::unique_ptr<Module> module);
+  template <std::derived_from<Module> M>
+  void append(M module) {
+    append(std::make_unique<M>(std::move(module)));
+  }
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;

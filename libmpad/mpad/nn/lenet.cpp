@@ -13,9 +13,24 @@ MaxPool2d pool(const LenetOptions& options) {
 
 }  // namespace
 
-Lenet::Lenet(const LenetOptions& o)
-    : Sequential(Conv2d({.in = 1, .out = 6, .kernel = 5}), Relu({o.relu0}), pool(o),
-                 Conv2d({.in = 6, .out = 16, .kernel = 5}), Relu({o.relu0}), pool(o), Flatten(), Linear({256, 120}),
-                 Relu({o.relu0}), Linear({120, 84}), Relu({o.relu0}), Linear({84, 10})) {}
+// Layers are appended one by one: each draws its parameters from the next random stream.
+Lenet::Lenet(const LenetOptions& o) {
+  append(Conv2d({.in = 1, .out = 6, .kernel = 5}));
+  append(Relu({o.relu0}));
+  append(pool(o));
+  if (o.batch_norm) append(BatchNorm2d(6));
+  append(Conv2d({.in = 6, .out = 16, .kernel = 5}));
+  append(Relu({o.relu0}));
+  append(pool(o));
+  if (o.batch_norm) append(BatchNorm2d(16));
+  append(Flatten());
+  append(Linear({256, 120}));
+  append(Relu({o.relu0}));
+  if (o.batch_norm) append(BatchNorm1d(120));
+  append(Linear({120, 84}));
+  append(Relu({o.relu0}));
+  if (o.batch_norm) append(BatchNorm1d(84));
+  append(Linear({84, 10}));
+}
 
 }  // namespace mpad

@@ -22,7 +22,6 @@ std::int64_t to_steps(double epochs, std::int64_t steps_per_epoch) {
 }  // namespace
 
 void check(const Settings& s) {
-  require(!s.batch_norm, "--batch-norm: batch normalisation is not there yet");
   require(std::isfinite(s.relu0), "--relu0: expected a finite number, got {}", s.relu0);
   check_range("lr", s.lr, 0);
   check_range("momentum", s.momentum, 0);

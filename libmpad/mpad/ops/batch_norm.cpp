@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/ops.h>
+
+#include <kernels.h>
+
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+void check_channels(const Tensor& x, const char* name, const Tensor& tensor, std::int64_t channels) {
+  require(tensor.shape() == Shape{channels}, "batch_norm: expected a {} of shape {}, got {}", name, channels,
+          tensor.shape());
+  require(tensor.dtype() == x.dtype() && tensor.device() == x.device(),
+          "batch_norm: expected a {} of {} on {} as the input, got {} on {}", name, x.dtype(), to_string(x.device()),
+          tensor.dtype(), to_string(tensor.device()));
+}
+
+std::int64_t check(const Tensor& x, const BatchNormOptions& o) {
+  require(is_real(x.dtype()), "batch_norm: expected half, float or double, got {}", x.dtype());
+  require(x.shape().rank() >= 2 && x.numel() > 0, "batch_norm: expected an input ...,c that is not empty, got {}",
+          x.shape());
+  const std::int64_t channels = x.shape()[x.shape().rank() - 1];
+  require(!o.training || x.numel() > channels,
+          "batch_norm: expected more than 1 value per channel when training, got an input of shape {}", x.shape());
+  require(std::isfinite(o.momentum) && std::isfinite(o.epsilon) && o.epsilon >= 0,
+          "batch_norm: expected a finite momentum and an epsilon of 0 or more, got {} and {}", o.momentum, o.epsilon);
+  return channels;
+}
+
+DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
+View view_of(const Tensor& tensor) { return tensor ? tensor.view() : View{}; }
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                  const Tensor& running_var, const BatchNormOptions& options) {
+  const std::int64_t channels = check(x, options);
+  check_channels(x, "gamma", gamma, channels);
+  check_channels(x, "beta", beta, channels);
+  require(options.training || (running_mean && running_var),
+          "batch_norm: expected running statistics unless training, got none");
+  if (running_mean) check_channels(x, "running_mean", running_mean, channels);
+  if (running_var) check_channels(x, "running_var", running_var, channels);
+  const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), x.device()), inv_std = empty_like(mean);
+  const auto norm = [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), options] {
+    return kernels::BatchNorm{mean.view(), inv_std.view(), gamma.view(), beta.view(), options.relu, options.alpha};
+  };
+  on(x.device(), [&](auto where) {
+    if (options.training)
+      kernels::batch_norm_statistics(where, options.epsilon, options.momentum, x.view(), mean.view(), inv_std.view(),
+                                     view_of(running_mean), view_of(running_var));
+    else
+      kernels::batch_norm_running(where, options.epsilon, running_mean.view(), running_var.view(), mean.view(),
+                                  inv_std.view());
+    kernels::batch_norm_forward(where, norm(), x.view(), y.view());
+  });
+  record("batch_norm", {x, gamma, beta}, y,
+         [norm, x = x.detach(), training = options.training](const Tensor& grad_y, Gradients& gradients) {
+           const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
+           const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
+           on(grad_y.device(), [&](auto where) {
+             kernels::batch_norm_backward(where, norm(), training, x.view(), grad_y.view(), grad_x, grad_gamma,
+                                          grad_beta);
+           });
+         });
+  return y;
+}
+
+}  // namespace mpad
