@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <regex>
+#include <sstream>
 
 using namespace mpad;
 using Json = nlohmann::ordered_json;
@@ -42,7 +42,19 @@ std::string contents(const TemporaryDirectory& directory, const std::string& nam
 }
 
 // The text of results, but for the times: the last cell of each row.
-std::string without_seconds(const std::string& csv) { return std::regex_replace(csv, std::regex(",[0-9.]+\n"), "\n"); }
+std::string without_seconds(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string text;
+  for (std::string line; std::getline(lines, line);) text += line.substr(0, line.rfind(',')) + "\n";
+  return text;
+}
+
+// A time such as 2026-01-31T23:59:59Z.
+bool is_utc(std::string text) {
+  for (char& c : text)
+    if (c >= '0' && c <= '9') c = '0';
+  return text == "0000-00-00T00:00:00Z";
+}
 
 bool same_checkpoint(const std::string& a, const std::string& b) {
   TensorFile x = read_safetensors(a), y = read_safetensors(b);
@@ -115,7 +127,7 @@ TEST_CASE("run.json says all that the result depends on, and where it was comput
   CHECK(record["command"] == "small --out \"\xef\xbf\xbd\"");  // what is not UTF-8 is replaced
   CHECK(record["version"] == version());
   CHECK(record["threads"] == num_threads());
-  CHECK(std::regex_match(record["started"].get<std::string>(), std::regex("20..-..-..T..:..:..Z")));
+  CHECK(is_utc(record["started"].get<std::string>()));
   for (const char* name : {"cpu", "isa", "compiler", "system"})
     CHECK_FALSE(record["machine"][name].get<std::string>().empty());
   CHECK(record["machine"]["cores"].get<int>() >= 1);
@@ -306,7 +318,9 @@ TEST_CASE("invalid settings and a device that is not there are errors that leave
   CHECK(run_error(directory, output, settings) == "--epochs: expected a number from 1 to 1000000000, got 0");
   settings = two_runs();
   settings.device = Device::cuda;
-  CHECK(run_error(directory, output, settings) == "device: expected cpu (this build has no CUDA), got cuda");
+  const std::string message = run_error(directory, output, settings);
+  CHECK(message.find("device: expected cpu") != std::string::npos);
+  CHECK(message.ends_with(", got cuda"));
   CHECK(directory.list().empty());
 }
 
