@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Max pooling: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or with --device=cuda.
-// Counters: minimal bytes per second, and what per cent that is of a copy of a large buffer on the same device in the
-// same run. On CUDA the time is that between two events around many calls, as launches would hide short kernels
-// otherwise.
+// Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or with
+// --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in the
+// same run.
+#include "timing.h"
+
 #include <mpad/core/half.h>
 #include <mpad/core/jacobian.h>
-#include <mpad/core/parallel.h>
 #include <mpad/core/philox.h>
-#include <mpad/tensor.h>
 
-#include <benchmark/benchmark.h>
-#include <cuda/runtime.h>
 #include <fmt/format.h>
 #include <kernels.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <string_view>
 
 namespace {
 using namespace mpad;
@@ -34,150 +27,131 @@ struct Case {
 
 const Window kHalving{.kernel = 2, .stride = 2}, kStem{.kernel = 3, .stride = 2, .pad = 1};
 
-// VGG's five pools at batch 128, the 3x3 stem pool of ResNet, and an input far larger than the caches.
-const Case kCases[] = {{"vgg1", {128, 32, 32, 64}, kHalving},  {"vgg2", {128, 16, 16, 128}, kHalving},
-                       {"vgg3", {128, 8, 8, 256}, kHalving},   {"vgg4", {128, 4, 4, 512}, kHalving},
-                       {"vgg5", {128, 2, 2, 512}, kHalving},   {"stem", {64, 112, 112, 64}, kStem},
-                       {"large", {64, 128, 128, 64}, kHalving}};
+/// VGG's five pools at batch 128, the 3x3 stem pool of ResNet, and an input far larger than the caches; on CUDA, larger
+/// ones too.
+std::vector<Case> cases() {
+  if (bench::is_emulated(device)) return {{"tiny2", {2, 8, 8, 16}, kHalving}, {"tiny3", {2, 9, 9, 16}, kStem}};
+  std::vector<Case> all{{"vgg1", {128, 32, 32, 64}, kHalving},  {"vgg2", {128, 16, 16, 128}, kHalving},
+                        {"vgg3", {128, 8, 8, 256}, kHalving},   {"vgg4", {128, 4, 4, 512}, kHalving},
+                        {"vgg5", {128, 2, 2, 512}, kHalving},   {"stem", {64, 112, 112, 64}, kStem},
+                        {"large", {64, 128, 128, 64}, kHalving}};
+  if (device == Device::cuda) {
+    all.push_back({"vgg224", {128, 224, 224, 64}, kHalving});
+    all.push_back({"stem256", {256, 112, 112, 64}, kStem});
+  }
+  return all;
+}
 
-/// Normal numbers; with ties, the rate is the fraction of 2x2 windows of which the maximum occurs twice or more.
-Tensor make_input(const Shape& shape, DType dtype, int ties_per_cent) {
+/// Uniform in [-1, 1), or one of -1, 0 and 1: a 2x2 window has one maximum of three levels with probability
+/// 4 * sum_v (v/3)^3 / 3, so 56 % of them tie.
+Tensor make_input(const Shape& shape, DType dtype, bool ties) {
   const Tensor x(shape, dtype);
-  // Uniform over L levels: a 2x2 window has one maximum with probability 4 * sum_v (v/L)^3 / L. L = 3 gives 44 %, so
-  // that 56 % tie: the rate nearest to 50 that levels give.
-  const double levels = ties_per_cent == 0 ? 0 : 3;
   with_type(dtype, [&]<class T>() {
     const auto elements = x.span<T>();
     parallel_for(x.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const Philox random(1, static_cast<std::uint64_t>(i));
         const double u = uniform_double(random.word[0], random.word[1]);
-        elements[static_cast<std::size_t>(i)] = static_cast<T>(levels > 0 ? std::floor(u * levels) : 2 * u - 1);
+        elements[static_cast<std::size_t>(i)] = static_cast<T>(ties ? std::floor(3 * u) - 1 : 2 * u - 1);
       }
     });
   });
-  return x;
+  return x.to(device);
 }
 
-/// Seconds of one call on the device, the mean of `calls`.
-template <class F>
-double seconds_of(int calls, F&& call) {
-  if (device == Device::cuda) {
-    const cuda::Event start, end;
-    start.record(current_cuda());
-    for (int i = 0; i < calls; ++i) call();
-    end.record(current_cuda());
-    end.wait();
-    return 1e-3 * end.milliseconds_since(start) / calls;
-  }
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < calls; ++i) call();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
-}
-
-void copy_bytes(const Tensor& to, const Tensor& from) {
-  if (device == Device::cuda) return cuda::copy(to.view().data, from.view().data, from.bytes());
-  parallel_for(from.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-    std::memcpy(to.span<float>().data() + begin, from.span<float>().data() + begin,
-                static_cast<std::size_t>(end - begin) * sizeof(float));
-  });
-}
-
-/// Bytes read and written per second by a copy: 128 MiB on the CPU's threads, 1 GiB on CUDA (far more than its cache);
-/// the best of eight, timed once.
-double copy_rate() {
-  static const double rate = [] {
-    const Shape shape{device == Device::cuda ? 1 << 28 : 1 << 25};
-    const Tensor from = Tensor::zeros(shape, DType::f32, device), to = Tensor::zeros(shape, DType::f32, device);
-    double best = 0;
-    for (int repeat = 0; repeat < 8; ++repeat)
-      best = std::max(best, 2.0 * static_cast<double>(from.bytes()) / seconds_of(1, [&] { copy_bytes(to, from); }));
-    return best;
-  }();
-  return rate;
-}
-
+/// What one call works on. `between` is the array between a ReLU and a pool that are not fused.
 struct Buffers {
-  Sliding sliding;
-  Tensor x, y, mask;
+  Tensor x, between, y, mask;
+};
 
-  Buffers(const Case& shape, DType dtype, int ties_per_cent)
-      : sliding(slide("bench", shape.window, shape.input)),
-        x(make_input(shape.input, dtype, ties_per_cent).to(device)),
-        y({sliding.n, sliding.oh, sliding.ow, sliding.c}, dtype, device),
-        mask(y.shape(), mask_dtype(shape.window.taps()), device) {
-    on(device, [&](auto where) { kernels::maxpool_forward(where, sliding, x.view(), y.view(), mask.view()); });
+struct Problem {
+  Sliding sliding;
+  std::vector<Buffers> sets{};
+  std::size_t bytes = 0;  ///< least traffic of a call: x, y and masks
+
+  Problem(const Case& shape, DType dtype, bool ties, bool has_between)
+      : sliding(slide("bench", shape.window, shape.input)) {
+    const Tensor x = make_input(shape.input, dtype, ties);
+    const Shape output{sliding.n, sliding.oh, sliding.ow, sliding.c};
+    // The codes of relu_maxpool have one bit more than masks; in these windows both take the same type.
+    const DType mask = mask_dtype(shape.window.taps());
+    bytes = x.bytes() + static_cast<std::size_t>(output.numel()) * (size_of(dtype) + size_of(mask));
+    for (std::size_t count = bench::sets_for(device, bytes); sets.size() < count;)
+      sets.push_back({sets.empty() ? x : x.clone(), has_between ? empty_like(x) : Tensor(),
+                      Tensor(output, dtype, device), Tensor(output, mask, device)});
   }
 };
 
-void count_bytes(benchmark::State& state, const Buffers& buffers) {
-  const double bytes = static_cast<double>(buffers.x.bytes() + buffers.y.bytes() + buffers.mask.bytes());
+enum class Pass { maxpool, relu_maxpool, relu_then_maxpool };
+
+void forward(const Sliding& s, const Buffers& b, Pass pass) {
+  on(device, [&](auto where) {
+    if (pass == Pass::relu_maxpool)
+      return kernels::relu_maxpool_forward(where, s, b.x.view(), b.y.view(), b.mask.view());
+    const Tensor& from = pass == Pass::maxpool ? b.x : b.between;
+    if (pass == Pass::relu_then_maxpool) kernels::relu_forward(where, b.x.view(), b.between.view());
+    kernels::maxpool_forward(where, s, from.view(), b.y.view(), b.mask.view());
+  });
+}
+
+/// The gradient of y is y; that of x replaces x.
+void backward(const Sliding& s, const Buffers& b, Pass pass, const TieRule& rule) {
+  constexpr Accumulate wide = Accumulate::wide;
+  on(device, [&](auto where) {
+    if (pass == Pass::relu_maxpool)
+      return kernels::relu_maxpool_backward(where, s, rule, wide, 0, b.y.view(), b.mask.view(), b.x.view());
+    kernels::maxpool_backward(where, s, rule, wide, b.y.view(), b.mask.view(), b.x.view());
+    if (pass == Pass::relu_then_maxpool) kernels::relu_backward(where, 0, b.between.view(), b.x.view(), b.x.view());
+  });
+}
+
+void run(benchmark::State& state, const Case& shape, DType dtype, bool ties, Pass pass, const TieRule* rule) {
+  const Problem problem(shape, dtype, ties, pass == Pass::relu_then_maxpool);
+  for (const Buffers& set : problem.sets) forward(problem.sliding, set, pass);
+  bench::time_rounds(state, device, problem.sets.size(), [&](std::size_t set) {
+    rule ? backward(problem.sliding, problem.sets[set], pass, *rule)
+         : forward(problem.sliding, problem.sets[set], pass);
+  });
   using benchmark::Counter;
+  const auto bytes = static_cast<double>(problem.bytes);
   state.counters["bytes_per_second"] = Counter(bytes, Counter::kIsIterationInvariantRate);
-  state.counters["per_cent_of_copy"] = Counter(100 * bytes / copy_rate(), Counter::kIsIterationInvariantRate);
-}
-
-template <class F>
-void time_calls(benchmark::State& state, F&& call) {
-  const int calls = device == Device::cuda ? 20 : 1;
-  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of(calls, call));
-}
-
-void forward(benchmark::State& state, const Case& shape, DType dtype, int ties) {
-  const Buffers b(shape, dtype, ties);
-  time_calls(state, [&] {
-    on(device, [&](auto where) { kernels::maxpool_forward(where, b.sliding, b.x.view(), b.y.view(), b.mask.view()); });
-  });
-  count_bytes(state, b);
-}
-
-void backward(benchmark::State& state, const Case& shape, DType dtype, int ties, const TieRule& rule) {
-  const Buffers b(shape, dtype, ties);
-  time_calls(state, [&] {
-    on(device, [&](auto where) {
-      kernels::maxpool_backward(where, b.sliding, rule, Accumulate::wide, b.y.view(), b.mask.view(), b.x.view());
-    });
-  });
-  count_bytes(state, b);
+  state.counters["per_cent_of_copy"] =
+      Counter(100 * bytes / bench::copy_rate(device), Counter::kIsIterationInvariantRate);
 }
 
 void add(const std::string& name, auto body) {
   benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.1);
 }
 
-void add_case(const Case& shape, DType dtype, int ties) {
-  const std::string what = fmt::format("{}/{}/ties:{}", to_string(dtype), shape.name, ties);
-  add("maxpool_forward/" + what, [=, &shape](benchmark::State& state) { forward(state, shape, dtype, ties); });
-  for (const char* text : {"native", "last", "minimal", "beta:0.5", "random:7", "all"}) {
-    const TieRule rule = TieRule::parse(text);
-    add(fmt::format("maxpool_backward/{}/{}", text, what),
-        [=, &shape](benchmark::State& state) { backward(state, shape, dtype, ties, rule); });
+void add_case(const Case& shape, DType dtype, bool ties) {
+  const std::string what = fmt::format("{}/{}/ties:{}", to_string(dtype), shape.name, ties ? 50 : 0);
+  constexpr const char* names[] = {"maxpool", "relu_maxpool", "relu_then_maxpool"};
+  for (const Pass pass : {Pass::maxpool, Pass::relu_maxpool, Pass::relu_then_maxpool}) {
+    const std::string name = names[static_cast<int>(pass)];
+    add(name + "_forward/" + what, [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, nullptr); });
+    for (const char* text : {"native", "last", "minimal", "beta:0.5", "random:7", "all"}) {
+      const TieRule rule = TieRule::parse(text);
+      add(fmt::format("{}_backward/{}/{}", name, text, what),
+          [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, &rule); });
+    }
   }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
+  device = bench::take_device(argc, argv);
   benchmark::Initialize(&argc, argv);
-  if (argc > 1 && std::string_view(argv[1]).starts_with("--device=")) {
-    const std::string_view name = std::string_view(argv[1]).substr(9);
-    device = name == "cuda" ? Device::cuda : Device::cpu;
-    const std::string reason = name == to_string(device) ? unavailable(device) : "only these are known";
-    if (!reason.empty()) {
-      std::fprintf(stderr, "bench_maxpool: --device: expected a device of cpu and cuda (%s), got %s\n", reason.c_str(),
-                   argv[1] + 9);
-      return 2;
-    }
-    argv[1] = argv[0];
-    ++argv, --argc;
-  }
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  for (const Case& shape : kCases)
+  for (const Case& shape : cases())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
-      for (const int ties : {0, 50}) add_case(shape, dtype, ties);
-  benchmark::AddCustomContext("mpad_device", to_string(device));
+      for (const bool ties : {false, true}) add_case(shape, dtype, ties);
+  benchmark::AddCustomContext("mpad_device", device == Device::cuda ? cuda::device_info().name : "cpu");
   benchmark::AddCustomContext("mpad_threads", std::to_string(num_threads()));
   benchmark::AddCustomContext("mpad_isa", to_string(current_isa()));
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
+} catch (const Error& error) {
+  std::fprintf(stderr, "bench_maxpool: %s\n", error.what());
+  return 2;
 }

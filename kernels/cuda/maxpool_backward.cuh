@@ -74,17 +74,11 @@ void gather(const PoolGather& g, const TieRule& ties, const Wrap& wrap) {
   if (!done) gather_general<T, M, Sum>(g, wrap(any_rule(g.op, g.where, ties, taps)));
 }
 
-/// maxpool_backward with the functor itself.
-template <TieFunctor Rule>
-void maxpool_backward_with(Cuda where, const Sliding& s, const Rule& rule, Accumulate accumulate, View grad_y,
-                           View mask, View grad_x) {
-  with_type(grad_y.dtype, [&]<class T>() {
-    with_mask_type(mask.dtype, [&]<class M>() {
-      with_sum_type<T>(accumulate, [&]<class A>() {
-        gather<T, M, PoolSum<T, A>>({"maxpool_backward", where, s, grad_y, mask, grad_x}, rule);
-      });
-    });
-  });
+/// maxpool_backward with the functor itself, for gradients of T, masks of M and sums in A (acc_t<T>, or RoundedHalf for
+/// narrow sums of half).
+template <class T, class M, class A = acc_t<T>, TieFunctor Rule>
+void maxpool_backward_with(Cuda where, const Sliding& s, const Rule& rule, View grad_y, View mask, View grad_x) {
+  gather<T, M, PoolSum<T, A>>({"maxpool_backward", where, s, grad_y, mask, grad_x}, rule);
 }
 
 }  // namespace mpad::kernels

@@ -37,8 +37,9 @@ DeviceInfo device_info() {
   check_cuda("device", cudaGetDevice(&device));
   cudaDeviceProp properties{};
   check_cuda("device", cudaGetDeviceProperties(&properties, device));
-  DeviceInfo info{properties.name, properties.major, properties.minor, properties.multiProcessorCount,
-                  properties.totalGlobalMem};
+  DeviceInfo info{properties.name,           properties.major,
+                  properties.minor,          properties.multiProcessorCount,
+                  properties.totalGlobalMem, static_cast<std::size_t>(properties.l2CacheSize)};
   check_cuda("device", cudaDriverGetVersion(&info.driver));
   return info;
 }

@@ -17,8 +17,9 @@ struct DeviceInfo {
   std::string name{};
   int major = 0, minor = 0;  ///< compute capability
   int multiprocessors = 0;
-  std::size_t memory = 0;  ///< bytes
-  int driver = 0;          ///< highest CUDA version that the driver serves: 1000 * major + 10 * minor
+  std::size_t memory = 0;    ///< bytes
+  std::size_t l2_cache = 0;  ///< bytes
+  int driver = 0;            ///< highest CUDA version that the driver serves: 1000 * major + 10 * minor
 };
 DeviceInfo device_info();
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Time on either device. On CUDA the time is that between two events around a round of calls, each on buffers of its
+// own, which together exceed four times the L2 cache: no call finds its data there, and launches overlap with kernels.
+#pragma once
+#include <mpad/core/parallel.h>
+#include <mpad/tensor.h>
+
+#include <benchmark/benchmark.h>
+
+#include <cuda/runtime.h>
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace mpad::bench {
+
+/// Takes --device=cpu or --device=cuda out of the arguments; cpu if there is none. Throws Error where it cannot run.
+inline Device take_device(int& argc, char** argv) {
+  constexpr std::string_view option = "--device=";
+  char** const end = argv + argc;
+  char** const found = std::find_if(argv, end, [&](std::string_view text) { return text.starts_with(option); });
+  if (found == end) return Device::cpu;
+  const std::string name = *found + option.size();
+  if (name != "cpu" && name != "cuda") throw Error("--device: expected cpu or cuda, got " + name);
+  const Device device = name == "cuda" ? Device::cuda : Device::cpu;
+  if (const std::string reason = unavailable(device); !reason.empty())
+    throw Error("--device: expected cpu (" + reason + "), got " + name);
+  std::rotate(found, found + 1, end);
+  --argc;
+  return device;
+}
+
+/// Whether CUDA is the emulation, which runs small shapes only, to see that they run.
+inline bool is_emulated(Device device) {
+  return device == Device::cuda && cuda::device_info().name == "mpad emulation";
+}
+
+/// How many sets of buffers of this size a round goes through.
+inline std::size_t sets_for(Device device, std::size_t bytes) {
+  return device == Device::cpu ? 1 : 4 * cuda::device_info().l2_cache / std::max<std::size_t>(1, bytes) + 1;
+}
+
+/// Seconds of one call, as the mean over a round: call(set) for each set (on CUDA, eight calls at least).
+template <class F>
+double seconds_of_round(Device device, std::size_t sets, F&& call) {
+  const std::size_t calls = device == Device::cpu ? sets : std::max<std::size_t>(sets, 8);
+  const auto round = [&] {
+    for (std::size_t i = 0; i < calls; ++i) call(i % sets);
+  };
+  if (device == Device::cuda) {
+    const cuda::Event start, end;
+    start.record(current_cuda());
+    round();
+    end.record(current_cuda());
+    end.wait();
+    return 1e-3 * end.milliseconds_since(start) / static_cast<double>(calls);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  round();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(calls);
+}
+
+/// Runs rounds for as long as the benchmark asks; the first, which is not timed, warms up.
+template <class F>
+void time_rounds(benchmark::State& state, Device device, std::size_t sets, const F& call) {
+  seconds_of_round(device, sets, call);
+  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of_round(device, sets, call));
+}
+
+inline void copy_floats(Device device, const Tensor& from, const Tensor& to) {
+  if (device == Device::cuda) return cuda::copy(to.view().data, from.view().data, from.bytes());
+  parallel_for(from.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(to.span<float>().data() + begin, from.span<float>().data() + begin,
+                static_cast<std::size_t>(end - begin) * sizeof(float));
+  });
+}
+
+/// Bytes read and written per second by copies of 128 MiB; the best of eight rounds, timed once.
+inline double copy_rate(Device device) {
+  static const double rate = [device] {
+    const Shape shape{is_emulated(device) ? 1 << 10 : 1 << 25};
+    std::vector<Tensor> from, to;
+    const std::size_t sets = sets_for(device, 2 * sizeof(float) * static_cast<std::size_t>(shape.numel()));
+    for (std::size_t i = 0; i < sets; ++i) {
+      from.push_back(Tensor::zeros(shape).to(device));
+      to.push_back(Tensor(shape, DType::f32, device));
+    }
+    double best = 0;
+    for (int repeat = 0; repeat < 8; ++repeat) {
+      const double seconds =
+          seconds_of_round(device, sets, [&](std::size_t set) { copy_floats(device, from[set], to[set]); });
+      best = std::max(best, 2.0 * static_cast<double>(from[0].bytes()) / seconds);
+    }
+    return best;
+  }();
+  return rate;
+}
+
+}  // namespace mpad::bench
