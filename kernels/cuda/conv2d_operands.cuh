@@ -18,7 +18,7 @@ template <class T>
 struct Matrix {
   using Element = T;
   struct Row {
-    std::int64_t offset;
+    int index;
   };
   struct Column {
     int index;
@@ -27,10 +27,11 @@ struct Matrix {
   const T* data;
   unsigned rows, columns;
 
-  __device__ Row row(unsigned i) const { return {i < rows ? static_cast<std::int64_t>(i) * columns : -1}; }
+  __device__ Row row(unsigned i) const { return {i < rows ? static_cast<int>(i) : -1}; }
   __device__ Column column(unsigned j) const { return {j < columns ? static_cast<int>(j) : -1}; }
   __device__ const T* at(const Row& row, const Column& column) const {
-    return row.offset < 0 || column.index < 0 ? nullptr : data + row.offset + column.index;
+    if (row.index < 0 || column.index < 0) return nullptr;
+    return data + static_cast<std::int64_t>(row.index) * columns + column.index;
   }
 };
 
@@ -45,22 +46,22 @@ struct WeightsByTap {
       : data(weight),
         rows(static_cast<unsigned>(tap_count * k)),
         columns(static_cast<unsigned>(c)),
-        taps(tap_count),
+        taps(static_cast<unsigned>(tap_count)),
         by_k(std::max<std::int64_t>(k, 1)) {}
 
   const T* data;
-  unsigned rows, columns;
-  std::int64_t taps;
+  unsigned rows, columns, taps;
   FastDivision by_k;
 
   __device__ Row row(unsigned i) const {
     if (i >= rows) return {-1};
     const Divided tap = by_k.divide(i);
-    return {(tap.remainder * taps + tap.quotient) * columns};
+    return {static_cast<int>(tap.remainder * taps + tap.quotient)};
   }
   __device__ Column column(unsigned j) const { return {j < columns ? static_cast<int>(j) : -1}; }
   __device__ const T* at(const Row& row, const Column& column) const {
-    return row.offset < 0 || column.index < 0 ? nullptr : data + row.offset + column.index;
+    if (row.index < 0 || column.index < 0) return nullptr;
+    return data + static_cast<std::int64_t>(row.index) * columns + column.index;
   }
 };
 
@@ -76,8 +77,7 @@ template <class T, bool strided>
 struct Patches {
   using Element = T;
   struct Row {
-    std::int64_t image;
-    int h, w;
+    int line, h, w;  // the image's first line; the first tap's position
   };
   struct Column {
     int h, w, channel;
@@ -116,8 +116,7 @@ struct Patches {
   __device__ Row row(unsigned i) const {
     if (i >= rows) return {0, nowhere, nowhere};
     const Divided line = w.by_to.divide(i), image = h.by_to.divide(line.quotient);
-    return {static_cast<std::int64_t>(image.quotient) * h.from * w.from * channels,
-            static_cast<int>(image.remainder) * h.scale + h.start,
+    return {static_cast<int>(image.quotient) * h.from, static_cast<int>(image.remainder) * h.scale + h.start,
             static_cast<int>(line.remainder) * w.scale + w.start};
   }
   __device__ Column column(unsigned j) const {
@@ -135,7 +134,7 @@ struct Patches {
     if (static_cast<unsigned>(y) >= static_cast<unsigned>(h.from) ||
         static_cast<unsigned>(x) >= static_cast<unsigned>(w.from))
       return nullptr;
-    return data + row.image + (y * w.from + x) * channels + column.channel;
+    return data + static_cast<std::int64_t>((row.line + y) * w.from + x) * channels + column.channel;
   }
 };
 
@@ -149,7 +148,6 @@ inline void check_limits(const char* op, const Sliding& s, std::int64_t k) {
   const Pair kernel = s.window.kernel;
   below(std::max(s.h + 2 * s.window.pad.h, s.w + 2 * s.window.pad.w), 29, "padded rows and columns");
   below(std::max(s.n * s.h * s.w, s.n * s.oh * s.ow), 31, "pixels");
-  below(std::max(s.h * s.w * s.c, s.oh * s.ow * k), 31, "elements in an image");
   below(std::max(s.c, k) * kernel.h * kernel.w, 31, "elements in a filter");
 }
 

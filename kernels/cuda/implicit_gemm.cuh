@@ -69,7 +69,7 @@ struct Slices {
 };
 
 template <class T, class Shape, int run, class A, class B>
-__global__ void __launch_bounds__(Shape::threads, run == 1 ? 2 : 512 / Shape::threads)
+__global__ void __launch_bounds__(Shape::threads, run == 1 || Shape::threads == 256 ? 2 : 3)
     multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices) {
   using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, run>;
   using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, run>;
@@ -78,31 +78,31 @@ __global__ void __launch_bounds__(Shape::threads, run == 1 ? 2 : 512 / Shape::th
   MPAD_SHARED(T, tiles, [stages * size]);
 
   const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
-  const std::int64_t first_m = static_cast<std::int64_t>(blockIdx.x / columns) * Shape::m;
-  const int first_n = static_cast<int>(blockIdx.x % columns) * Shape::n;
-  const LoaderA load_a(a.source, static_cast<unsigned>(first_m));
-  const LoaderB load_b(b.source, static_cast<unsigned>(first_n));
+  const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
+  const LoaderA load_a(a.source, first_m);
+  const LoaderB load_b(b.source, first_n);
 
-  const unsigned begin = blockIdx.y * slices.part, end = min(begin + slices.part, slices.count);
+  const unsigned begin = blockIdx.y * slices.part, count = min(slices.part, slices.count - begin);
   const auto load = [&](unsigned slice) {
-    if (slice < end) {
-      T* stage = tiles + static_cast<int>((slice - begin) % stages) * size;
-      load_a.load(stage, slice * depth);
-      load_b.load(stage + a_size, slice * depth);
+    if (slice < count) {
+      T* stage = tiles + static_cast<int>(slice % stages) * size;
+      load_a.load(stage, (begin + slice) * depth);
+      load_b.load(stage + a_size, (begin + slice) * depth);
     }
     cp_async_commit();
   };
-  for (unsigned slice = 0; slice < stages - 1; ++slice) load(begin + slice);
+  for (unsigned slice = 0; slice < stages - 1; ++slice) load(slice);
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
-  for (unsigned slice = begin; slice < end; ++slice) {
+  for (unsigned slice = 0; slice < count; ++slice) {
     cp_async_wait<stages - 2>();
     __syncthreads();  // the slice is there for all, and the stage of the one before is free
     load(slice + stages - 1);
-    const T* stage = tiles + static_cast<int>((slice - begin) % stages) * size;
+    const T* stage = tiles + static_cast<int>(slice % stages) * size;
     product.multiply(stage, stage + a_size);
   }
-  product.for_each_run(
-      [&](int row, int column, const auto& pack) { destination.store(first_m + row, first_n + column, pack); });
+  product.for_each_run([&](int row, int column, const auto& pack) {
+    destination.store(std::int64_t{first_m} + row, static_cast<int>(first_n) + column, pack);
+  });
 }
 
 /// y = the sum of the parts, in order, plus the bias.
@@ -138,11 +138,18 @@ void in_parts(const char* op, Cuda where, Destination<T> destination, Slices sli
            static_cast<cudaStream_t>(where.stream), destination, static_cast<int>(parts));
 }
 
+/// 128 x 128 for tensor cores. Sums in float and double fill the registers earlier, and 64 x 128 and 128 x 64 leave
+/// room for several blocks on a multiprocessor.
+template <class T>
+using LargeShape =
+    std::conditional_t<std::is_same_v<T, half>, BlockShape<4, 2, 64>,
+                       std::conditional_t<std::is_same_v<T, float>, BlockShape<2, 2, 64>, BlockShape<4, 2, 32>>>;
+
 /// y = a * b. `packed`: both operands can be copied 16 bytes at a time.
 template <class T, class A, class B>
 void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, bool packed,
                    const Destination<T>& destination) {
-  using Large = std::conditional_t<std::is_same_v<T, double>, BlockShape<4, 2, 32>, BlockShape<4, 2, 64>>;
+  using Large = LargeShape<T>;
   using Small = BlockShape<2, 2, 32>;
   const bool large = destination.m > Small::m && destination.n > Small::n;
   const auto tiles = [&]<class Shape>(Shape) {

@@ -25,8 +25,8 @@ struct SharedTile {
   static_assert(chunks == 4 || chunks % 8 == 0);
 
   __device__ static int offset(int row, int column) {
-    const int key = chunks == 4 ? row / 2 % 4 : row % 8;
-    return row * columns + (column / full_pack<T> ^ key) * full_pack<T> + column % full_pack<T>;
+    const int key = chunks == 4 ? row >> 1 & 3 : row & 7;
+    return row * columns + (column ^ key * full_pack<T>);
   }
   /// The same by depth and extent.
   __device__ static int at(int depth, int along) {
@@ -43,32 +43,42 @@ class TileLoader {
   using Tile = SharedTile<T, contiguous, extent>;
 
   /// For the tile that starts at `origin`.
-  __device__ TileLoader(const Source& source, unsigned origin) : source_(source) {
-    if constexpr (contiguous == Contiguous::depth) {
+  __device__ TileLoader(const Source& source, unsigned origin) : source_(source), origin_(origin) {
+    if constexpr (contiguous == Contiguous::extent) {
+      column_ = source.column(origin + static_cast<unsigned>(column()));
+    } else if constexpr (keeps_rows) {
 #pragma unroll
       for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + static_cast<unsigned>(row(i)));
-    } else {
-      column_ = source.column(origin + static_cast<unsigned>(column()));
     }
   }
 
   /// Starts copying the slice that starts at `depth`.
   __device__ void load(T* tile, unsigned depth) const {
-    if constexpr (contiguous == Contiguous::depth) {
-      const auto found = source_.column(depth + static_cast<unsigned>(column()));
-#pragma unroll
-      for (int i = 0; i < steps; ++i) copy(tile + Tile::offset(row(i), column()), source_.at(rows_[i], found));
-    } else {
-#pragma unroll
+    if constexpr (contiguous == Contiguous::extent) {
+#pragma unroll unrolled
       for (int i = 0; i < steps; ++i)
         copy(tile + Tile::offset(row(i), column()),
              source_.at(source_.row(depth + static_cast<unsigned>(row(i))), column_));
+    } else {
+      const auto found = source_.column(depth + static_cast<unsigned>(column()));
+#pragma unroll unrolled
+      for (int i = 0; i < steps; ++i) {
+        typename Source::Row from;
+        if constexpr (keeps_rows)
+          from = rows_[i];
+        else
+          from = source_.row(origin_ + static_cast<unsigned>(row(i)));
+        copy(tile + Tile::offset(row(i), column()), source_.at(from, found));
+      }
     }
   }
 
  private:
   static constexpr int runs = Tile::columns / run, at_once = threads / runs, steps = Tile::rows / at_once;
   static_assert(threads % runs == 0 && Tile::rows % at_once == 0);
+  /// More rows than these would not stay in registers; they are found anew for each slice.
+  static constexpr bool keeps_rows = contiguous == Contiguous::depth && steps <= 8;
+  static constexpr int unrolled = steps <= 8 ? steps : 4;
 
   __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / runs + i * at_once; }
   __device__ static int column() { return static_cast<int>(threadIdx.x) % runs * run; }
@@ -83,7 +93,8 @@ class TileLoader {
   }
 
   const Source& source_;
-  typename Source::Row rows_[contiguous == Contiguous::depth ? steps : 1];
+  unsigned origin_;
+  typename Source::Row rows_[keeps_rows ? steps : 1];
   typename Source::Column column_;
 };
 

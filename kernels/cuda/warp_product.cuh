@@ -87,22 +87,27 @@ template <class Shape, Contiguous a_contiguous, Contiguous b_contiguous>
 class WarpProduct<float, Shape, a_contiguous, b_contiguous> {
  public:
   __device__ void multiply(const float* a, const float* b) {
-    const int first_row = Shape::first_m(), first_column = Shape::first_n();
+    // Two depths at a time, one pack of b after another: with more in flight the large tile needs over 128 registers.
+#pragma unroll 1
+    for (int depth = 0; depth < slice_depth<float>; depth += depths) {
+      float a_part[rows][depths];
 #pragma unroll
-    for (int depth = 0; depth < slice_depth<float>; depth += 4) {
-      float a_part[rows][4];
+      for (int i = 0; i < packs<a_contiguous>(rows); ++i) {
+        const auto pack = load<a_contiguous, Shape::m, 4>(a, depth, Shape::first_m(), y(), i);
 #pragma unroll
-      for (int i = 0; i < rows; i += 4) load<a_contiguous, Shape::m, 4>(a_part + i, a, depth, first_row, y(), i);
+        for (int e = 0; e < size<a_contiguous>; ++e)
+          a_part[element<a_contiguous>(i, e)][at_depth<a_contiguous>(i, e)] = pack.element[e];
+      }
 #pragma unroll
-      for (int j = 0; j < columns; j += 4) {
-        float b_part[4][4];
-        load<b_contiguous, Shape::n, 8>(b_part, b, depth, first_column, x(), j);
+      for (int j = 0; j < packs<b_contiguous>(columns); ++j) {
+        const auto pack = load<b_contiguous, Shape::n, 8>(b, depth, Shape::first_n(), x(), j);
 #pragma unroll
-        for (int d = 0; d < 4; ++d)
+        for (int e = 0; e < size<b_contiguous>; ++e)
 #pragma unroll
-          for (int i = 0; i < rows; ++i)
-#pragma unroll
-            for (int e = 0; e < 4; ++e) sums_[i][j + e] = fmaf(a_part[i][d], b_part[e][d], sums_[i][j + e]);
+          for (int i = 0; i < rows; ++i) {
+            float& sum = sums_[i][element<b_contiguous>(j, e)];
+            sum = fmaf(a_part[i][at_depth<b_contiguous>(j, e)], pack.element[e], sum);
+          }
       }
     }
   }
@@ -122,7 +127,7 @@ class WarpProduct<float, Shape, a_contiguous, b_contiguous> {
   }
 
  private:
-  static constexpr int rows = Shape::warp_m / 4, columns = Shape::warp_n / 8;
+  static constexpr int rows = Shape::warp_m / 4, columns = Shape::warp_n / 8, depths = 2;
 
   __device__ static int y() { return Shape::lane() / 8; }
   __device__ static int x() { return Shape::lane() % 8; }
@@ -133,18 +138,26 @@ class WarpProduct<float, Shape, a_contiguous, b_contiguous> {
     return contiguous == Contiguous::depth ? lane + lanes * i : i / 4 * 4 * lanes + 4 * lane + i % 4;
   }
 
-  /// Elements i to i + 3 of a lane at four depths.
+  /// Fragments of `depths` depths come in packs: of one element at each depth, or of four elements at one depth.
+  template <Contiguous contiguous>
+  static constexpr int size = contiguous == Contiguous::depth ? depths : 4;
+  template <Contiguous contiguous>
+  __device__ static constexpr int packs(int elements) {
+    return elements * depths / size<contiguous>;
+  }
+  template <Contiguous contiguous>
+  __device__ static constexpr int element(int pack, int e) {
+    return contiguous == Contiguous::depth ? pack : pack / depths * 4 + e;
+  }
+  template <Contiguous contiguous>
+  __device__ static constexpr int at_depth(int pack, int e) {
+    return contiguous == Contiguous::depth ? e : pack % depths;
+  }
   template <Contiguous contiguous, int extent, int lanes>
-  __device__ static void load(float (*part)[4], const float* tile, int depth, int first, int lane, int i) {
+  __device__ static Pack<float, size<contiguous>> load(const float* tile, int depth, int first, int lane, int pack) {
     using Tile = SharedTile<float, contiguous, extent>;
-#pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      const bool by_depth = contiguous == Contiguous::depth;
-      const Pack<float, 4> pack = kernels::load<4>(
-          tile + Tile::at(depth + (by_depth ? 0 : r), first + place<contiguous, lanes>(lane, by_depth ? i + r : i)));
-#pragma unroll
-      for (int e = 0; e < 4; ++e) (by_depth ? part[r][e] : part[e][r]) = pack.element[e];
-    }
+    const int along = first + place<contiguous, lanes>(lane, element<contiguous>(pack, 0));
+    return kernels::load<size<contiguous>>(tile + Tile::at(depth + at_depth<contiguous>(pack, 0), along));
   }
 
   float sums_[rows][columns] = {};
