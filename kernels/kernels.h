@@ -142,7 +142,8 @@ void linear_backward_weight(Where, View x, View grad_y, View grad_weight);
 
 // ---- cross_entropy
 /// Mean over rows of logsumexp(logits) - logits[label]; logits n,classes; labels i32 n; loss scalar. A logit of -inf
-/// has probability 0; a NaN, a +inf or a row of -inf makes the loss and the row's gradient NaN.
+/// has probability 0; a NaN, a +inf or a row of -inf makes the loss and the row's gradient NaN. On CUDA, where nobody
+/// checks labels, one out of range makes the loss NaN.
 template <class Where>
 void cross_entropy_forward(Where, View logits, View labels, View loss);
 /// grad_logits = grad_loss * (softmax(logits) - onehot(label)) / n.
