@@ -101,8 +101,8 @@ __global__ void __launch_bounds__(kTileThreads)
 /// body.at<size>(channel).map(index) for each pack of elements.
 template <int size, class Body>
 void map_tiles(const char* op, Cuda where, const RowTiles& tiles, const Body& body) {
-  launch(op, map_tiles_kernel<size, Body>, tiles.grid(), kTileThreads, 0, static_cast<cudaStream_t>(where.stream), tiles,
-         body);
+  launch(op, map_tiles_kernel<size, Body>, tiles.grid(), kTileThreads, 0, static_cast<cudaStream_t>(where.stream),
+         tiles, body);
 }
 
 /// Two sums over the rows for each channel, in a tree fixed by the sizes: body.at<size>(channel).add(index, first,
