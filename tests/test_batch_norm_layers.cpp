@@ -98,19 +98,17 @@ TEST_CASE("n,h,w,c is normalised as rows of c") {
   CHECK(same_bits(normalized(x), normalized(x.reshaped({30, 4})).reshaped(x.shape())));
 }
 
-TEST_CASE("arrays that are not aligned to packs are normalised alike") {
+TEST_CASE("arrays that are not aligned to packs are normalised to the same bits") {
   for (Device device : devices())
     for (DType dtype : real_dtypes) {
       const Parameters p = make_parameters(16, dtype);
       const Tensor arena = random_tensor({1 + 40 * 16}, dtype, 1);
       const auto normalized = [&](const Tensor& x) {
-        return batch_norm(x, p.gamma.to(device), p.beta.to(device), {}, {}).to(Device::cpu).values();
+        return batch_norm(x, p.gamma.to(device), p.beta.to(device), {}, {}).to(Device::cpu);
       };
-      const std::vector<double> got = normalized(arena.to(device).slice(1, {40, 16}));
-      const std::vector<double> want = normalized(arena.slice(1, {40, 16}).clone().to(device));
-      // Other packs sum in another order.
-      for (std::size_t i = 0; i < got.size(); ++i)
-        CHECK(std::abs(got[i] - want[i]) <= (dtype == DType::f16 ? 4e-3 : 1e-5));
+      const Shape shape{40, 16};
+      CHECK(same_bits(normalized(arena.to(device).slice(1, shape)),
+                      normalized(arena.slice(1, shape).clone().to(device))));
     }
 }
 

@@ -136,7 +136,7 @@ void batch_norm_forward(Cuda where, const BatchNorm& norm, View x, View y) {
     with_row_tiles<T>(x, {x.data, y.data}, [&](const RowTiles& tiles, auto size) {
       with_bool(norm.relu, [&](auto relu) {
         map_tiles<size>("batch_norm", where, tiles,
-                       Forward<T, relu>{NormParameters<T>(norm), x.as<const T>(), y.as<T>()});
+                        Forward<T, relu>{NormParameters<T>(norm), x.as<const T>(), y.as<T>()});
       });
     });
   });

@@ -44,12 +44,13 @@ template <class T, class F>
 void with_row_tiles(const View& x, std::initializer_list<const void*> arrays, const F& f) {
   const std::int64_t channels = x.shape[x.shape.rank() - 1], rows = x.numel() / channels;
   constexpr int full = full_pack<T>;
+  const int best = channels % full == 0 ? full : 1;
   const bool aligned = std::all_of(arrays.begin(), arrays.end(),
                                    [](const void* p) { return is_aligned<full>(static_cast<const T*>(p)); });
-  if (channels % full == 0 && aligned)
-    f(RowTiles(rows, channels, full), std::integral_constant<int, full>());
+  if (best == full && aligned)
+    f(RowTiles(rows, channels, best, full), std::integral_constant<int, full>());
   else
-    f(RowTiles(rows, channels, 1), std::integral_constant<int, 1>());
+    f(RowTiles(rows, channels, best, 1), std::integral_constant<int, 1>());
 }
 
 /// Calls f(std::bool_constant<value>).

@@ -141,7 +141,7 @@ void batch_norm_backward(Cuda where, const BatchNorm& norm, bool training, View 
     if (!wants_x) return;
     with_bool(training, [&](auto in_training) {
       map_tiles<size>("batch_norm_backward", where, tiles,
-                     Backward<T, relu, in_training>{arguments, through, through_variance, grad_x.as<T>()});
+                      Backward<T, relu, in_training>{arguments, through, through_variance, grad_x.as<T>()});
     });
   };
   with_type(x.dtype, [&]<class T>() {

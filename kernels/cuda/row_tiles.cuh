@@ -16,16 +16,17 @@ namespace mpad::kernels {
 
 inline constexpr int kTileThreads = 256;
 
-/// How blocks cover rows x channels: `across` packs of channels by `down` rows at a time, `chunk` rows in all. Depends
-/// on the sizes only.
+/// How blocks cover rows x channels: `across` packs of channels by `down` rows at a time, `chunk` rows in all.
 struct RowTiles {
   std::int64_t rows, channels, chunk;
   int across, down, pack;
 
-  RowTiles(std::int64_t row_count, std::int64_t channel_count, int pack_size)
+  /// Rows are cut as for packs of `best_pack`, which depends on the shape only, so that sums do not depend on whether
+  /// arrays are aligned to them; threads take packs of `pack_size`.
+  RowTiles(std::int64_t row_count, std::int64_t channel_count, int best_pack, int pack_size)
       : rows(row_count), channels(channel_count), pack(pack_size) {
     constexpr std::int64_t widest = 32, many_blocks = 512, fewest = 4, most = 64;
-    const std::int64_t packs = channels / pack;
+    const std::int64_t packs = channels / best_pack;
     across = static_cast<int>(ceil_div(packs, ceil_div(packs, widest)));
     down = kTileThreads / across;
     chunk = down * std::clamp(ceil_div(rows, down * many_blocks), fewest, most);
@@ -101,8 +102,8 @@ __global__ void __launch_bounds__(kTileThreads)
 /// body.at<size>(channel).map(index) for each pack of elements.
 template <int size, class Body>
 void map_tiles(const char* op, Cuda where, const RowTiles& tiles, const Body& body) {
-  launch(op, map_tiles_kernel<size, Body>, tiles.grid(), kTileThreads, 0, static_cast<cudaStream_t>(where.stream), tiles,
-         body);
+  launch(op, map_tiles_kernel<size, Body>, tiles.grid(), kTileThreads, 0, static_cast<cudaStream_t>(where.stream),
+         tiles, body);
 }
 
 /// Two sums over the rows for each channel, in a tree fixed by the sizes: body.at<size>(channel).add(index, first,
