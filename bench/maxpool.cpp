@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or with
+// Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or
+// with
 // --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in the
 // same run.
 #include "timing.h"

@@ -53,8 +53,8 @@ struct MaxPool2dOptions {
 Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options = {});
 
 /// maxpool2d of relu(x, alpha), bit for bit, forward and backward, in one pass each way: neither the array between them
-/// nor x is kept. Windows have at most 63 elements; `composed` is refused. (With alpha < 0 the sign of a gradient's zero
-/// may differ.)
+/// nor x is kept. Windows have at most 63 elements; `composed` is refused. (With alpha < 0 the sign of a gradient's
+/// zero may differ.)
 Tensor relu_maxpool2d(const Tensor& x, double alpha = 0, const MaxPool2dOptions& options = {});
 
 /// The tie masks that maxpool2d's forward computes (kernels.h says how bits are numbered), for the study of ties.
