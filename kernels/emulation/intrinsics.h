@@ -48,6 +48,7 @@ inline double __fma_rn(double a, double b, double c) { return std::fma(a, b, c);
 inline double __ddiv_rn(double a, double b) { return a / b; }
 inline float rsqrtf(float x) { return 1.0F / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+inline double cospi(double x) { return std::cos(3.141592653589793 * x); }
 
 // Loads and stores with a cache hint; a vector has to be aligned to its size, as on the device.
 template <class T>
