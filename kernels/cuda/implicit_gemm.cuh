@@ -6,7 +6,9 @@
 #pragma once
 #include "launch.cuh"
 #include "scratch.h"
-#include "warp_product.cuh"
+#include "warp_product_double.cuh"
+#include "warp_product_float.cuh"
+#include "warp_product_half.cuh"
 
 #include <algorithm>
 
