@@ -21,31 +21,10 @@ double worst_error(const Tensor& got, const std::vector<double>& want, const std
   return worst;
 }
 
-/// The tensor's elements one element behind where an allocation starts.
-class Shifted {
- public:
-  Shifted(const Tensor& t, Device device) : block_(Shape{t.numel() + 1}, t.dtype(), device), view_(t.view()) {
-    std::vector<double> values = t.values();
-    values.insert(values.begin(), NAN);
-    block_ = Tensor::from(values, block_.shape(), t.dtype()).to(device);
-    view_.data = static_cast<char*>(block_.view().data) + size_of(t.dtype());
-  }
-  const View& view() const { return view_; }
-  Tensor take() const {
-    std::vector<double> values = block_.values();
-    values.erase(values.begin());
-    return Tensor::from(values, view_.shape, view_.dtype);
-  }
-
- private:
-  Tensor block_;
-  View view_;
-};
-
 }  // namespace
 
 TEST_CASE("convolutions of small integers are exact in every type") {
-  for (const Case& c : cases)
+  for (const Case& c : kCases)
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, true);
       const Results want = reference(p, false);
@@ -68,7 +47,7 @@ TEST_CASE("convolutions of small integers are exact in every type") {
 // the sum of chunks add terms that the margin of 20 covers. half adds the rounding of the store, 2^-11 relative to the
 // sum and 2^-25 below the normal numbers.
 TEST_CASE("convolutions of random values stay within the bound of their sums") {
-  for (const Case& c : cases)
+  for (const Case& c : kCases)
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, false);
       const Results want = reference(p, false), scale = reference(p, true);
@@ -83,7 +62,7 @@ TEST_CASE("convolutions of random values stay within the bound of their sums") {
       const double pixels = static_cast<double>(p.grad_y.numel()) / static_cast<double>(std::max<std::int64_t>(c.k, 1));
       on_each_backend([&](auto where) {
         // Precision does not depend on the geometry: a third of the cases is enough where they may be emulated.
-        if (device_of(where) == Device::cuda && (&c - cases) % 3 != 0) return;
+        if (device_of(where) == Device::cuda && (&c - kCases) % 3 != 0) return;
         INFO(name_of(where) << ": " << describe(p));
         const Computed got = compute(where, p);
         CHECK(within(got.y, want.y, scale.y, taps * static_cast<double>(c.c)));
@@ -94,7 +73,7 @@ TEST_CASE("convolutions of random values stay within the bound of their sums") {
 }
 
 TEST_CASE("convolutions give the same bits for any number of threads") {
-  for (const Case& c : cases)
+  for (const Case& c : kCases)
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, false);
       INFO(describe(p));
@@ -116,7 +95,7 @@ TEST_CASE("convolutions give the same bits with avx2 and avx512") {
     WARN("skipped: avx512 is not in use here");
     return;
   }
-  for (const Case& c : cases)
+  for (const Case& c : kCases)
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, false);
       INFO(describe(p));

@@ -43,6 +43,35 @@ __device__ inline void store_pixel(const acc_t<T> (&sums)[StemTile::group], bool
   }
 }
 
+/// The sums of 4 pixels and the 8 channels whose weights start at `weights`.
+template <class T, int channels>
+__device__ inline void sum_taps(const Patches<T, false>& x, unsigned first_pixel, const acc_t<T>* weights,
+                                acc_t<T> (&sums)[StemTile::pixels][StemTile::group]) {
+  using A = acc_t<T>;
+  typename Patches<T, false>::Row pixels[StemTile::pixels];
+#pragma unroll
+  for (int p = 0; p < StemTile::pixels; ++p)
+    pixels[p] = x.row(first_pixel + static_cast<unsigned>(p * StemTile::slots));
+  for (unsigned tap = 0; tap < x.columns; tap += channels) {
+    const auto column = x.column(tap);
+    A values[StemTile::pixels][channels];
+#pragma unroll
+    for (int p = 0; p < StemTile::pixels; ++p) {
+      const T* from = x.at(pixels[p], column);
+#pragma unroll
+      for (int c = 0; c < channels; ++c) values[p][c] = from == nullptr ? A(0) : widen(from[c]);
+    }
+#pragma unroll
+    for (int c = 0; c < channels; ++c, weights += StemTile::k) {
+      const auto factors = load<StemTile::group>(weights);
+#pragma unroll
+      for (int p = 0; p < StemTile::pixels; ++p)
+#pragma unroll
+        for (int e = 0; e < StemTile::group; ++e) sums[p][e] = fma(values[p][c], factors.element[e], sums[p][e]);
+    }
+  }
+}
+
 template <class T, int channels>
 __global__ void __launch_bounds__(StemTile::threads)
     stem_forward(const Patches<T, false> x, const Matrix<T> weight, const T* bias, T* y, bool packed) {
@@ -51,39 +80,18 @@ __global__ void __launch_bounds__(StemTile::threads)
   const int k = static_cast<int>(weight.rows), first_k = static_cast<int>(blockIdx.y) * StemTile::k;
   stage_weights(weight, static_cast<unsigned>(first_k), staged);
   __syncthreads();
-  const int slot = static_cast<int>(threadIdx.x) / StemTile::groups;
+  const unsigned slot = threadIdx.x / StemTile::groups;
   const int in_block = static_cast<int>(threadIdx.x) % StemTile::groups * StemTile::group;
   const int my_k = first_k + in_block, used = k - my_k;
   if (used <= 0) return;
 
   constexpr unsigned tile = StemTile::slots * StemTile::pixels;
   for (unsigned first = blockIdx.x * tile; first < x.rows; first += gridDim.x * tile) {
-    typename Patches<T, false>::Row pixels[StemTile::pixels];
     A sums[StemTile::pixels][StemTile::group] = {};
-#pragma unroll
-    for (int p = 0; p < StemTile::pixels; ++p)
-      pixels[p] = x.row(first + static_cast<unsigned>(slot + p * StemTile::slots));
-    for (unsigned tap = 0; tap < x.columns; tap += channels) {
-      const auto column = x.column(tap);
-      A values[StemTile::pixels][channels];
-#pragma unroll
-      for (int p = 0; p < StemTile::pixels; ++p) {
-        const T* from = x.at(pixels[p], column);
-#pragma unroll
-        for (int c = 0; c < channels; ++c) values[p][c] = from == nullptr ? A(0) : widen(from[c]);
-      }
-#pragma unroll
-      for (int c = 0; c < channels; ++c) {
-        const auto weights = load<StemTile::group>(staged + (static_cast<int>(tap) + c) * StemTile::k + in_block);
-#pragma unroll
-        for (int p = 0; p < StemTile::pixels; ++p)
-#pragma unroll
-          for (int e = 0; e < StemTile::group; ++e) sums[p][e] = fma(values[p][c], weights.element[e], sums[p][e]);
-      }
-    }
+    sum_taps<T, channels>(x, first + slot, staged + in_block, sums);
 #pragma unroll
     for (int p = 0; p < StemTile::pixels; ++p) {
-      const std::int64_t pixel = static_cast<std::int64_t>(first) + slot + p * StemTile::slots;
+      const std::int64_t pixel = std::int64_t{first} + slot + p * StemTile::slots;
       if (pixel >= x.rows) continue;
 #pragma unroll
       for (int e = 0; e < StemTile::group; ++e)

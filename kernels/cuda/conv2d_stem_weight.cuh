@@ -23,6 +23,22 @@ __device__ inline void stage(const Source& source, const typename Source::Column
   }
 }
 
+/// Adds the products of the staged pixels.
+template <class A>
+__device__ inline void add_pixels(const A* gradients, const A* inputs,
+                                  A (&sums)[StemWeightTile::micro][StemWeightTile::micro]) {
+  using Tile = StemWeightTile;
+#pragma unroll 4
+  for (int pixel = 0; pixel < Tile::pixels; ++pixel) {
+    const auto g = load<Tile::micro>(gradients + pixel * Tile::k);
+    const auto x = load<Tile::micro>(inputs + pixel * Tile::taps);
+#pragma unroll
+    for (int i = 0; i < Tile::micro; ++i)
+#pragma unroll
+      for (int j = 0; j < Tile::micro; ++j) sums[i][j] = fma(g.element[i], x.element[j], sums[i][j]);
+  }
+}
+
 template <class T>
 __global__ void __launch_bounds__(StemWeightTile::threads)
     stem_weight_sums(const Matrix<T> gradient, const Patches<T, false> patches, const Destination<T> destination,
@@ -45,15 +61,7 @@ __global__ void __launch_bounds__(StemWeightTile::threads)
     stage<Tile::k>(gradient, gradient_column, slice * Tile::pixels, gradients);
     stage<Tile::taps>(patches, patch_column, slice * Tile::pixels, inputs);
     __syncthreads();
-#pragma unroll 4
-    for (int pixel = 0; pixel < Tile::pixels; ++pixel) {
-      const auto g = load<Tile::micro>(gradients + pixel * Tile::k + my_k);
-      const auto x = load<Tile::micro>(inputs + pixel * Tile::taps + my_tap);
-#pragma unroll
-      for (int i = 0; i < Tile::micro; ++i)
-#pragma unroll
-        for (int j = 0; j < Tile::micro; ++j) sums[i][j] = fma(g.element[i], x.element[j], sums[i][j]);
-    }
+    add_pixels(gradients + my_k, inputs + my_tap, sums);
   }
 #pragma unroll
   for (int i = 0; i < Tile::micro; ++i) {

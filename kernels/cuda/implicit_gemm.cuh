@@ -6,7 +6,9 @@
 #pragma once
 #include "launch.cuh"
 #include "scratch.h"
-#include "warp_product.cuh"
+#include "warp_product_double.cuh"
+#include "warp_product_float.cuh"
+#include "warp_product_half.cuh"
 
 #include <algorithm>
 
@@ -68,8 +70,17 @@ struct Slices {
   unsigned count, part;
 };
 
+/// Blocks that share a multiprocessor's registers. Before sm_80 its shared memory is enough for one.
+#ifdef MPAD_BEFORE_SM80
+template <class Shape, int run>
+inline constexpr int resident_blocks = 1;
+#else
+template <class Shape, int run>
+inline constexpr int resident_blocks = run == 1 || Shape::threads == 256 ? 2 : 3;
+#endif
+
 template <class T, class Shape, int run, class A, class B>
-__global__ void __launch_bounds__(Shape::threads, run == 1 || Shape::threads == 256 ? 2 : 3)
+__global__ void __launch_bounds__(Shape::threads, (resident_blocks<Shape, run>))
     multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices) {
   using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, run>;
   using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, run>;

@@ -6,8 +6,8 @@
 
 namespace mpad::kernels {
 
-/// Which axis of an operand's matrix a tile's rows run along, and with it which one is contiguous. a is extent x depth
-/// if its rows are pixels and its columns are summed over; where pixels are summed over it is depth x extent.
+/// Which axis of an operand is contiguous, in global memory and in a tile: the depth of the reduction, so that each row
+/// is a row or column of the result; or the extent along the result, so that each row is one term of its sums.
 enum class Contiguous { depth, extent };
 
 /// Elements of the reduction in one slice: 64 bytes of them.
