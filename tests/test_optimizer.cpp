@@ -7,6 +7,8 @@
 #include <mpad/optim.h>
 #include <mpad/schedule.h>
 
+#include <kernels.h>
+
 #include <algorithm>
 
 using namespace mpad;
@@ -193,15 +195,48 @@ TEST_CASE("in half, state is stored in half: small second moments vanish, and th
 
 TEST_CASE("in half, a momentum buffer is rounded to half, and used as it is stored") {
   Bag module;
-  module.add(Tensor::zeros({1}, DType::f16));
+  module.add(Tensor::full({1}, 4096, DType::f16));
   Sgd sgd(module, {.lr = 1, .momentum = 0.5});
-  give(module.tensors[0], Tensor::full({1}, 2048, DType::f16));
-  sgd.step();
-  give(module.tensors[0], Tensor::full({1}, 1025, DType::f16));
-  sgd.step();
-  // 1024 + 1025 = 2049 lies between 2048 and 2050 and goes to the even one; -2048 - 2048 is exact.
+  for (double gradient : {2048, 1025}) {
+    give(module.tensors[0], Tensor::full({1}, gradient, DType::f16));
+    sgd.step();
+  }
+  // 1024 + 1025 = 2049 lies between 2048 and 2050 and goes to the even one: 4096 - 2048 - 2048.
   CHECK(sgd.state()[0].tensor.item() == 2048);
-  CHECK(module.tensors[0].item() == -4096);
+  CHECK(module.tensors[0].item() == 0);
+}
+
+TEST_CASE("the first step takes the gradient for momentum, whatever the buffer held") {
+  for (DType dtype : real_dtypes)
+    on_each_isa([&](auto where) {
+      const Tensor p = Tensor::full({300}, 8, dtype), buffer = Tensor::full({300}, 99, dtype);
+      const Tensor grad = Tensor::full({300}, 2, dtype);
+      kernels::sgd_step(where, {.lr = 1, .momentum = 0.5, .weight_decay = 0, .nesterov = false, .first = true},
+                        p.view(), grad.view(), buffer.view());
+      CHECK(buffer.values() == Values(300, 2));
+      CHECK(p.values() == Values(300, 6));
+    });
+}
+
+TEST_CASE("updates have the same bits on every instruction set") {
+  for (DType dtype : real_dtypes) {
+    const auto run = [&](auto where) {
+      std::vector<Tensor> out;
+      for (std::uint64_t seed : {1, 2, 3, 4}) out.push_back(random_tensor({size}, dtype, seed, 0, 1));
+      const auto &p = out[0], &grad = out[1], &m = out[2], &v = out[3];
+      for (bool flag : {false, true}) {
+        kernels::sgd_step(where, {0.1, 0.9, 0.01, flag, false}, p.view(), grad.view(), m.view());
+        kernels::sgd_step(where, {0.1, 0, 0.01, false, false}, p.view(), grad.view(), {});
+        kernels::adam_step(where, {0.1, 0.9, 0.999, 1e-8, 0.01, flag, 5}, p.view(), grad.view(), m.view(), v.view());
+      }
+      return out;
+    };
+    const std::vector<Tensor> want = run(CpuWith<Isa::portable>{});
+    on_each_isa([&](auto where) {
+      const std::vector<Tensor> got = run(where);
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+    });
+  }
 }
 
 TEST_CASE("updates have the same bits for 1, 2 and 4 threads and for every place in the array") {
