@@ -97,19 +97,19 @@ TEST_CASE("the gradient passes above 0 and at NaN, is alpha times itself at both
   for (DType dtype : real_dtypes)
     for (double alpha : alphas) {
       INFO(to_string(dtype) << " alpha " << alpha);
-      const auto [x, grad_y] = pairs(dtype);
-      const std::vector<double> want = reference_backward(alpha, x, grad_y);
-      on_each_backend([&](auto where) { CHECK(identical(backward(where, alpha, x, grad_y).values(), want)); });
+      const Pairs p = pairs(dtype);
+      const std::vector<double> want = reference_backward(alpha, p.x, p.grad_y);
+      on_each_backend([&](auto where) { CHECK(identical(backward(where, alpha, p.x, p.grad_y).values(), want)); });
       const Function f = [alpha](const std::vector<Tensor>& in) { return relu(in[0], alpha); };
-      CHECK(identical(gradients_of(f, {x}, grad_y)[0].values(), want));
+      CHECK(identical(gradients_of(f, {p.x}, p.grad_y)[0].values(), want));
     }
 }
 
 TEST_CASE("without a derivative at 0 the output tells as much as the input") {
   for (DType dtype : real_dtypes)
     on_each_backend([&](auto where) {
-      const auto [x, grad_y] = pairs(dtype);
-      CHECK(same_bits(backward(where, 0, forward(where, x), grad_y), backward(where, 0, x, grad_y)));
+      const Pairs p = pairs(dtype);
+      CHECK(same_bits(backward(where, 0, forward(where, p.x), p.grad_y), backward(where, 0, p.x, p.grad_y)));
     });
 }
 
