@@ -184,15 +184,17 @@ TEST_CASE("bn+relu in one pass has the bits of both, one after the other") {
   for (const Shape& size : {Shape{3, 1}, {60, 6}, {300, 8}, {40, 33}})
     for (DType dtype : real_dtypes) {
       // x of three values with mean 0 and beta 0: a third of the outputs is 0. The last channel's gamma is so small
-      // that halves round to 0 what is none; the first one's sign makes zeros negative.
+      // that halves round to 0 what is none; the first one's gamma and beta make zeros negative.
       Batch batch = make_batch(size[0], size[1], dtype);
       std::vector<double> x, gamma(static_cast<std::size_t>(size[1]), 1.5);
       for (std::int64_t i = 0; i < size.numel(); ++i) x.push_back(static_cast<double>(i / size[1] % 3 - 1));
+      std::vector<double> beta(gamma.size(), 0);
       gamma.front() = -1;
+      beta.front() = -0.0;
       gamma.back() = 0x1p-24;
       batch.x = Tensor::from(x, size, dtype);
       batch.gamma = Tensor::from(gamma, {size[1]}, dtype);
-      batch.beta = Tensor::zeros({size[1]}, dtype);
+      batch.beta = Tensor::from(beta, {size[1]}, dtype);
       for (const double alpha : {0.0, 1.0, 0.3})
         for (const bool training : {true, false})
           on_each_backend([&](auto where) {
