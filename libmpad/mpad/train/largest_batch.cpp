@@ -15,7 +15,8 @@ bool fits(Module& model, const Dataset& dataset, std::int64_t images) {
   drop_gradients(model);
   release_cached_memory(dataset.pixels.device());
   try {
-    const Batch batch = dataset.batches(images)[0];
+    const Batches batches = dataset.batches(images);  // which holds memory too
+    const Batch batch = batches[0];
     Tape tape;
     tape.backward(cross_entropy(model(batch.images), batch.labels));
     return true;
