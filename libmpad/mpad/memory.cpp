@@ -27,8 +27,14 @@ struct System {
   std::string (*describe_free)();
 };
 
-constexpr System cpu_system{Device::cpu, [](std::size_t bytes) { return std::aligned_alloc(kAlignment, bytes); },
-                            [](void* block) { std::free(block); }, [] {}, [] { return std::string(); }};
+// Of any size: aligned_alloc takes multiples of the alignment only.
+void* allocate_aligned(std::size_t bytes) {
+  void* block = nullptr;
+  return posix_memalign(&block, kAlignment, bytes) == 0 ? block : nullptr;
+}
+
+constexpr System cpu_system{Device::cpu, allocate_aligned, [](void* block) { std::free(block); }, [] {},
+                            [] { return std::string(); }};
 
 constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); },
                              cuda::release_scratch, [] { return fmt::format(", {} free", cuda::free_memory()); }};
