@@ -117,11 +117,12 @@ class Gather {
     const decltype(rule_.at(0)) taps[] = {rule_.at(holders.window[j].tap)...};
     const Holder windows[] = {holders.window[j]...};
     const std::int64_t channels = s_.c;
+    const Rule rule = rule_;  // stores may change members
     MPAD_LANES
     for (std::int64_t c = 0; c < channels; ++c) {
       Sum sum;
       (add(sum, taps[j], windows[j], c), ...);
-      out[c] = sum.result(rule_);
+      out[c] = sum.result(rule);
     }
   }
 
