@@ -134,8 +134,12 @@ class Gather {
       for (int j = 0; j < holders.count; ++j) {
         const Holder window = holders.window[j];
         const auto tap = rule_.at(window.tap);
-        MPAD_LANES
-        for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        if constexpr (Rule::vectorised) {
+          MPAD_LANES
+          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        } else {
+          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        }
       }
       MPAD_LANES
       for (std::int64_t c = 0; c < size; ++c) out[start + c] = sum[c].result(rule_);
