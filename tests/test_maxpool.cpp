@@ -76,11 +76,15 @@ TEST_CASE("every rule and accumulation gives the same bits on every backend") {
 }
 
 TEST_CASE("CUDA refuses a custom rule on windows of more than 12 elements") {
-  if (devices().size() == 1) return;
   const Sliding s = slide("test", {.kernel = 4}, {1, 4, 4, 1});
-  const Pooled pooled = pool(Cuda{}, s, Tensor::zeros({1, 4, 4, 1}));
-  CHECK_THROWS_WITH(unpool(Cuda{}, pooled, Tensor::zeros({1, 1, 1, 1}), TieRule::custom(Ramp{}, "ramp")),
-                    "maxpool_backward: expected a window of at most 12 elements for a custom tie rule on cuda, got 16");
+  const Tensor grad_y = Tensor::zeros(output_of(s));
+  on_each_backend([&](auto where) {
+    if (device_of(where) != Device::cuda) return;
+    const Pooled pooled = pool(where, s, Tensor::zeros(input_of(s)));
+    CHECK_THROWS_WITH(
+        unpool(where, pooled, grad_y, TieRule::custom(Ramp{}, "ramp")),
+        "maxpool_backward: expected a window of at most 12 elements for a custom tie rule on cuda, got 16");
+  });
 }
 
 TEST_CASE("half and float are within half a place of double on rounded inputs, per window") {

@@ -62,6 +62,7 @@ class Gather {
   void rows(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
     for (std::int64_t row = begin; row < end; ++row) {
+      const int width = static_cast<int>(kernel.w);
       const Cover vertical(row % s_.h, s_.oh, kernel.h, stride.h, pad.h, dilation.h);
       Cover horizontal(0, s_.ow, kernel.w, stride.w, pad.w, dilation.w);
       const std::int64_t n = row / s_.h;
@@ -70,8 +71,7 @@ class Gather {
         Holders holders;
         vertical.each([&](std::int64_t oh, int r) {
           horizontal.each([&](std::int64_t ow, int q) {
-            holders.window[holders.count++] = {((n * s_.oh + oh) * s_.ow + ow) * s_.c,
-                                               r * static_cast<int>(kernel.w) + q, inside(oh, ow)};
+            holders.window[holders.count++] = {((n * s_.oh + oh) * s_.ow + ow) * s_.c, r * width + q, inside(oh, ow)};
           });
         });
         pixel(holders, grad_x_ + (row * s_.w + w) * s_.c);
@@ -117,11 +117,12 @@ class Gather {
     const decltype(rule_.at(0)) taps[] = {rule_.at(holders.window[j].tap)...};
     const Holder windows[] = {holders.window[j]...};
     const std::int64_t channels = s_.c;
+    const Rule rule = rule_;  // stores may change members
     MPAD_LANES
     for (std::int64_t c = 0; c < channels; ++c) {
       Sum sum;
       (add(sum, taps[j], windows[j], c), ...);
-      out[c] = sum.result(rule_);
+      out[c] = sum.result(rule);
     }
   }
 
@@ -133,8 +134,12 @@ class Gather {
       for (int j = 0; j < holders.count; ++j) {
         const Holder window = holders.window[j];
         const auto tap = rule_.at(window.tap);
-        MPAD_LANES
-        for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        if constexpr (Rule::vectorised) {
+          MPAD_LANES
+          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        } else {
+          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
+        }
       }
       MPAD_LANES
       for (std::int64_t c = 0; c < size; ++c) out[start + c] = sum[c].result(rule_);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The forward of every pool, vectorised over channels. Elements are compared by order_key, so that NaN and signed zeros
 // need no case of their own; a window starts below the key of -inf, with -inf as its maximum and no tie. An `Ending`
-// turns a window's maximum and ties into what is stored: `ending(best, y, mask)`.
+// turns a window's maximum and ties into what is stored, `ending(best, y, mask)`; loops have it by value, since a store
+// of a byte may change what a reference names.
 #pragma once
 #include "isa.h"
 #include "simd.h"
@@ -32,8 +33,8 @@ struct Best {
 
 /// A window that lies inside the image, its number of taps known when compiling.
 template <class T, class M, class Ending, std::size_t... i>
-void full_window(const Lane<T>* const (&taps)[sizeof...(i)], const Ending& ending, std::int64_t channels, Lane<T>* y,
-                 M* mask, std::index_sequence<i...>) {
+void full_window(const Lane<T>* const (&taps)[sizeof...(i)], Ending ending, std::int64_t channels, Lane<T>* y, M* mask,
+                 std::index_sequence<i...>) {
   const Lane<T>* const tap[] = {taps[i]...};
   MPAD_LANES
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -45,7 +46,7 @@ void full_window(const Lane<T>* const (&taps)[sizeof...(i)], const Ending& endin
 
 /// Any window: tap after tap over blocks of channels; `tap_at(i)` is null in the padding.
 template <class T, class M, class Ending, class TapAt>
-void any_window(int taps, const TapAt& tap_at, const Ending& ending, std::int64_t channels, Lane<T>* y, M* mask) {
+void any_window(int taps, const TapAt& tap_at, Ending ending, std::int64_t channels, Lane<T>* y, M* mask) {
   constexpr std::int64_t block = 64;
   for (std::int64_t start = 0; start < channels; start += block) {
     const std::int64_t size = std::min(block, channels - start);

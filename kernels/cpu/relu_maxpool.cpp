@@ -11,10 +11,12 @@ struct ReluMaximum {
   template <class T, class M>
   MPAD_INLINE void operator()(const Best<T, M>& best, Lane<T>& y, M& code) const {
     const M none = 0, flag = static_cast<M>(std::uint64_t{1} << taps);
-    const bool flat = best.key <= 0 && best.tied != none;
     const M zeros = best.key == 0 ? best.tied : none;
-    y = flat ? Lane<T>(0) : best.value;
-    code = flat ? static_cast<M>(flag | zeros) : best.tied;
+    // Selects, one inside the other, where a logical and would be a branch.
+    const M marked = best.tied == none ? none : static_cast<M>(flag | zeros);
+    const Lane<T> floor = best.tied == none ? best.value : Lane<T>(0);
+    y = best.key > 0 ? best.value : floor;
+    code = best.key > 0 ? best.tied : marked;
   }
 };
 
