@@ -316,6 +316,7 @@ TEST_CASE("invalid settings and a device that is not there are errors that leave
   settings.epochs = 0;
   const Output output{.directory = directory.path() + "/out"};
   CHECK(run_error(directory, output, settings) == "--epochs: expected a number from 1 to 1000000000, got 0");
+  if (unavailable(Device::cuda).empty()) return;
   settings = two_runs();
   settings.device = Device::cuda;
   const std::string message = run_error(directory, output, settings);

@@ -81,7 +81,6 @@ TEST_CASE("a setting out of range is named with what was expected") {
   for (const double value : {0.0, -1.0, not_a_number, infinity, 1e300})
     CHECK(check_error([value](Settings& s) { s.step_every = value; }) ==
           fmt::format("--step-every: expected more than 0 epochs, at most 1000000000, got {}", value));
-  CHECK(check_error([](Settings& s) { s.batch_norm = true; }) == "--batch-norm: batch normalisation is not there yet");
 }
 
 TEST_CASE("settings that contradict each other are an error") {

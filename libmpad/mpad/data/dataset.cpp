@@ -42,8 +42,9 @@ void Dataset::validate() const {
   const Shape& s = pixels.shape();
   require(s.numel() > 0 && s[0] <= std::numeric_limits<std::int32_t>::max(),
           "{}: expected 1 to 2147483647 images with pixels, got shape {}", name, s);
-  require(labels.numel() == s[0] && labels.device() == pixels.device(),
-          "{}: expected a label for each of {} images, on one device, got {}", name, s[0], labels.numel());
+  require(labels.numel() == s[0], "{}: expected a label for each of {} images, got {}", name, s[0], labels.numel());
+  require(labels.device() == pixels.device(), "{}: expected pixels and labels on one device, got {} and {}", name,
+          to_string(pixels.device()), to_string(labels.device()));
   if (labels.device() == Device::cpu) {  // elsewhere: checked by to() before they moved
     for (const std::int32_t label : labels.span<std::int32_t>())
       require(label >= 0 && label < classes, "{}: expected labels in 0..{}, got {}", name, classes - 1, label);
