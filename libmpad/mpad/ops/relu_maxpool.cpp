@@ -2,8 +2,8 @@
 #include <mpad/core/check.h>
 #include <mpad/ops/slide_pool.h>
 
-#include <cmath>
 #include <kernels.h>
+#include <cmath>
 
 namespace mpad {
 
