@@ -50,7 +50,6 @@ MISUSES = {
     "--threads -1": "--threads: expected 0 to 1024, got -1",
     "--threads 1025": "--threads: expected 0 to 1024, got 1025",
     "--train-limit -1": "--train-limit and --test-limit: expected 0 or more, got -1 and 0",
-    "--batch-norm": "--batch-norm: batch normalisation is not there yet",
     "--nesterov --momentum 0": "--nesterov: expected sgd with a momentum above 0, got sgd with 0",
     "--ties last --pool-backward composed": "for the composed pool, got 'last'",
     "--out out --resume --force": "expected --resume or --force, got both",

@@ -120,8 +120,7 @@ void draw_digit(int digit, Rng rng, std::uint8_t* pixels) {
 }
 
 Dataset draw_part(std::int64_t count, const Rng& rng) {
-  // The mean, and a deviation below the real one (0.3): larger inputs let LeNet learn within the first epoch from any
-  // initialisation; those of 0.1 are so large that some runs start on a plateau.
+  // The mean, and a deviation below the real one (0.3): larger inputs let LeNet learn sooner.
   Dataset part{.name = "synthetic",
                .pixels = Tensor({count, side, side, 1}, DType::u8),
                .labels = Tensor({count}, DType::i32),
