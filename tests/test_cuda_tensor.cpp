@@ -112,5 +112,5 @@ TEST_CASE("mini-batches on the device are those of the CPU") {
     CHECK(same_bits(on_cpu(moved.first(7).batches(7)[0].images), digits.first(7).batches(7)[0].images));
   }
   digits.labels = on_cuda(digits.labels);
-  CHECK_THROWS_WITH(digits.batches(16), "synthetic: expected a label for each of 50 images, on one device, got 50");
+  CHECK_THROWS_WITH(digits.batches(16), "synthetic: expected pixels and labels on one device, got cpu and cuda");
 }
