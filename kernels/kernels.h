@@ -10,6 +10,7 @@
 #include <mpad/core/types.h>
 
 #include <cstdint>
+#include <span>
 
 namespace mpad::kernels {
 
@@ -39,6 +40,14 @@ void add(Where, View a, View b, View y);
 /// Sum over all axes but the last: x ...,c to y c.
 template <class Where>
 void sum_rows(Where, View x, View y);
+
+// ---- concat
+/// Parts ...,ci side by side along the last axis: y ...,sum of ci. Bits are copied.
+template <class Where>
+void concat_forward(Where, std::span<const View> parts, View y);
+/// The way back: each part gets its channels of grad_y. One without data is left out.
+template <class Where>
+void concat_backward(Where, View grad_y, std::span<const View> grad_parts);
 
 // ---- relu
 /// y = max(x, 0); NaN stays.

@@ -7,6 +7,8 @@
 #include <mpad/tape.h>
 #include <mpad/tensor.h>
 
+#include <vector>
+
 namespace mpad {
 
 /// a + b, element by element; equal shapes.
@@ -17,6 +19,10 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 
 /// n,... to n,features. The order of features is that of n,h,w,c.
 Tensor flatten(const Tensor& x);
+
+/// The inputs ...,ci side by side along the last axis (channels): ...,sum of ci. All in one pass each way; where a list
+/// grows, as in a dense block, concat({all before, new}) gives the same bits with fewer gradients to add up.
+Tensor concat(const std::vector<Tensor>& inputs);
 
 /// max(x, 0), with derivative `alpha` at 0.
 Tensor relu(const Tensor& x, double alpha = 0);
