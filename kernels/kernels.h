@@ -127,6 +127,14 @@ void avgpool_forward(Where, const Sliding&, bool count_padding, View x, View y);
 template <class Where>
 void avgpool_backward(Where, const Sliding&, bool count_padding, View grad_y, View grad_x);
 
+// ---- adaptive_avgpool
+/// x n,h,w,c to y n,oh,ow,c: the same over rows floor(i * h / oh) up to ceil((i + 1) * h / oh), which is not one of
+/// them, and columns likewise; h and w are above 0, and every place lies in a window.
+template <class Where>
+void adaptive_avgpool_forward(Where, View x, View y);
+template <class Where>
+void adaptive_avgpool_backward(Where, View grad_y, View grad_x);
+
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
 template <class Where>

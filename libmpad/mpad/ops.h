@@ -78,6 +78,10 @@ Tensor avgpool2d(const Tensor& x, const AvgPool2dOptions& options = {});
 /// Mean over each image's pixels, x n,h,w,c: n,1,1,c.
 Tensor global_avgpool2d(const Tensor& x);
 
+/// Mean over size.h x size.w windows that divide x n,h,w,c as evenly as can be (PyTorch's: rows floor(i * h / size.h)
+/// up to ceil((i + 1) * h / size.h)): n,size.h,size.w,c.
+Tensor adaptive_avgpool2d(const Tensor& x, Pair size);
+
 struct BatchNormOptions {
   bool training = true;   ///< normalise by the batch's statistics and update the running ones, or normalise by those
   double momentum = 0.1;  ///< weight of a batch in the running statistics

@@ -88,6 +88,17 @@ class GlobalAvgPool2d final : public Module {
   std::string describe() const override { return "GlobalAvgPool2d()"; }
 };
 
+/// n,h,w,c to n,size.h,size.w,c.
+class AdaptiveAvgPool2d final : public Module {
+ public:
+  explicit AdaptiveAvgPool2d(Pair size) : size_(size) {}
+  Tensor forward(const Tensor& x) override { return adaptive_avgpool2d(x, size_); }
+  std::string describe() const override { return "AdaptiveAvgPool2d(" + to_string(size_) + ")"; }
+
+ private:
+  Pair size_;
+};
+
 class Flatten final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }
