@@ -135,6 +135,12 @@ void adaptive_avgpool_forward(Where, View x, View y);
 template <class Where>
 void adaptive_avgpool_backward(Where, View grad_y, View grad_x);
 
+// ---- dropout
+/// y[i] = 0 where word i % 4 of Philox(seed, i / 4, stream) is below p * 2^32 (rounded), else x[i] times 1 / (1 - p),
+/// the scale being rounded once to acc_t<T>; 0 <= p < 1. The backward is the same function of grad_y.
+template <class Where>
+void dropout(Where, double p, std::uint64_t seed, std::uint64_t stream, View x, View y);
+
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
 template <class Where>

@@ -4,6 +4,7 @@
 #pragma once
 #include <mpad/core/geometry.h>
 #include <mpad/core/jacobian.h>
+#include <mpad/random.h>
 #include <mpad/tape.h>
 #include <mpad/tensor.h>
 
@@ -81,6 +82,15 @@ Tensor global_avgpool2d(const Tensor& x);
 /// Mean over size.h x size.w windows that divide x n,h,w,c as evenly as can be (PyTorch's: rows floor(i * h / size.h)
 /// up to ceil((i + 1) * h / size.h)): n,size.h,size.w,c.
 Tensor adaptive_avgpool2d(const Tensor& x, Pair size);
+
+/// x with each element 0 with probability p and times 1 / (1 - p) otherwise; 0 <= p < 1. What is dropped is 0 whatever
+/// it was, NaN included. The choice is a function of rng's seed and stream and of the element's index; backward draws
+/// it again, so nothing is kept.
+Tensor dropout(const Tensor& x, double p, const Rng& rng);
+
+/// The same with next_rng() (random.h says how to make it repeatable) in training; x itself in evaluation and for p =
+/// 0.
+Tensor dropout(const Tensor& x, double p, bool training = true);
 
 struct BatchNormOptions {
   bool training = true;   ///< normalise by the batch's statistics and update the running ones, or normalise by those

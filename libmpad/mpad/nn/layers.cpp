@@ -84,6 +84,12 @@ std::string AvgPool2d::describe() const {
                      options_.count_padding ? "" : ", padding not counted");
 }
 
+Dropout::Dropout(double p) : p_(p) {
+  require(p >= 0 && p < 1, "Dropout: expected a probability of 0 or more and below 1, got {}", p);
+}
+
+std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
+
 void Sequential::append(std::unique_ptr<Module> module) {
   require(module != nullptr, "Sequential: expected a module, got none");
   children_.push_back(std::move(module));

@@ -99,6 +99,18 @@ class AdaptiveAvgPool2d final : public Module {
   Pair size_;
 };
 
+/// Drops elements with probability p in training; the input itself in evaluation.
+class Dropout final : public Module {
+ public:
+  /// Throws Error unless 0 <= p < 1.
+  explicit Dropout(double p = 0.5);
+  Tensor forward(const Tensor& x) override { return dropout(x, p_, is_training()); }
+  std::string describe() const override;
+
+ private:
+  double p_;
+};
+
 class Flatten final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }
