@@ -135,6 +135,18 @@ void adaptive_avgpool_forward(Where, View x, View y);
 template <class Where>
 void adaptive_avgpool_backward(Where, View grad_y, View grad_x);
 
+// ---- normpool
+/// x n,h,w,c to y n,oh,ow,c: the Euclidean norm of a window's taps in the image, the square root of the sum of squares
+/// in row-major order. Where the sum leaves the range in which it is accurate (never for half), it is formed again of
+/// taps times a power of two, so y overflows only where the norm does, and is within m / 2 + 2 rounding errors of
+/// acc_t<T> for m taps, even where it is subnormal. Windows as for avgpool.
+template <class Where>
+void normpool_forward(Where, const Sliding&, View x, View y);
+/// grad_x[i] = sum over the windows that hold i, in row-major order, of x[i] / y * grad_y, or at_zero * grad_y where y
+/// is 0 (0 if at_zero is).
+template <class Where>
+void normpool_backward(Where, const Sliding&, double at_zero, View x, View y, View grad_y, View grad_x);
+
 // ---- dropout
 /// y[i] = 0 where word i % 4 of Philox(seed, i / 4, stream) is below p * 2^32 (rounded), else x[i] times 1 / (1 - p),
 /// the scale being rounded once to acc_t<T>; 0 <= p < 1. The backward is the same function of grad_y.

@@ -83,6 +83,16 @@ Tensor global_avgpool2d(const Tensor& x);
 /// up to ceil((i + 1) * h / size.h)): n,size.h,size.w,c.
 Tensor adaptive_avgpool2d(const Tensor& x, Pair size);
 
+struct NormPool2dOptions {
+  Pair window = 2;
+  Pair stride = 0;     ///< 0: the window
+  Pair pad = 0;        ///< at most half the window; padding is 0
+  double at_zero = 0;  ///< what is taken as derivative where a window's norm is 0: finite
+};
+/// Euclidean norm over windows of x n,h,w,c: n,oh,ow,c. Each element of a window takes x / y times the gradient, or
+/// at_zero times it where y is 0. Squares do not overflow where the norm does not (kernels.h states the accuracy).
+Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options = {});
+
 /// x with each element 0 with probability p and times 1 / (1 - p) otherwise; 0 <= p < 1. What is dropped is 0 whatever
 /// it was, NaN included. The choice is a function of rng's seed and stream and of the element's index; backward draws
 /// it again, so nothing is kept.

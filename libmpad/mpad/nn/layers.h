@@ -99,6 +99,16 @@ class AdaptiveAvgPool2d final : public Module {
   Pair size_;
 };
 
+class NormPool2d final : public Module {
+ public:
+  explicit NormPool2d(const NormPool2dOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return normpool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  NormPool2dOptions options_;
+};
+
 /// Drops elements with probability p in training; the input itself in evaluation.
 class Dropout final : public Module {
  public:
