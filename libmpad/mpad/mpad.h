@@ -9,6 +9,7 @@
 #include <mpad/data/synthetic.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/lenet.h>
+#include <mpad/nn/pool.h>
 #include <mpad/ops.h>
 #include <mpad/optim.h>
 #include <mpad/random.h>
