@@ -12,6 +12,9 @@
 namespace mpad {
 namespace {
 
+// Child of a generator's stream that augments what it shuffles.
+constexpr std::uint64_t augmentation = 1;
+
 // (byte / 255 - mean) / deviation for each channel and byte: rounded to dtype once, here, and only looked up later.
 Tensor normalisation_table(const Dataset& dataset) {
   std::vector<double> values;
@@ -55,6 +58,8 @@ void Dataset::validate() const {
           deviation.size());
   for (const double d : deviation)
     require(d > 0 && std::isfinite(d), "{}: expected deviations above 0, got {}", name, d);
+  require(augment.crop_pad >= 0 && augment.crop_pad <= std::min(s[1], s[2]),
+          "{}: expected a crop's padding of 0 to {} pixels, got {}", name, std::min(s[1], s[2]), augment.crop_pad);
   require(is_real(dtype), "{}: expected a dtype of half, float or double, got {}", name, dtype);
 }
 
@@ -79,14 +84,17 @@ Dataset Dataset::to(Device device) const {
 Batches Dataset::batches(std::int64_t batch_size) const { return Batches(*this, batch_size, first_indices(size())); }
 
 Batches Dataset::batches(std::int64_t batch_size, Rng& rng) const {
+  const Rng augmenting = rng.split(augmentation).split(rng.position());
   std::vector<std::int32_t> order = first_indices(size());
   for (std::size_t i = order.size(); i > 1; --i)
     std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
-  return Batches(*this, batch_size, std::move(order));
+  return Batches(*this, batch_size, std::move(order), augmenting);
 }
 
-Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order)
-    : dataset_(dataset), batch_size_(batch_size) {
+Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order,
+                 const std::optional<Rng>& augmenting)
+    : dataset_(dataset), batch_size_(batch_size), augmenting_(augmenting) {
+  if (dataset.augment == Augment()) augmenting_.reset();
   require(batch_size > 0, "batches: expected a batch size of 1 or more, got {}", batch_size);
   dataset_.validate();
   for (const std::int32_t i : order)
@@ -106,7 +114,14 @@ Batch Batches::operator[](std::int64_t i) const {
   const Device device = dataset_.pixels.device();
   const Batch batch{Tensor({n, s[1], s[2], s[3]}, dataset_.dtype, device), Tensor({n}, DType::i32, device)};
   on(device, [&](auto where) {
-    kernels::gather_images(where, dataset_.pixels.view(), indices.view(), table_.view(), batch.images.view());
+    const View bytes = dataset_.pixels.view();
+    if (augmenting_) {
+      const kernels::CropFlip draw{augmenting_->seed(), augmenting_->stream(), dataset_.augment.crop_pad,
+                                   dataset_.augment.flip};
+      kernels::augment_images(where, draw, bytes, indices.view(), table_.view(), batch.images.view());
+    } else {
+      kernels::gather_images(where, bytes, indices.view(), table_.view(), batch.images.view());
+    }
     kernels::gather_labels(where, dataset_.labels.view(), indices.view(), batch.labels.view());
   });
   return batch;

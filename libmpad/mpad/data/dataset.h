@@ -3,6 +3,7 @@
 #include <mpad/random.h>
 #include <mpad/tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,15 @@ struct Batch {
 
 class Batches;
 
+/// What is done at random to images that are trained on: to each in its own way, by seed, pass and index in the data
+/// set, whatever the batch size, the number of threads or the device.
+struct Augment {
+  int crop_pad = 0;   ///< shift by up to so many pixels either way; what comes in has bytes of 0
+  bool flip = false;  ///< mirror every other image left to right
+
+  bool operator==(const Augment&) const = default;
+};
+
 /// Labelled images in memory as bytes, with what it takes to feed them to a network.
 struct Dataset {
   std::string name;
@@ -24,6 +34,7 @@ struct Dataset {
   std::vector<double> mean, deviation;  ///< of pixel / 255, one for each channel; deviations above 0
   DType dtype = DType::f32;             ///< of the images in a batch
   std::string checksum{};               ///< CRC-32 of the files or images that it was made from
+  Augment augment{};                    ///< of shuffled mini-batches
 
   std::int64_t size() const { return pixels ? pixels.shape()[0] : 0; }
   /// Throws Error, naming the data set, unless its parts fit together as described above.
@@ -33,9 +44,10 @@ struct Dataset {
   /// The same images on a device, where their mini-batches are then made.
   Dataset to(Device device) const;
 
-  /// Mini-batches in order; the last may be smaller.
+  /// Mini-batches in order, of the images as they are; the last may be smaller.
   Batches batches(std::int64_t batch_size) const;
-  /// The same, shuffled by a permutation drawn from `rng` (Fisher and Yates).
+  /// Mini-batches to train on: shuffled by a permutation drawn from `rng` (Fisher and Yates), augmented by a stream of
+  /// their own that follows from its seed, stream and position.
   Batches batches(std::int64_t batch_size, Rng& rng) const;
 };
 
@@ -47,8 +59,10 @@ struct Split {
 /// A range over the mini-batches of one pass.
 class Batches {
  public:
-  /// Takes the images in the order of the indices given. Throws Error on a data set that is not valid.
-  Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order);
+  /// Takes the images in the order of the indices given, augmented if there is a stream to draw from. Throws Error on a
+  /// data set that is not valid.
+  Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order,
+          const std::optional<Rng>& augmenting = {});
   std::int64_t size() const;
   Batch operator[](std::int64_t i) const;
 
@@ -72,6 +86,7 @@ class Batches {
  private:
   Dataset dataset_;
   std::int64_t batch_size_;
+  std::optional<Rng> augmenting_;
   Tensor order_;
   Tensor table_;  // c,256: what each byte of each channel becomes
 };
