@@ -40,6 +40,7 @@ __global__ void __launch_bounds__(kImageThreads)
   for (std::int64_t n = blockIdx.x; n < count; n += gridDim.x) {
     const std::uint8_t* from = bytes + indices[n] * image;
     const Placement placement = place(draw, indices[n]);
+#pragma unroll 1
     for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
       Pack<T, size> values;
       std::int64_t channel = at % channels, column = at / channels % columns, row = at / channels / columns;
