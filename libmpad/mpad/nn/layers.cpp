@@ -14,6 +14,12 @@ std::string window_text(Pair kernel, Pair stride, Pair pad, Pair dilation) {
   return text;
 }
 
+std::string pool_text(const MaxPool2dOptions& options) {
+  const Pair stride = options.stride == Pair(0) ? options.window : options.stride;
+  return fmt::format("{}, ties {}", window_text(options.window, stride, options.pad, options.dilation),
+                     options.ties.name());
+}
+
 }  // namespace
 
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
@@ -72,10 +78,10 @@ std::string Relu::describe() const {
   return options_.alpha == 0 ? "Relu()" : fmt::format("Relu(alpha {})", options_.alpha);
 }
 
-std::string MaxPool2d::describe() const {
-  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
-  return fmt::format("MaxPool2d({}, ties {})", window_text(options_.window, stride, options_.pad, options_.dilation),
-                     options_.ties.name());
+std::string MaxPool2d::describe() const { return fmt::format("MaxPool2d({})", pool_text(options_)); }
+
+std::string ReluMaxPool2d::describe() const {
+  return fmt::format("ReluMaxPool2d({}{})", alpha_ == 0 ? "" : fmt::format("alpha {}, ", alpha_), pool_text(options_));
 }
 
 std::string AvgPool2d::describe() const {
@@ -91,7 +97,7 @@ void Sequential::append(std::unique_ptr<Module> module) {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (const auto& child : children_) y = child->forward(y);
+  for (const auto& child : children_) y = (*child)(y);
   return y;
 }
 

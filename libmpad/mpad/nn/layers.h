@@ -71,6 +71,19 @@ class MaxPool2d final : public Module {
   MaxPool2dOptions options_;
 };
 
+/// relu_maxpool2d: ReLU and MaxPool2d in one pass.
+class ReluMaxPool2d final : public Module {
+ public:
+  explicit ReluMaxPool2d(const ReluOptions& relu = {}, MaxPool2dOptions pool = {})
+      : alpha_(relu.alpha), options_(std::move(pool)) {}
+  Tensor forward(const Tensor& x) override { return relu_maxpool2d(x, alpha_, options_); }
+  std::string describe() const override;
+
+ private:
+  double alpha_;
+  MaxPool2dOptions options_;
+};
+
 class AvgPool2d final : public Module {
  public:
   explicit AvgPool2d(const AvgPool2dOptions& options = {}) : options_(options) {}
@@ -86,6 +99,13 @@ class GlobalAvgPool2d final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return global_avgpool2d(x); }
   std::string describe() const override { return "GlobalAvgPool2d()"; }
+};
+
+/// The input. Keeps the place, and so the names of what follows, of a layer that is left out or part of another.
+class Identity final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return x; }
+  std::string describe() const override { return "Identity()"; }
 };
 
 class Flatten final : public Module {

@@ -6,6 +6,8 @@
 namespace mpad {
 namespace {
 
+thread_local CallObserver* observer = nullptr;
+
 // Walks the tree, keeping the path; `parameters` and `state` differ in what they collect.
 class Collector final : public Visitor {
  public:
@@ -58,6 +60,15 @@ struct Mode final : Visitor {
 };
 
 }  // namespace
+
+Tensor Module::operator()(const Tensor& x) {
+  const Tensor y = forward(x);
+  if (observer) observer->called(*this, x, y);
+  return y;
+}
+
+CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
+CallObserver::~CallObserver() { observer = outer_; }
 
 void Module::to(DType dtype) {
   Moving rounding(dtype);

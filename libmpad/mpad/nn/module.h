@@ -32,7 +32,8 @@ class Module {
   virtual ~Module() = default;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  /// forward(x), which the CallObserver of this thread is told of.
+  Tensor operator()(const Tensor& x);
 
   /// Shows parameters, buffers and children, in PyTorch's order.
   virtual void visit(Visitor&) {}
@@ -52,6 +53,20 @@ class Module {
 
  private:
   bool training_ = true;
+};
+
+/// Told of every module called on this thread while it is alive, each after its children. They nest; the innermost is
+/// told.
+class CallObserver {
+ public:
+  CallObserver();
+  virtual ~CallObserver();
+  CallObserver(const CallObserver&) = delete;
+  CallObserver& operator=(const CallObserver&) = delete;
+  virtual void called(Module& module, const Tensor& x, const Tensor& y) = 0;
+
+ private:
+  CallObserver* outer_;
 };
 
 /// A tensor and its path, such as "layer2.0.conv1.weight".
