@@ -27,6 +27,19 @@ std::vector<std::string> paths_below(Module& module, const std::string& prefix) 
   return paths;
 }
 
+/// The pool of a network on two images of 32x32, and the shape behind it.
+std::string pooled(Module& model) {
+  struct Pools final : CallObserver {
+    void called(Module& module, const Tensor&, const Tensor& y) override {
+      if (module.describe().find("MaxPool2d") == std::string::npos) return;
+      seen = module.describe() + " to " + to_string(y.shape());
+    }
+    std::string seen{};
+  } pools;
+  model(Tensor::zeros({2, 32, 32, 3}));
+  return pools.seen;
+}
+
 struct Pass {
   Tensor output, grad_x;
 };
@@ -80,56 +93,38 @@ TEST_CASE("VGG takes other channels and classes, and any number of images") {
         "Vgg(depth 13, 3 to 10, batch norm, ties minimal)");
 }
 
-TEST_CASE("ResNet's tensors are named as torchvision's") {
-  Resnet basic;
-  CHECK(paths_below(basic, "conv1.") == std::vector<std::string>{"weight"});
-  CHECK(paths_below(basic, "bn1.") == std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
+TEST_CASE("ResNet-18: torchvision's names and number of parameters, the CIFAR stem") {
+  Resnet model({.ties = TieRule::minimal()});
+  CHECK(count_parameters(model) == 11'173'962);
+  CHECK(paths_below(model, "conv1.") == std::vector<std::string>{"weight"});
+  CHECK(paths_below(model, "bn1.") == std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
   const std::vector<std::string> block = {"conv1.weight",     "bn1.weight",     "bn1.bias",   "bn1.running_mean",
                                           "bn1.running_var",  "conv2.weight",   "bn2.weight", "bn2.bias",
                                           "bn2.running_mean", "bn2.running_var"};
-  CHECK(paths_below(basic, "layer1.0.") == block);
-  CHECK(paths_below(basic, "layer4.1.") == block);
-  CHECK(paths_below(basic, "layer2.0.downsample.") ==
+  CHECK(paths_below(model, "layer1.0.") == block);
+  CHECK(paths_below(model, "layer4.1.") == block);
+  CHECK(paths_below(model, "layer2.0.downsample.") ==
         std::vector<std::string>{"0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var"});
-  CHECK(paths_below(basic, "fc.") == std::vector<std::string>{"weight", "bias"});
-  Resnet bottleneck({.depth = 50, .batch_norm = false});
-  CHECK(paths_below(bottleneck, "layer1.0.") ==
-        std::vector<std::string>{"conv1.weight", "conv2.weight", "conv3.weight", "downsample.0.weight"});
-  CHECK(paths_below(bottleneck, "layer3.5.") ==
-        std::vector<std::string>{"conv1.weight", "conv2.weight", "conv3.weight"});
+  CHECK(paths_below(model, "fc.") == std::vector<std::string>{"weight", "bias"});
+  CHECK(pooled(model) == "MaxPool2d(2x2, stride 2x2, ties minimal) to 2,16,16,64");
+  CHECK(model.describe() == "Resnet(depth 18, stem cifar, 3 to 10, batch norm, ties minimal)");
 }
 
-TEST_CASE("ResNet has torchvision's number of parameters") {
-  const auto count = [](const ResnetOptions& options) {
-    Resnet model(options);
-    return count_parameters(model);
-  };
-  CHECK(count({.depth = 18}) == 11'173'962);
-  CHECK(count({.depth = 34, .batch_norm = false}) == 21'265'098);
-  CHECK(count({.depth = 50, .stem = Stem::imagenet_3x3, .classes = 1000}) == 25'557'032);
+TEST_CASE("ResNet-50: torchvision's names and number of parameters, the ImageNet stem") {
+  Resnet model({.depth = 50, .stem = Stem::imagenet, .classes = 1000});
+  CHECK(count_parameters(model) == 25'557'032);
+  CHECK(paths_below(model, "layer3.5.conv3.") == std::vector<std::string>{"weight"});
+  CHECK(paths_below(model, "layer1.0.downsample.1.") ==
+        std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
+  CHECK(pooled(model) == "MaxPool2d(2x2, stride 2x2, ties native) to 2,8,8,64");
+}
+
+TEST_CASE("ResNet-18 without normalisation, with the usual stem") {
+  Resnet model({.stem = Stem::imagenet_3x3, .relu0 = 0.5, .batch_norm = false});
+  CHECK(paths_below(model, "layer2.0.") ==
+        std::vector<std::string>{"conv1.weight", "conv2.weight", "downsample.0.weight"});
+  CHECK(pooled(model) == "ReluMaxPool2d(alpha 0.5, 3x3, stride 2x2, pad 1x1, ties native) to 2,8,8,64");
   CHECK_THROWS_WITH(Resnet({.depth = 20}), "Resnet: expected a depth of 18, 34 or 50, got 20");
-}
-
-TEST_CASE("ResNet's stems halve an image once, twice, and twice with windows that overlap") {
-  struct Shapes final : CallObserver {
-    void called(Module& module, const Tensor&, const Tensor& y) override {
-      if (module.describe().starts_with("MaxPool2d") || module.describe().starts_with("ReluMaxPool2d"))
-        seen = module.describe() + " to " + to_string(y.shape());
-    }
-    std::string seen{};
-  };
-  const auto pooled = [](const ResnetOptions& options) {
-    Resnet model(options);
-    CHECK(model.describe().starts_with("Resnet(depth 18, stem "));
-    Shapes shapes;
-    CHECK(model(Tensor::zeros({2, 32, 32, 3})).shape() == Shape{2, 10});
-    return shapes.seen;
-  };
-  CHECK(pooled({.stem = Stem::cifar}) == "MaxPool2d(2x2, stride 2x2, ties native) to 2,16,16,64");
-  CHECK(pooled({.stem = Stem::imagenet, .ties = TieRule::minimal()}) ==
-        "MaxPool2d(2x2, stride 2x2, ties minimal) to 2,8,8,64");
-  CHECK(pooled({.stem = Stem::imagenet_3x3, .relu0 = 0.5, .batch_norm = false}) ==
-        "ReluMaxPool2d(alpha 0.5, 3x3, stride 2x2, pad 1x1, ties native) to 2,8,8,64");
 }
 
 TEST_CASE("ReLU and pool in one layer have the bits of both apart, and stay apart where they would not") {

@@ -41,7 +41,7 @@ Tensor Conv2d::forward(const Tensor& x) {
 }
 
 void Conv2d::visit(Visitor& visitor) {
-  visitor.parameter("weight", weight_);
+  visitor.image_weight("weight", weight_, weight_.shape());
   if (bias_) visitor.parameter("bias", bias_);
 }
 
@@ -54,6 +54,8 @@ std::string Conv2d::describe() const {
 Linear::Linear(const LinearOptions& options) : options_(options) {
   require(options.in > 0 && options.out > 0, "Linear: expected in and out of 1 or more, got in {}, out {}", options.in,
           options.out);
+  require(options.image.h > 0 && options.image.w > 0 && options.in % (options.image.h * options.image.w) == 0,
+          "Linear: expected features of an image of {}, got {}", to_string(options.image), options.in);
   weight_ = Tensor({options.out, options.in});
   init_default(weight_, static_cast<double>(options.in));
   weight_.set_requires_grad();
@@ -66,7 +68,8 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
 
 void Linear::visit(Visitor& visitor) {
-  visitor.parameter("weight", weight_);
+  const Pair image = options_.image;
+  visitor.image_weight("weight", weight_, {options_.out, image.h, image.w, options_.in / (image.h * image.w)});
   if (bias_) visitor.parameter("bias", bias_);
 }
 

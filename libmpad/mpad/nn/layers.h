@@ -34,6 +34,9 @@ class Conv2d final : public Module {
 struct LinearOptions {
   std::int64_t in, out;  ///< features
   bool bias = true;
+  /// Height and width of the image h,w,c that the input features are. PyTorch flattens c,h,w: weights move between the
+  /// two orders where files are read and written.
+  Pair image = 1;
 };
 /// n,in to n,out. Parameters: weight out,in; bias out.
 class Linear final : public Module {

@@ -14,7 +14,7 @@ Lenet::Lenet(const LenetOptions& o) {
   append_relu_pool(*this, o.relu0, pool);
   if (o.batch_norm) append(BatchNorm2d(16));
   append(Flatten());
-  append(Linear({256, 120}));
+  append(Linear({.in = 256, .out = 120, .image = 4}));
   append(Relu({o.relu0}));
   if (o.batch_norm) append(BatchNorm1d(120));
   append(Linear({120, 84}));

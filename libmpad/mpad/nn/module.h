@@ -16,9 +16,24 @@ class Visitor {
   virtual ~Visitor() = default;
   /// A tensor that is trained.
   virtual void parameter(std::string_view name, Tensor& tensor) = 0;
+  /// A parameter that, as an array of shape k,r,s,c, has PyTorch's axes in another order (k,c,r,s there): the weight of
+  /// a convolution, or of a linear layer on a flattened image. Like any other unless overridden.
+  virtual void image_weight(std::string_view name, Tensor& tensor, const Shape& krsc);
   /// A tensor that is saved but not trained, such as running statistics.
   virtual void buffer(std::string_view name, Tensor& tensor) = 0;
   virtual void child(std::string_view name, Module& module) = 0;
+};
+
+/// A visitor of a module and its children that knows the path of what it is shown.
+class PathVisitor : public Visitor {
+ public:
+  void child(std::string_view name, Module& module) override;
+
+ protected:
+  std::string path(std::string_view name) const { return prefix_ + std::string(name); }
+
+ private:
+  std::string prefix_{};
 };
 
 /// A part of a network: parameters, children, and a forward pass.

@@ -24,10 +24,10 @@ struct Own final : Visitor {
 
 // Every module below one, parents first: its path, and its mode, which evaluation ends and the end of the scope
 // restores.
-class Evaluation final : public Visitor {
+class Evaluation final : public PathVisitor {
  public:
-  explicit Evaluation(Module& model) {
-    enter("", model);
+  explicit Evaluation(Module& model) : entries_{{&model, "", model.is_training()}} {
+    model.visit(*this);
     model.train(false);
   }
   ~Evaluation() override {
@@ -36,9 +36,8 @@ class Evaluation final : public Visitor {
   void parameter(std::string_view, Tensor&) override {}
   void buffer(std::string_view, Tensor&) override {}
   void child(std::string_view name, Module& module) override {
-    const std::string outer = path_;
-    enter(path_ + (path_.empty() ? "" : ".") + std::string(name), module);
-    path_ = outer;
+    entries_.push_back({&module, path(name), module.is_training()});
+    PathVisitor::child(name, module);
   }
   std::string path_of(const Module& module) const {
     const auto found =
@@ -47,18 +46,12 @@ class Evaluation final : public Visitor {
   }
 
  private:
-  void enter(std::string path, Module& module) {
-    path_ = path;
-    entries_.push_back({&module, std::move(path), module.is_training()});
-    module.visit(*this);
-  }
   struct Entry {
     Module* module;
     std::string path;
     bool was_training;
   };
-  std::string path_{};
-  std::vector<Entry> entries_{};
+  std::vector<Entry> entries_;
 };
 
 class Recorder final : public CallObserver {
