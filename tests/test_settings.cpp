@@ -128,6 +128,7 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"pool-forward", "exact"},
                                                     {"pool-backward", "fused"},
                                                     {"accumulate", "wide"},
+                                                    {"weights", "none"},
                                                     {"optimizer", "sgd"},
                                                     {"lr", "0.0353"},
                                                     {"momentum", "0.9"},
