@@ -22,11 +22,13 @@ Split digits(const std::string&) { return synthetic_digits(10'000, 2'000, 0); }
 }  // namespace
 
 int main(int argc, char** argv) {
-  return train_main(
-      {.name = "lenet",
-       .about = "Trains LeNet-5 and reports its test accuracy.",
-       .datasets = {{.name = "mnist", .load = load_mnist}, {.name = "synthetic", .on_disk = false, .load = digits}},
-       .model = make_lenet,
-       .lr = {.sgd16 = 0.0233, .sgd = 0.0353, .adam = 1e-3}},
-      argc, argv);
+  return train_main({.name = "lenet",
+                     .about = "Trains LeNet-5 and reports its test accuracy.",
+                     .datasets = {{.name = "mnist", .load = load_mnist},
+                                  {.name = "fashion-mnist", .load = load_fashion_mnist},
+                                  {.name = "kmnist", .load = load_kmnist},
+                                  {.name = "synthetic", .on_disk = false, .load = digits}},
+                     .model = make_lenet,
+                     .lr = {.sgd16 = 0.0233, .sgd = 0.0353, .adam = 1e-3}},
+                    argc, argv);
 }

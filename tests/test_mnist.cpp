@@ -54,12 +54,28 @@ TEST_CASE("the four files are found plain or compressed, in the directory or in 
     }
 }
 
+TEST_CASE("sets in MNIST's format are told apart by their subdirectory") {
+  const TemporaryDirectory directory;
+  write_small_set(directory, "", false);
+  write_small_set(directory, "fashion-mnist/", true);
+  directory.write("fashion-mnist/t10k-labels-idx1-ubyte.gz", test::gzip(idx_bytes({1}, {7})));
+  write_small_set(directory, "kmnist/", true);
+  directory.write("kmnist/t10k-labels-idx1-ubyte.gz", test::gzip(idx_bytes({1}, {9})));
+  CHECK(load_mnist(directory.path()).test.labels.values() == std::vector<double>{5});
+  const Split fashion = load_fashion_mnist(directory.path()), characters = load_kmnist(directory.path());
+  CHECK(fashion.test.labels.values() == std::vector<double>{7});
+  CHECK(fashion.train.name == "fashion-mnist");
+  CHECK(characters.test.labels.values() == std::vector<double>{9});
+  CHECK(characters.test.name == "kmnist");
+  CHECK_THROWS_WITH(load_kmnist("/nonexistent/data"), "kmnist: expected a directory, got '/nonexistent/data'");
+}
+
 TEST_CASE("a missing directory or file is an error that says where it was looked for") {
   CHECK(load_error("/nonexistent/data") == "mnist: expected a directory, got '/nonexistent/data'");
   const TemporaryDirectory directory;
   CHECK(load_error(directory.path()) ==
-        fmt::format("mnist: expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz in {0} or {0}/mnist, "
-                    "got neither",
+        fmt::format("mnist: expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz in {0}/mnist or {0}, "
+                    "got none",
                     directory.path()));
 }
 

@@ -44,7 +44,7 @@ MISUSES = {
     "--relu0 nan": "--relu0: expected a finite number, got nan",
     "--optimizer sdg": "--optimizer: expected sgd|adam|adamw, got 'sdg' (did you mean 'sgd'?)",
     "--schedule cosin": "--schedule: expected constant|step|cosine, got 'cosin' (did you mean 'cosine'?)",
-    "--dataset mnsit": "--dataset: expected mnist|synthetic, got 'mnsit' (did you mean 'mnist'?)",
+    "--dataset mnsit": "--dataset: expected mnist|fashion-mnist|kmnist|synthetic, got 'mnsit' (did you mean 'mnist'?)",
     "--dataset mnist": "--dataset mnist: expected --data DIR or $MPAD_DATA to hold it",
     "--device gpu": "--device: expected cpu|cuda|auto, got 'gpu'",
     "--threads -1": "--threads: expected 0 to 1024, got -1",
