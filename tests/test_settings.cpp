@@ -33,6 +33,7 @@ const std::map<std::string, std::function<void(Settings&)>> changes = {
     {"pool-forward", [](Settings& s) { s.pool_forward = PoolForward::composed; }},
     {"pool-backward", [](Settings& s) { s.pool_backward = PoolBackward::standard; }},
     {"accumulate", [](Settings& s) { s.accumulate = Accumulate::narrow; }},
+    {"weights", [](Settings& s) { s.weights = "/dev/null"; }},
     {"optimizer", [](Settings& s) { s.optimizer = OptimizerKind::adamw; }},
     {"lr", [](Settings& s) { s.lr = std::nextafter(s.lr, 1.0); }},
     {"momentum", [](Settings& s) { s.momentum = 0.8; }},

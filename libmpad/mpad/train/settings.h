@@ -46,8 +46,8 @@ void check(const Settings& settings);
 /// A setting, under its name on the command line, and its value as text.
 using NamedValue = std::pair<std::string, std::string>;
 
-/// All settings in a fixed order, weights as the file's checksum. Equal lists mean equal settings. Throws Error if there
-/// is no such file.
+/// All settings in a fixed order, weights as the file's checksum. Equal lists mean equal settings. Throws Error if
+/// there is no such file.
 std::vector<NamedValue> named_values(const Settings& settings);
 
 /// The options of a model's pools (but for the window).
