@@ -10,6 +10,7 @@
 #include <mpad/core/types.h>
 
 #include <cstdint>
+#include <span>
 
 namespace mpad::kernels {
 
@@ -39,6 +40,14 @@ void add(Where, View a, View b, View y);
 /// Sum over all axes but the last: x ...,c to y c.
 template <class Where>
 void sum_rows(Where, View x, View y);
+
+// ---- concat
+/// Parts ...,ci side by side along the last axis: y ...,sum of ci. Bits are copied.
+template <class Where>
+void concat_forward(Where, std::span<const View> parts, View y);
+/// The way back: each part gets its channels of grad_y. One without data is left out.
+template <class Where>
+void concat_backward(Where, View grad_y, std::span<const View> grad_parts);
 
 // ---- relu
 /// y = max(x, 0); NaN stays.
@@ -117,6 +126,32 @@ void avgpool_forward(Where, const Sliding&, bool count_padding, View x, View y);
 /// grad_x[i] = sum over the windows that hold i, in row-major order, of grad_y over the number of the window's taps.
 template <class Where>
 void avgpool_backward(Where, const Sliding&, bool count_padding, View grad_y, View grad_x);
+
+// ---- adaptive_avgpool
+/// x n,h,w,c to y n,oh,ow,c: the same over rows floor(i * h / oh) up to ceil((i + 1) * h / oh), which is not one of
+/// them, and columns likewise; h and w are above 0, and every place lies in a window.
+template <class Where>
+void adaptive_avgpool_forward(Where, View x, View y);
+template <class Where>
+void adaptive_avgpool_backward(Where, View grad_y, View grad_x);
+
+// ---- normpool
+/// x n,h,w,c to y n,oh,ow,c: the Euclidean norm of a window's taps in the image, the square root of the sum of squares
+/// in row-major order. Where the sum leaves the range in which it is accurate (never for half), it is formed again of
+/// taps times a power of two, so y overflows only where the norm does, and is within m / 2 + 2 rounding errors of
+/// acc_t<T> for m taps, even where it is subnormal. Windows as for avgpool.
+template <class Where>
+void normpool_forward(Where, const Sliding&, View x, View y);
+/// grad_x[i] = sum over the windows that hold i, in row-major order, of x[i] / y * grad_y, or at_zero * grad_y where y
+/// is 0 (0 if at_zero is).
+template <class Where>
+void normpool_backward(Where, const Sliding&, double at_zero, View x, View y, View grad_y, View grad_x);
+
+// ---- dropout
+/// y[i] = 0 where word i % 4 of Philox(seed, i / 4, stream) is below p * 2^32 (rounded), else x[i] times 1 / (1 - p),
+/// the scale being rounded once to acc_t<T>; 0 <= p < 1. The backward is the same function of grad_y.
+template <class Where>
+void dropout(Where, double p, std::uint64_t seed, std::uint64_t stream, View x, View y);
 
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Average pools against the definition, computed in double, on every backend.
 #include "kernel_run.h"
-#include "pool_support.h"
+#include "sum_bound.h"
 
 #include <mpad/core/parallel.h>
 #include <mpad/nn/layers.h>
@@ -30,11 +30,6 @@ std::string describe(const Sliding& s) {
          " of " + to_string(Shape{s.n, s.h, s.w, s.c});
 }
 
-/// Values, and for each the sum of the magnitudes that it is made of.
-struct Reference {
-  std::vector<double> y, scale;
-};
-
 std::vector<double> divisors(const Sliding& s, bool count_padding) {
   std::vector<double> taps(static_cast<std::size_t>(s.n * s.oh * s.ow * s.c), 0);
   each_tap(s, [&](std::size_t o, int, std::size_t) { ++taps[o]; });
@@ -42,25 +37,18 @@ std::vector<double> divisors(const Sliding& s, bool count_padding) {
   return taps;
 }
 
-Reference reference_forward(const Sliding& s, bool count_padding, const std::vector<double>& x) {
+Summed reference_forward(const Sliding& s, bool count_padding, const std::vector<double>& x) {
   const std::vector<double> taps = divisors(s, count_padding);
-  Reference want{std::vector<double>(taps.size()), std::vector<double>(taps.size())};
-  each_tap(s, [&](std::size_t o, int, std::size_t i) {
-    want.y[o] += x[i];
-    want.scale[o] += std::abs(x[i]);
-  });
+  Summed want(s.n * s.oh * s.ow * s.c);
+  each_tap(s, [&](std::size_t o, int, std::size_t i) { want.add(o, x[i]); });
   for (std::size_t o = 0; o < taps.size(); ++o) want.y[o] /= taps[o], want.scale[o] /= taps[o];
   return want;
 }
 
-Reference reference_backward(const Sliding& s, bool count_padding, const std::vector<double>& grad_y) {
+Summed reference_backward(const Sliding& s, bool count_padding, const std::vector<double>& grad_y) {
   const std::vector<double> taps = divisors(s, count_padding);
-  const auto size = static_cast<std::size_t>(s.n * s.h * s.w * s.c);
-  Reference want{std::vector<double>(size), std::vector<double>(size)};
-  each_tap(s, [&](std::size_t o, int, std::size_t i) {
-    want.y[i] += grad_y[o] / taps[o];
-    want.scale[i] += std::abs(grad_y[o] / taps[o]);
-  });
+  Summed want(s.n * s.h * s.w * s.c);
+  each_tap(s, [&](std::size_t o, int, std::size_t i) { want.add(i, grad_y[o] / taps[o]); });
   return want;
 }
 
@@ -76,19 +64,6 @@ Tensor backward(Where where, const Sliding& s, bool count_padding, const Tensor&
                     [&](auto in, auto out) { kernels::avgpool_backward(where, s, count_padding, in[0], out[0]); })[0];
 }
 
-// Multiples of `unit` from -2 to 2 times it.
-Tensor integers(const Shape& shape, DType dtype, std::uint64_t seed, double unit) {
-  std::vector<double> values = random_integers(shape, DType::f64, seed, 5).values();
-  for (double& value : values) value = unit * (value - 2);
-  return Tensor::from(values, shape, dtype);
-}
-
-void check_rounded(const Tensor& got, const std::vector<double>& want) {
-  std::vector<double> rounded;
-  for (double value : want) rounded.push_back(round_to(value, got.dtype()));
-  CHECK(got.values() == rounded);
-}
-
 /// Calls f(where, sliding, count_padding, dtype) for everything there is.
 template <class F>
 void for_each_case(const F& f) {
@@ -101,28 +76,13 @@ void for_each_case(const F& f) {
         });
 }
 
-// Sums of m terms differ from exact ones by at most m units u of the sum of magnitudes (Higham, Accuracy and Stability,
-// 3.1), one more for each division; half adds the store's 2^-11, or 2^-25 below the normal numbers.
-void check_bound(const Tensor& got, const Reference& want, std::int64_t terms) {
-  const std::vector<double> values = got.values();
-  REQUIRE(values.size() == want.y.size());
-  const double unit = std::ldexp(1.0, got.dtype() == DType::f64 ? -53 : -24);
-  bool within = true;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double sum = static_cast<double>(terms + 2) * unit * want.scale[i];
-    const double store = got.dtype() == DType::f16 ? std::ldexp(std::abs(want.y[i]) + sum, -11) + 0x1p-25 : 0;
-    within = within && std::abs(values[i] - want.y[i]) <= sum + store;
-  }
-  CHECK(within);
-}
-
 }  // namespace
 
 // The quotient of two short integers rounds alike from double and from float, whatever the type it is stored in:
 // float has more than twice half's digits (Figueroa, When is double rounding innocuous?, 1995).
 TEST_CASE("average pools of integers divide once and round once") {
   for_each_case([](auto where, const Sliding& s, bool count_padding, DType dtype) {
-    const Tensor x = integers({s.n, s.h, s.w, s.c}, dtype, 1, 1);
+    const Tensor x = small_multiples({s.n, s.h, s.w, s.c}, dtype, 1);
     check_rounded(forward(where, s, count_padding, x), reference_forward(s, count_padding, x.values()).y);
   });
 }
@@ -130,7 +90,7 @@ TEST_CASE("average pools of integers divide once and round once") {
 // Gradients are multiples of the number of taps, but for the window of 7x7, so that their terms are integers.
 TEST_CASE("average pools pass integer gradients on exactly") {
   for_each_case([](auto where, const Sliding& s, bool count_padding, DType dtype) {
-    const Tensor grad_y = integers({s.n, s.oh, s.ow, s.c}, dtype, 2, s.window.taps() == 49 ? 49 : 144);
+    const Tensor grad_y = small_multiples({s.n, s.oh, s.ow, s.c}, dtype, 2, s.window.taps() == 49 ? 49 : 144);
     check_rounded(backward(where, s, count_padding, grad_y), reference_backward(s, count_padding, grad_y.values()).y);
   });
 }
@@ -138,9 +98,10 @@ TEST_CASE("average pools pass integer gradients on exactly") {
 TEST_CASE("average pools of random values stay within the bound of their sums") {
   for_each_case([](auto where, const Sliding& s, bool count_padding, DType dtype) {
     const Tensor x = random_tensor({s.n, s.h, s.w, s.c}, dtype, 3), g = random_tensor({s.n, s.oh, s.ow, s.c}, dtype, 4);
-    check_bound(forward(where, s, count_padding, x), reference_forward(s, count_padding, x.values()), s.window.taps());
+    check_bound(forward(where, s, count_padding, x), reference_forward(s, count_padding, x.values()),
+                s.window.taps() + 2);
     check_bound(backward(where, s, count_padding, g), reference_backward(s, count_padding, g.values()),
-                2 * s.window.taps());
+                2 * s.window.taps() + 2);
   });
 }
 

@@ -73,6 +73,22 @@ TEST_CASE("a trainer continues from its checkpoint to the same bits, in every dt
       }
 }
 
+TEST_CASE("what layers draw is the same behind a checkpoint, whatever else this thread drew") {
+  const auto make = [] { return Trainer(spots_settings(), 1, test::make_dropping, spots_split()); };
+  const TemporaryDirectory directory;
+  Trainer whole = make(), resumed = make();
+  whole.run_epoch();
+  save_checkpoint(directory.path() + "/x", whole, context);
+  while (!whole.finished()) whole.run_epoch();
+  set_seed(99);
+  load_checkpoint(directory.path() + "/x", resumed, context);
+  while (!resumed.finished()) {
+    resumed.run_epoch();
+    next_rng();
+  }
+  CHECK(test::same_state(resumed, whole));
+}
+
 TEST_CASE("sgd without momentum and a collapsed run are kept as well") {
   Settings settings = spots_settings();
   settings.momentum = 0;

@@ -7,6 +7,7 @@
 #include <cuda/scratch.h>
 
 #include <string_view>
+#include <thread>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -158,3 +159,34 @@ TEST_CASE("scratch memory and cached blocks make room for each other") {
                     Contains(fmt::format("scratch: expected {} bytes on cuda, got none (0 cached, ", 300 * unit)));
   cuda::release_scratch();
 }
+
+#ifdef MPAD_WITH_EMULATION
+// A device decides how much memory a handle takes; the emulated one asks for a KiB.
+TEST_CASE("cuBLAS without memory for its handle takes what is cached, or says OutOfMemory") {
+  if (!can_use_cuda()) return;
+  const Tensor x = Tensor::full({2, 3}, 1, DType::f32, Device::cuda),
+               weight = Tensor::full({1, 3}, 2, x.dtype(), x.device());
+  const Tensor y({2, 1}, x.dtype(), x.device());
+  const auto multiply = [&] { kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, y.view()); };
+  const SmallDevice device(unit / 2);
+  // Handles are made once for each thread.
+  std::thread([&] {
+    CHECK_THROWS_AS(multiply(), OutOfMemory);
+    CHECK_THROWS_WITH(multiply(), "linear: expected success from cuBLAS, got the resource allocation failed");
+  }).join();
+}
+
+TEST_CASE("cuBLAS takes the memory for its handle that tensors gave back") {
+  if (!can_use_cuda() || is_exact()) return;
+  const Tensor x = Tensor::full({2, 3}, 1, DType::f32, Device::cuda),
+               weight = Tensor::full({1, 3}, 2, x.dtype(), x.device());
+  const Tensor y({2, 1}, x.dtype(), x.device());
+  const SmallDevice device(64 * 1024 * unit);  // the product's workspace and what is cached
+  take(cuda::free_memory() - unit / 2).reset();
+  CHECK(cuda::free_memory() < unit);
+  std::thread([&] {
+    kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, y.view());
+    CHECK(y.values() == std::vector<double>{6, 6});
+  }).join();
+}
+#endif

@@ -38,6 +38,25 @@ TEST_CASE("each consumer of the thread's seed gets a stream of its own") {
   CHECK(next_rng().word() == first);
 }
 
+TEST_CASE("a scope hands out the children of its root, and then the thread's source goes on") {
+  const Rng root = Rng(3).split(4);
+  set_seed(11);
+  const std::uint64_t first = next_rng().stream(), second = next_rng().stream();
+  set_seed(11);
+  CHECK(next_rng().stream() == first);
+  {
+    const RandomScope outer(root);
+    CHECK(next_rng().stream() == root.split(0).stream());
+    {
+      const RandomScope inner(root.split(9));
+      CHECK(next_rng().stream() == root.split(9).split(0).stream());
+    }
+    CHECK(next_rng().stream() == root.split(1).stream());
+    CHECK(next_rng().seed() == 3);
+  }
+  CHECK(next_rng().stream() == second);
+}
+
 TEST_CASE("uniform draws have the moments of the uniform distribution") {
   Rng rng(2);
   constexpr int n = 100000;

@@ -6,6 +6,7 @@
 #include <mpad/train/trainer.h>
 
 #include <numeric>
+#include <set>
 
 using namespace mpad;
 using test::make_small;
@@ -39,6 +40,22 @@ Dataset logits_set(std::int64_t count) {
   for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>(Philox(4, i).word[0] % 10);
   return dataset;
 }
+
+/// A linear layer that notes which stream it is given in each forward pass of training.
+class Drawing final : public Module {
+ public:
+  explicit Drawing(std::vector<std::uint64_t>& streams) : streams_(&streams) {}
+  Tensor forward(const Tensor& x) override {
+    if (is_training()) streams_->push_back(next_rng().stream());
+    return linear_(flatten(x));
+  }
+  void visit(Visitor& visitor) override { visitor.child("linear", linear_); }
+  std::string describe() const override { return "Drawing()"; }
+
+ private:
+  std::vector<std::uint64_t>* streams_;
+  Linear linear_{{36, 10}};
+};
 
 // Mean loss and accuracy of a set of logits_set, by their definitions.
 Score reference_score(const Dataset& dataset) {
@@ -137,6 +154,36 @@ TEST_CASE("the same seed gives the same bits for any number of threads, in each 
     }
   }
   set_num_threads(threads);
+}
+
+TEST_CASE("layers draw from a stream that the seed, the epoch and the step decide") {
+  std::vector<std::uint64_t> streams;
+  const auto train = [&](std::int64_t run, std::int64_t epochs) {
+    streams.clear();
+    Trainer trainer(
+        spots_settings(), run, [&](const Settings&) { return std::make_unique<Drawing>(streams); }, spots_split());
+    // As after a checkpoint of that many epochs, but for the weights.
+    std::vector<EpochResult> done;
+    for (std::int64_t epoch = 0; epoch < epochs; ++epoch) done.push_back({.run = run, .epoch = epoch});
+    trainer.resume(done, 7 * epochs);
+    while (!trainer.finished()) trainer.run_epoch();
+    return streams;
+  };
+  const std::vector<std::uint64_t> whole = train(0, 0);
+  REQUIRE(whole.size() == 21);
+  CHECK(std::set(whole.begin(), whole.end()).size() == 21);
+  CHECK(train(0, 2) == std::vector(whole.begin() + 14, whole.end()));
+  const std::vector<std::uint64_t> other = train(1, 0);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(other[i] != whole[i]);
+}
+
+TEST_CASE("a trainer leaves this thread's source of streams as its construction left it") {
+  Trainer trainer(spots_settings(), 0, test::make_dropping, spots_split());
+  set_seed(3);
+  const std::uint64_t want = next_rng().stream();
+  set_seed(3);
+  trainer.run_epoch();
+  CHECK(next_rng().stream() == want);
 }
 
 TEST_CASE("run k is the first run of seed + k, and differs from run 0") {

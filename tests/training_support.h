@@ -40,6 +40,12 @@ inline std::unique_ptr<Module> make_small(const Settings& settings) {
                                       Flatten(), Linear({16, 10}));
 }
 
+/// One with dropout.
+inline std::unique_ptr<Module> make_dropping(const Settings& settings) {
+  return std::make_unique<Sequential>(Flatten(), Dropout(0.1), Linear({36, 16}), Relu({settings.relu0}), Dropout(0.5),
+                                      Linear({16, 10}));
+}
+
 /// The network of the program lenet.
 inline std::unique_ptr<Module> make_lenet(const Settings& settings) {
   return std::make_unique<Lenet>(

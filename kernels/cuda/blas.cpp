@@ -19,7 +19,9 @@ constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
 
 void check_cublas(const char* op, cublasStatus_t status) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw Error(std::string(op) + ": expected success from cuBLAS, got " + cublasGetStatusString(status));
+  const std::string message = std::string(op) + ": expected success from cuBLAS, got " + cublasGetStatusString(status);
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw OutOfMemory(message);
+  throw Error(message);
 }
 
 struct Destroy {
@@ -32,7 +34,12 @@ cublasHandle_t handle_for(const char* op, Cuda where) {
   thread_local Handle handle;
   if (!handle) {
     cublasHandle_t made = nullptr;
-    check_cublas(op, cublasCreate(&made));
+    cublasStatus_t status = cublasCreate(&made);
+    if (status == CUBLAS_STATUS_ALLOC_FAILED) {
+      reclaim_memory();
+      status = cublasCreate(&made);
+    }
+    check_cublas(op, status);
     handle.reset(made);
     check_cublas(op, cublasSetMathMode(made, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
   }

@@ -34,8 +34,8 @@ bool is_exact() {
 
 void* allocate_or_throw(std::size_t bytes) {
   void* block = allocate(bytes);
-  if (void (*give_back)() = reclaim; block == nullptr && give_back != nullptr) {
-    give_back();
+  if (block == nullptr) {
+    reclaim_memory();
     block = allocate(bytes);
   }
   if (block != nullptr) return block;
@@ -58,5 +58,9 @@ void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
 void release_scratch() { blocks.clear(); }
 
 void set_reclaim(void (*give_back)()) { reclaim = give_back; }
+
+void reclaim_memory() {
+  if (void (*give_back)() = reclaim; give_back != nullptr) give_back();
+}
 
 }  // namespace mpad::cuda

@@ -17,8 +17,10 @@ void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes);
 /// which may be working in one.
 void release_scratch();
 
-/// Sets what scratch memory calls before it fails, to have memory given back that is kept elsewhere.
+/// Sets what is called before a request for device memory fails, to have memory given back that is kept elsewhere.
 void set_reclaim(void (*reclaim)());
+/// Calls it.
+void reclaim_memory();
 
 template <class T>
 T* scratch(Cuda where, Scratch purpose, std::int64_t count) {

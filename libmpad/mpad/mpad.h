@@ -10,6 +10,7 @@
 #include <mpad/nn/init.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/lenet.h>
+#include <mpad/nn/pool.h>
 #include <mpad/nn/resnet.h>
 #include <mpad/nn/summary.h>
 #include <mpad/nn/vgg.h>

@@ -4,8 +4,11 @@
 #pragma once
 #include <mpad/core/geometry.h>
 #include <mpad/core/jacobian.h>
+#include <mpad/random.h>
 #include <mpad/tape.h>
 #include <mpad/tensor.h>
+
+#include <vector>
 
 namespace mpad {
 
@@ -17,6 +20,10 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 
 /// n,... to n,features. The order of features is that of n,h,w,c.
 Tensor flatten(const Tensor& x);
+
+/// The inputs ...,ci side by side along the last axis (channels): ...,sum of ci. All in one pass each way; where a list
+/// grows, as in a dense block, concat({all before, new}) gives the same bits with fewer gradients to add up.
+Tensor concat(const std::vector<Tensor>& inputs);
 
 /// max(x, 0), with derivative `alpha` at 0.
 Tensor relu(const Tensor& x, double alpha = 0);
@@ -71,6 +78,29 @@ Tensor avgpool2d(const Tensor& x, const AvgPool2dOptions& options = {});
 
 /// Mean over each image's pixels, x n,h,w,c: n,1,1,c.
 Tensor global_avgpool2d(const Tensor& x);
+
+/// Mean over size.h x size.w windows that divide x n,h,w,c as evenly as can be (PyTorch's: rows floor(i * h / size.h)
+/// up to ceil((i + 1) * h / size.h)): n,size.h,size.w,c.
+Tensor adaptive_avgpool2d(const Tensor& x, Pair size);
+
+struct NormPool2dOptions {
+  Pair window = 2;
+  Pair stride = 0;     ///< 0: the window
+  Pair pad = 0;        ///< at most half the window; padding is 0
+  double at_zero = 0;  ///< what is taken as derivative where a window's norm is 0: finite
+};
+/// Euclidean norm over windows of x n,h,w,c: n,oh,ow,c. Each element of a window takes x / y times the gradient, or
+/// at_zero times it where y is 0. Squares do not overflow where the norm does not (kernels.h states the accuracy).
+Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options = {});
+
+/// x with each element 0 with probability p and times 1 / (1 - p) otherwise; 0 <= p < 1. What is dropped is 0 whatever
+/// it was, NaN included. The choice is a function of rng's seed and stream and of the element's index; backward draws
+/// it again, so nothing is kept.
+Tensor dropout(const Tensor& x, double p, const Rng& rng);
+
+/// The same with next_rng() (random.h says how to make it repeatable) in training; x itself in evaluation and for p =
+/// 0.
+Tensor dropout(const Tensor& x, double p, bool training = true);
 
 struct BatchNormOptions {
   bool training = true;   ///< normalise by the batch's statistics and update the running ones, or normalise by those

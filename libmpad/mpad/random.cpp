@@ -6,7 +6,8 @@ namespace mpad {
 namespace {
 
 struct Source {
-  std::uint64_t seed = 0, used = 0;
+  Rng root{0};
+  std::uint64_t used = 0;
 };
 thread_local Source source;
 
@@ -30,8 +31,11 @@ Rng Rng::split(std::uint64_t child) const {
   return Rng(seed_, (std::uint64_t{derived.word[0]} << 32) | derived.word[1]);
 }
 
-void set_seed(std::uint64_t seed) { source = {seed, 0}; }
+void set_seed(std::uint64_t seed) { source = {Rng(seed), 0}; }
 
-Rng next_rng() { return Rng(source.seed).split(source.used++); }
+Rng next_rng() { return source.root.split(source.used++); }
+
+RandomScope::RandomScope(const Rng& root) : outer_(source.root), outer_used_(source.used) { source = {root, 0}; }
+RandomScope::~RandomScope() { source = {outer_, outer_used_}; }
 
 }  // namespace mpad

@@ -28,10 +28,26 @@ class Rng {
   std::uint64_t seed_, stream_, position_ = 0;
 };
 
-/// Restarts this thread's source of parameter initialisation.
+/// Restarts this thread's source of random streams.
 void set_seed(std::uint64_t seed);
 
-/// The next unused stream of this thread's seed: each layer that draws its parameters takes one.
+/// The next unused stream of this thread's source: each layer that draws its parameters takes one, and so does each
+/// dropout.
 Rng next_rng();
+
+/// While it lives, next_rng() hands out the children of `root` on this thread, in order; the thread's source is then as
+/// it was. What a step of training draws is so a function of the root alone: a training that gives each step a root of
+/// its own continues from any step with the same bits. Scopes nest.
+class RandomScope {
+ public:
+  explicit RandomScope(const Rng& root);
+  ~RandomScope();
+  RandomScope(const RandomScope&) = delete;
+  RandomScope& operator=(const RandomScope&) = delete;
+
+ private:
+  Rng outer_;
+  std::uint64_t outer_used_;
+};
 
 }  // namespace mpad

@@ -120,11 +120,11 @@ void Tape::backward(const Tensor& loss, double scale) {
   }
 }
 
-bool recording(std::initializer_list<Tensor> inputs) {
+bool recording(std::span<const Tensor> inputs) {
   return innermost && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); });
 }
 
-void record(const char* name, std::initializer_list<Tensor> inputs, const Tensor& output, Vjp vjp) {
+void record(const char* name, std::span<const Tensor> inputs, const Tensor& output, Vjp vjp) {
   if (!recording(inputs)) return;
   Tape& tape = *innermost;
   require(!output.requires_grad(), "{}: expected a new output, got a tensor that requires a gradient already", name);

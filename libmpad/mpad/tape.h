@@ -6,7 +6,9 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mpad {
@@ -58,7 +60,7 @@ class Tape {
   static Tape* current();
 
  private:
-  friend void record(const char*, std::initializer_list<Tensor>, const Tensor&, Vjp);
+  friend void record(const char*, std::span<const Tensor>, const Tensor&, Vjp);
   struct Node {
     const char* name;
     std::vector<std::shared_ptr<GradSlot>> inputs;
@@ -73,9 +75,15 @@ class Tape {
 
 /// Appends an operation to the current tape if there is one and some input requires a gradient; `output` then requires
 /// one too. `output` must be a new tensor, and `name` must outlive the tape.
-void record(const char* name, std::initializer_list<Tensor> inputs, const Tensor& output, Vjp vjp);
+void record(const char* name, std::span<const Tensor> inputs, const Tensor& output, Vjp vjp);
+inline void record(const char* name, std::initializer_list<Tensor> inputs, const Tensor& output, Vjp vjp) {
+  record(name, std::span(inputs.begin(), inputs.size()), output, std::move(vjp));
+}
 
 /// Whether record() would keep an operation with these inputs; lets an operation skip saving what only backward needs.
-bool recording(std::initializer_list<Tensor> inputs);
+bool recording(std::span<const Tensor> inputs);
+inline bool recording(std::initializer_list<Tensor> inputs) {
+  return recording(std::span(inputs.begin(), inputs.size()));
+}
 
 }  // namespace mpad

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Products by cuBLAS, column-major: each element is a sum in order of k, formed in the compute type and rounded once.
+#include "../settings.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -17,6 +18,9 @@ struct cublasContext {
 
 namespace mpad::emulation {
 namespace {
+
+// Device memory that has to be free for a handle, which on a device takes some.
+constexpr std::size_t kHandleBytes = 1024;
 
 // c = alpha * op(a) * op(b) + beta * c for m x k op(a) and k x n op(b).
 struct Product {
@@ -90,6 +94,7 @@ using namespace mpad::emulation;
 
 extern "C" {
 cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
+  if (DeviceMemory::instance().used() + kHandleBytes > settings().memory_capacity) return CUBLAS_STATUS_ALLOC_FAILED;
   *handle = new cublasContext;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -113,6 +118,7 @@ const char* cublasGetStatusString(cublasStatus_t status) {
   switch (status) {
     case CUBLAS_STATUS_SUCCESS: return "success";
     case CUBLAS_STATUS_NOT_INITIALIZED: return "the library was not initialized";
+    case CUBLAS_STATUS_ALLOC_FAILED: return "the resource allocation failed";
     case CUBLAS_STATUS_INVALID_VALUE: return "an unsupported value or parameter was passed";
     case CUBLAS_STATUS_NOT_SUPPORTED: return "the functionality requested is not supported";
     default: return "the emulated product failed";

@@ -34,9 +34,34 @@ MPAD_HD constexpr Axis horizontal(const Sliding& s) {
   return {s.w, s.ow, s.window.kernel.w, s.window.stride.w, s.window.pad.w};
 }
 
-/// Taps that an average over the window divides by.
-MPAD_HD constexpr std::int64_t divisor(const Sliding& s, bool count_padding, Range rows, Range columns) {
-  return count_padding ? s.window.taps() : rows.size() * columns.size();
+/// `windows` windows over `size` places, as even as can be: PyTorch's adaptive pooling.
+struct AdaptiveAxis {
+  std::int64_t size, windows;
+
+  /// From floor(window * size / windows) up to ceil((window + 1) * size / windows).
+  MPAD_HD constexpr Range under(std::int64_t window) const {
+    return {window * size / windows, ((window + 1) * size + windows - 1) / windows};
+  }
+  /// A place lies under a window if place * windows < (window + 1) * size and window * size < (place + 1) * windows:
+  /// the same with the roles exchanged.
+  MPAD_HD constexpr Range over(std::int64_t place) const { return AdaptiveAxis{windows, size}.under(place); }
+};
+
+/// The windows of an average over images.
+template <class Along>
+struct Averages {
+  Along rows, columns;
+  std::int64_t taps = 0;  ///< that each is divided by; 0: the number of places under the window
+
+  MPAD_HD constexpr std::int64_t divisor(Range row_range, Range column_range) const {
+    return taps > 0 ? taps : row_range.size() * column_range.size();
+  }
+};
+
+MPAD_HD constexpr Averages<Axis> averages(const Sliding& s, bool count_padding) {
+  return {vertical(s), horizontal(s), count_padding ? s.window.taps() : 0};
 }
+/// Of adaptive pooling from h x w to oh x ow.
+MPAD_HD constexpr Averages<AdaptiveAxis> averages(Pair from, Pair to) { return {{from.h, to.h}, {from.w, to.w}}; }
 
 }  // namespace mpad

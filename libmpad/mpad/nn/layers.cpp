@@ -93,6 +93,18 @@ std::string AvgPool2d::describe() const {
                      options_.count_padding ? "" : ", padding not counted");
 }
 
+std::string NormPool2d::describe() const {
+  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
+  return fmt::format("NormPool2d({}{})", window_text(options_.window, stride, options_.pad, 1),
+                     options_.at_zero == 0 ? "" : fmt::format(", at zero {}", options_.at_zero));
+}
+
+Dropout::Dropout(double p) : p_(p) {
+  require(p >= 0 && p < 1, "Dropout: expected a probability of 0 or more and below 1, got {}", p);
+}
+
+std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
+
 void Sequential::append(std::unique_ptr<Module> module) {
   require(module != nullptr, "Sequential: expected a module, got none");
   children_.push_back(std::move(module));

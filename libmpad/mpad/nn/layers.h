@@ -111,6 +111,39 @@ class Identity final : public Module {
   std::string describe() const override { return "Identity()"; }
 };
 
+/// n,h,w,c to n,size.h,size.w,c.
+class AdaptiveAvgPool2d final : public Module {
+ public:
+  explicit AdaptiveAvgPool2d(Pair size) : size_(size) {}
+  Tensor forward(const Tensor& x) override { return adaptive_avgpool2d(x, size_); }
+  std::string describe() const override { return "AdaptiveAvgPool2d(" + to_string(size_) + ")"; }
+
+ private:
+  Pair size_;
+};
+
+class NormPool2d final : public Module {
+ public:
+  explicit NormPool2d(const NormPool2dOptions& options = {}) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return normpool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  NormPool2dOptions options_;
+};
+
+/// Drops elements with probability p in training; the input itself in evaluation.
+class Dropout final : public Module {
+ public:
+  /// Throws Error unless 0 <= p < 1.
+  explicit Dropout(double p = 0.5);
+  Tensor forward(const Tensor& x) override { return dropout(x, p_, is_training()); }
+  std::string describe() const override;
+
+ private:
+  double p_;
+};
+
 class Flatten final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/ops/common_device.h>
 
 #include <kernels.h>
 
@@ -12,9 +13,8 @@ namespace {
 void check_channels(const Tensor& x, const char* name, const Tensor& tensor, std::int64_t channels) {
   require(tensor.shape() == Shape{channels}, "batch_norm: expected a {} of shape {}, got {}", name, channels,
           tensor.shape());
-  require(tensor.dtype() == x.dtype() && tensor.device() == x.device(),
-          "batch_norm: expected a {} of {} on {} as the input, got {} on {}", name, x.dtype(), to_string(x.device()),
-          tensor.dtype(), to_string(tensor.device()));
+  require(tensor.dtype() == x.dtype(), "batch_norm: expected a {} of {} as the input, got {}", name, x.dtype(),
+          tensor.dtype());
 }
 
 std::int64_t check(const Tensor& x, const BatchNormOptions& o) {
@@ -44,11 +44,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
           "batch_norm: expected running statistics unless training, got none");
   if (running_mean) check_channels(x, "running_mean", running_mean, channels);
   if (running_var) check_channels(x, "running_var", running_var, channels);
-  const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), x.device()), inv_std = empty_like(mean);
+  const Device device = common_device("batch_norm", {x, gamma, beta, running_mean, running_var});
+  const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), device), inv_std = empty_like(mean);
   const auto norm = [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), options] {
     return kernels::BatchNorm{mean.view(), inv_std.view(), gamma.view(), beta.view(), options.relu, options.alpha};
   };
-  on(x.device(), [&](auto where) {
+  on(device, [&](auto where) {
     if (options.training)
       kernels::batch_norm_statistics(where, options.epsilon, options.momentum, x.view(), mean.view(), inv_std.view(),
                                      view_of(running_mean), view_of(running_var));

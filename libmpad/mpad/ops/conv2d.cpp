@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/ops/common_device.h>
 
 #include <kernels.h>
 
@@ -15,8 +16,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
           bias ? bias.shape() : Shape{});
   require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
           "conv2d: expected one real dtype, got input {} and weight {}", x.dtype(), weight.dtype());
-  const Tensor y({s.n, s.oh, s.ow, w[0]}, x.dtype(), x.device());
-  on(x.device(), [&](auto where) {
+  const Tensor y({s.n, s.oh, s.ow, w[0]}, x.dtype(), common_device("conv2d", {x, weight, bias}));
+  on(y.device(), [&](auto where) {
     kernels::conv2d_forward(where, s, x.view(), weight.view(), bias ? bias.view() : View{}, y.view());
   });
   record("conv2d", {x, weight, bias}, y,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/ops/common_device.h>
 
 #include <kernels.h>
 
@@ -15,7 +16,7 @@ void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
   require(labels.dtype() == DType::i32 && labels.shape() == Shape{logits.shape()[0]},
           "{}: expected i32 labels of shape {}, got {} {}", op, logits.shape()[0], to_string(labels.dtype()),
           labels.shape());
-  if (labels.device() != Device::cpu) return;
+  if (common_device(op, {logits, labels}) != Device::cpu) return;
   for (std::int32_t label : labels.span<std::int32_t>())
     require(label >= 0 && label < logits.shape()[1], "{}: expected labels in 0..{}, got {}", op, logits.shape()[1] - 1,
             label);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/ops/common_device.h>
 
 #include <kernels.h>
 
@@ -15,8 +16,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
           bias ? bias.shape() : Shape{});
   require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
           "linear: expected one real dtype, got input {} and weight {}", x.dtype(), weight.dtype());
-  const Tensor y({x.shape()[0], out}, x.dtype(), x.device());
-  on(x.device(), [&](auto where) {
+  const Tensor y({x.shape()[0], out}, x.dtype(), common_device("linear", {x, weight, bias}));
+  on(y.device(), [&](auto where) {
     kernels::linear_forward(where, x.view(), weight.view(), bias ? bias.view() : View{}, y.view());
   });
   record("linear", {x, weight, bias}, y,

@@ -4,15 +4,21 @@
 
 namespace mpad {
 
-Sliding slide_pool(const char* op, const Tensor& x, const MaxPool2dOptions& options, int most) {
+Sliding slide_pool(const char* op, const Tensor& x, Window window, bool ceil_mode) {
   require(is_real(x.dtype()), "{}: expected half, float or double, got {}", op, x.dtype());
-  const Pair stride = options.stride == Pair(0) ? options.window : options.stride;
-  const Sliding s = slide(op, {options.window, stride, options.pad, options.dilation}, x.shape(), options.ceil_mode);
+  if (window.stride == Pair(0)) window.stride = window.kernel;
+  const Sliding s = slide(op, window, x.shape(), ceil_mode);
+  require(2 * window.pad.h <= window.kernel.h && 2 * window.pad.w <= window.kernel.w,
+          "{}: expected a padding of at most half the window {}, got {}", op, to_string(window.kernel),
+          to_string(window.pad));
+  return s;
+}
+
+Sliding slide_pool(const char* op, const Tensor& x, const MaxPool2dOptions& options, int most) {
+  const Sliding s =
+      slide_pool(op, x, {options.window, options.stride, options.pad, options.dilation}, options.ceil_mode);
   require(s.window.taps() <= most, "{}: expected a window of at most {} elements, got {}", op, most,
           to_string(options.window));
-  require(2 * options.pad.h <= options.window.h && 2 * options.pad.w <= options.window.w,
-          "{}: expected a padding of at most half the window {}, got {}", op, to_string(options.window),
-          to_string(options.pad));
   return s;
 }
 

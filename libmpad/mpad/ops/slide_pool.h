@@ -4,8 +4,11 @@
 
 namespace mpad {
 
-/// Lays the options' windows over x. Throws Error, naming `op`, where they do not fit or have more than `most`
-/// elements.
+/// Where a pool's windows lie over x; a stride of 0 is the window. Throws Error, naming `op`, if x is not real or the
+/// window does not fit or is padded by more than half of itself.
+Sliding slide_pool(const char* op, const Tensor& x, Window window, bool ceil_mode = false);
+
+/// Those of a MaxPool, which has at most `most` elements.
 Sliding slide_pool(const char* op, const Tensor& x, const MaxPool2dOptions& options, int most);
 
 }  // namespace mpad

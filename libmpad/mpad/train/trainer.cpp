@@ -15,8 +15,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Stream of the image order, away from those that layers number from 0.
-constexpr std::uint64_t shuffling = ~std::uint64_t{0};
+// Streams of the image order and of what layers draw in training, away from those that layers number from 0.
+constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
 
 // Sums over mini-batches, in double whatever the network computes in.
 class Mean {
@@ -96,11 +96,15 @@ Score Trainer::train_epoch(const AfterStep& after_step) {
 }
 
 Score Trainer::train_batches(const AfterStep& after_step) {
-  // A stream for each epoch: the order of a resumed epoch depends on its number, not on what was drawn before.
-  Rng rng = Rng(seed_of(settings_, run_)).split(shuffling).split(results_.size());
+  // Streams for each epoch: what a resumed epoch draws depends on its number, not on what was drawn before.
+  const Rng run_rng(seed_of(settings_, run_));
+  Rng order = run_rng.split(shuffling).split(results_.size());
+  const Rng draws = run_rng.split(drawing).split(results_.size());
+  std::uint64_t step = 0;
   model_->train();
   Mean mean;
-  for (const auto& [images, labels] : train_.batches(settings_.batch_size, rng)) {
+  for (const auto& [images, labels] : train_.batches(settings_.batch_size, order)) {
+    const RandomScope random(draws.split(step++));
     optimizer_->set_lr(settings_.lr * schedule_.factor(optimizer_->steps()));
     Tape tape;
     const Tensor logits = (*model_)(images);

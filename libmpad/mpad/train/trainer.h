@@ -15,7 +15,7 @@ namespace mpad {
 using ModelFactory = std::function<std::unique_ptr<Module>(const Settings&)>;
 
 /// One run: a network, its optimizer and schedule, and the results so far. Everything random in run k follows from
-/// seed + k: the initialisation, and the order of the images of each epoch.
+/// seed + k: the initialisation, the order of the images of each epoch, and what layers draw in each step.
 class Trainer {
  public:
   /// Called after each mini-batch with the number of images trained on.
