@@ -213,6 +213,16 @@ void adam_step(Where, const AdamStep&, View parameter, View grad, View first_mom
 /// c,256 have one dtype.
 template <class Where>
 void gather_images(Where, View bytes, View indices, View table, View y);
+/// The same of images that are shifted and mirrored at random (kernels/crop_flip.h): by up to `pad` pixels either way,
+/// bytes of 0 coming in from outside, and left to right for one half of them if `flip`. What happens to image i is a
+/// function of (seed, stream, i).
+struct CropFlip {
+  std::uint64_t seed, stream;
+  std::int32_t pad;
+  bool flip;
+};
+template <class Where>
+void augment_images(Where, const CropFlip&, View bytes, View indices, View table, View y);
 /// y = the labels (i32, N) that `indices` (i32, n) name; y i32 n.
 template <class Where>
 void gather_labels(Where, View labels, View indices, View y);

@@ -98,6 +98,8 @@ TEST_CASE("any of the five training files will do, in the directory or below it"
     CHECK(split.train.labels.values() == std::vector<double>{2, 5});
     CHECK(split.test.labels.values() == std::vector<double>{8, 1});
     CHECK(holds_records(split.train));
+    CHECK(split.train.augment == Augment{.crop_pad = 4, .flip = true});
+    CHECK(split.test.augment == Augment());
   }
 }
 

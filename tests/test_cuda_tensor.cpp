@@ -98,6 +98,7 @@ TEST_CASE("mini-batches on the device are those of the CPU") {
   Dataset digits = synthetic_digits(50, 1, 3).train;
   for (const DType dtype : real_dtypes) {
     digits.dtype = dtype;
+    digits.augment = dtype == DType::f16 ? Augment() : Augment{.crop_pad = 4, .flip = true};
     const Dataset moved = digits.to(Device::cuda);
     CHECK(moved.pixels.device() == Device::cuda);
     CHECK(moved.labels.device() == Device::cuda);
@@ -113,4 +114,30 @@ TEST_CASE("mini-batches on the device are those of the CPU") {
   }
   digits.labels = on_cuda(digits.labels);
   CHECK_THROWS_WITH(digits.batches(16), "synthetic: expected pixels and labels on one device, got cpu and cuda");
+}
+
+TEST_CASE("images of a source move to the device when they are read") {
+  if (!can_use_cuda()) return;
+  class Source final : public ImageSource {
+   public:
+    Shape shape() const override { return {7, 3, 2, 3}; }
+    void read(std::int64_t index, const Augment&, Rng rng, std::uint8_t* pixels) const override {
+      for (int i = 0; i < 18; ++i) pixels[i] = static_cast<std::uint8_t>(index + static_cast<std::int64_t>(rng.word()));
+    }
+  };
+  Dataset images = synthetic_digits(7, 1, 3).train;
+  images.pixels = {};
+  images.source = std::make_shared<Source>();
+  images.mean = images.deviation = {0.25, 0.5, 0.75};
+  const Dataset moved = images.to(Device::cuda);
+  Rng a(4), b(4);
+  const Batches want = images.batches(3, a), got = moved.batches(3, b);
+  auto next = got.begin();
+  for (const Batch& batch : want) {
+    const Batch other = *next;
+    CHECK(other.images.device() == Device::cuda);
+    CHECK(same_bits(on_cpu(other.images), batch.images));
+    CHECK(same_bits(on_cpu(other.labels), batch.labels));
+    ++next;
+  }
 }

@@ -161,6 +161,45 @@ TEST_CASE("batches keep the data set's arrays alive") {
   CHECK(indices_of(batches) == counting_up(8));
 }
 
+TEST_CASE("augmentation depends on seed, pass and image, on no batch size or order") {
+  Dataset dataset = counting(40, 6, 6);
+  const auto by_image = [&](std::int64_t batch_size, Rng rng) {
+    // Labels name the images, as the pixels no longer do.
+    const auto labels = dataset.labels.span<std::int32_t>();
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>(i);
+    dataset.classes = 40;
+    std::vector<std::vector<double>> images(40);
+    for (const auto& [pixels, label] : dataset.batches(batch_size, rng))
+      for (std::int64_t i = 0; i < label.numel(); ++i)
+        images[static_cast<std::size_t>(label.values()[static_cast<std::size_t>(i)])] =
+            pixels.slice(36 * i, {36}).values();
+    return images;
+  };
+  const auto plain = by_image(8, Rng(5));
+  dataset.augment = {.crop_pad = 2, .flip = true};
+  const auto augmented = by_image(8, Rng(5));
+  CHECK(augmented != plain);
+  CHECK(by_image(40, Rng(5)) == augmented);
+  CHECK(by_image(7, Rng(5)) == augmented);
+  CHECK(by_image(8, Rng(6)) != augmented);
+  Rng later(5);
+  later.seek(39);  // behind a first pass
+  CHECK(by_image(8, later) != augmented);
+  test::with_threads([&] { CHECK(by_image(16, Rng(5)) == augmented); });
+}
+
+TEST_CASE("augmentation leaves the order, and batches that are not shuffled, as they are") {
+  Dataset dataset = counting(50, 1, 1);
+  Rng rng(3), same(3);
+  const std::vector<int> order = indices_of(dataset.batches(8, rng));
+  dataset.augment = {.flip = true};  // which a single pixel does not notice
+  CHECK(indices_of(dataset.batches(8, same)) == order);
+  CHECK(rng.position() == same.position());
+  dataset.augment = {.crop_pad = 1};
+  CHECK(indices_of(dataset.batches(50)) == counting_up(50));
+  CHECK(dataset.first(10).augment == dataset.augment);
+}
+
 TEST_CASE("a data set whose parts do not fit together is an error") {
   CHECK(error_after([](Dataset&) {}).empty());
   CHECK(error_after([](Dataset& d) { d.pixels = Tensor(); }) == "counting: expected pixels, got none");
@@ -184,6 +223,8 @@ TEST_CASE("a data set whose parts do not fit together is an error") {
           d.mean = {0.5, 0.5, 0.5};
         }) == "counting: expected mean and deviation for each of 1 channels, got 3 and 1");
   CHECK(error_after([](Dataset& d) { d.deviation = {0}; }) == "counting: expected deviations above 0, got 0");
+  CHECK(error_after([](Dataset& d) { d.augment.crop_pad = 3; }) ==
+        "counting: expected a crop's padding of 0 to 2 pixels, got 3");
   CHECK(error_after([](Dataset& d) { d.dtype = DType::u8; }) ==
         "counting: expected a dtype of half, float or double, got u8");
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Images of bytes gathered by index and looked up in a table.
+// Images of bytes gathered by index, shifted and mirrored at random, and looked up in a table.
 #include "kernel_run.h"
+
+#include <mpad/core/philox.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -46,6 +48,37 @@ std::vector<double> reference(const Problem& p) {
   return y;
 }
 
+template <class Where>
+Tensor augmented(Where where, const kernels::CropFlip& draw, const Problem& p) {
+  return run_kernel(where, {p.bytes, p.indices, p.table}, {{{p.c.taken, p.c.h, p.c.w, p.c.c}, p.table.dtype()}},
+                    [&](auto in, auto out) { kernels::augment_images(where, draw, in[0], in[1], in[2], out[0]); })[0];
+}
+
+// Each image padded with zeros as a whole, then cropped, then mirrored.
+std::vector<double> augmented_reference(const kernels::CropFlip& draw, const Problem& p) {
+  const std::vector<double> bytes = p.bytes.values(), indices = p.indices.values(), table = p.table.values();
+  const std::int64_t pad = draw.pad, h = p.c.h, w = p.c.w, c = p.c.c, width = w + 2 * pad;
+  std::vector<double> y;
+  for (const double index : indices) {
+    std::vector<double> padded(static_cast<std::size_t>((h + 2 * pad) * width * c));
+    for (std::int64_t row = 0; row < h; ++row)
+      std::copy_n(bytes.begin() + ((static_cast<std::int64_t>(index) * h + row) * w) * c, w * c,
+                  padded.begin() + ((row + pad) * width + pad) * c);
+    const Philox random(draw.seed, static_cast<std::uint64_t>(index), draw.stream);
+    const auto shifts = static_cast<std::uint32_t>(2 * pad + 1);
+    const std::int64_t top = uniform_below(random.word[0], shifts), left = uniform_below(random.word[1], shifts);
+    const bool mirrored = draw.flip && random.word[2] >= 0x80000000u;
+    for (std::int64_t row = 0; row < h; ++row)
+      for (std::int64_t column = 0; column < w; ++column)
+        for (std::int64_t k = 0; k < c; ++k) {
+          const std::int64_t x = left + (mirrored ? w - 1 - column : column);
+          const double byte = padded[static_cast<std::size_t>(((top + row) * width + x) * c + k)];
+          y.push_back(table[static_cast<std::size_t>(256 * k) + static_cast<std::size_t>(byte)]);
+        }
+  }
+  return y;
+}
+
 }  // namespace
 
 TEST_CASE("each pixel of each named image is looked up in the table of its channel") {
@@ -74,6 +107,59 @@ TEST_CASE("1, 2 and 4 threads gather the same images") {
     with_threads(
         [&] { CHECK(on(Device::cpu, [&](auto where) { return compute(where, p); }).values() == reference(p)); });
   }
+}
+
+TEST_CASE("images are shifted and mirrored as their index draws") {
+  for (const Case& c : cases)
+    for (const kernels::CropFlip& draw :
+         {kernels::CropFlip{1, 2, 1, true}, {3, 1ull << 40, 4, false}, {5, 6, 0, true}}) {
+      INFO(c.taken << " of " << c.images << ',' << c.h << ',' << c.w << ',' << c.c << " pad " << draw.pad);
+      for (DType dtype : real_dtypes) {
+        const Problem p = make(c, dtype);
+        on_each_backend([&](auto where) { CHECK(augmented(where, draw, p).values() == augmented_reference(draw, p)); });
+      }
+    }
+}
+
+TEST_CASE("augmentation that does nothing gathers images") {
+  const Problem p = make({9, 11, 6, 3, 20}, DType::f32);
+  on_each_backend([&](auto where) { CHECK(augmented(where, {7, 8, 0, false}, p).values() == reference(p)); });
+}
+
+TEST_CASE("1, 2 and 4 threads augment alike") {
+  const Problem p = make({20, 13, 11, 3, 130}, DType::f32);
+  const kernels::CropFlip draw{1, 2, 4, true};
+  with_threads([&] {
+    CHECK(on(Device::cpu, [&](auto where) { return augmented(where, draw, p); }).values() ==
+          augmented_reference(draw, p));
+  });
+}
+
+TEST_CASE("every shift and both sides come up alike") {
+  // One bright pixel in the middle of 5x5 shows where an image went; at the edge, which way round it is.
+  constexpr int count = 9000;
+  const Tensor bytes({count, 5, 5, 2}, DType::u8), indices({count}, DType::i32), table({2, 256}, DType::f64);
+  for (std::size_t i = 0; i < count; ++i) {
+    indices.span<std::int32_t>()[i] = static_cast<std::int32_t>(i);
+    bytes.span<std::uint8_t>()[50 * i + 24] = 1;  // channel 0 of (2, 2)
+    for (std::size_t row = 0; row < 5; ++row)     // channel 1: its left edge, and the column beside
+      for (std::size_t column = 0; column < 2; ++column)
+        bytes.span<std::uint8_t>()[50 * i + 10 * row + 2 * column + 1] = 1;
+  }
+  for (std::size_t channel : {0, 1}) table.span<double>()[256 * channel + 1] = 1;
+  const std::vector<double> y = on(Device::cpu, [&](auto where) {
+    return augmented(where, {11, 12, 1, true}, {{count, 5, 5, 2, count}, bytes, indices, table}).values();
+  });
+  std::vector<int> seen(18);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t place = 0;
+    for (std::size_t at = 0; at < 25; ++at)
+      if (y[50 * i + 2 * at] == 1) place = at;
+    const bool mirrored = y[50 * i + 2 * (5 * 2 + 4) + 1] == 1 || y[50 * i + 2 * (5 * 2 + 3) + 1] == 1;
+    ++seen[2 * (3 * (place / 5 - 1) + place % 5 - 1) + (mirrored ? 1 : 0)];
+  }
+  // Each is binomial(9000, 1/18): mean 500, standard deviation 21.7; five of them either way.
+  for (const int times : seen) CHECK(std::abs(times - 500) < 109);
 }
 
 TEST_CASE("labels are those of the named images") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "elementwise.cuh"
 
+#include <crop_flip.h>
 #include <kernels.h>
 
 namespace mpad::kernels {
@@ -25,6 +26,38 @@ __global__ void __launch_bounds__(kImageThreads)
     }
 }
 
+// The shape of one image, n aside.
+struct ImageShape {
+  std::int64_t rows, columns, channels;
+};
+
+template <class T, int size>
+__global__ void __launch_bounds__(kImageThreads)
+    augment_images_kernel(std::int64_t count, ImageShape shape, CropFlip draw, const std::uint8_t* bytes,
+                          const std::int32_t* indices, const T* table, T* y) {
+  const auto [rows, columns, channels] = shape;
+  const std::int64_t image = rows * columns * channels;
+  for (std::int64_t n = blockIdx.x; n < count; n += gridDim.x) {
+    const std::uint8_t* from = bytes + indices[n] * image;
+    const Placement placement = place(draw, indices[n]);
+#pragma unroll 1
+    for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
+      Pack<T, size> values;
+      std::int64_t channel = at % channels, column = at / channels % columns, row = at / channels / columns;
+      for (int i = 0; i < size; ++i) {
+        const std::uint8_t* pixel = source_pixel(placement, from, rows, columns, channels, row, column);
+        values.element[i] = table[256 * channel + (pixel != nullptr ? pixel[channel] : 0)];
+        if (++channel < channels) continue;
+        channel = 0;
+        if (++column < columns) continue;
+        column = 0;
+        ++row;
+      }
+      store<size>(y + n * image + at, values);
+    }
+  }
+}
+
 __global__ void __launch_bounds__(kElementThreads)
     gather_labels_kernel(std::int64_t count, const std::int32_t* labels, const std::int32_t* indices, std::int32_t* y) {
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
@@ -44,6 +77,20 @@ void gather_images(Cuda where, View bytes, View indices, View table, View y) {
       const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(y.shape[0], 1 << 20));
       launch("gather_images", gather_images_kernel<T, size>, blocks, kImageThreads, 0,
              static_cast<cudaStream_t>(where.stream), y.shape[0], image, channels, from,
+             indices.as<const std::int32_t>(), table.as<const T>(), y.as<T>());
+    });
+  });
+}
+
+template <>
+void augment_images(Cuda where, const CropFlip& draw, View bytes, View indices, View table, View y) {
+  with_type(y.dtype, [&]<class T>() {
+    const ImageShape shape{y.shape[1], y.shape[2], y.shape[3]};
+    const bool aligned = is_aligned<full_pack<T>>(y.as<T>());
+    with_pack_size<T>(aligned ? shape.rows * shape.columns * shape.channels : 1, [&]<int size>() {
+      const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(y.shape[0], 1 << 20));
+      launch("augment_images", augment_images_kernel<T, size>, blocks, kImageThreads, 0,
+             static_cast<cudaStream_t>(where.stream), y.shape[0], shape, draw, bytes.as<const std::uint8_t>(),
              indices.as<const std::int32_t>(), table.as<const T>(), y.as<T>());
     });
   });

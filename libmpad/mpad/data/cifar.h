@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The binary version of CIFAR-10 and CIFAR-100 (Krizhevsky, "Learning multiple layers of features from tiny images",
 // 2009): records of one label byte, or two, then 32x32 bytes of red, of green and of blue. Files may hold any number of
-// records. Each function throws Error, naming the file, if one is missing, empty or of a size that is no multiple of a
-// record's, or if a label is out of range.
+// records. Training images are augmented as usual, by random crops with padding 4 and mirror images, unless their
+// `augment` is changed. Each function throws Error, naming the file, if one is missing, empty or of a size that is no
+// multiple of a record's, or if a label is out of range.
 #pragma once
 #include <mpad/data/dataset.h>
 

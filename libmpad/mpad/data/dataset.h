@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/data/augment.h>
+#include <mpad/data/image_source.h>
 #include <mpad/random.h>
 #include <mpad/tensor.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,28 +18,36 @@ struct Batch {
 };
 
 class Batches;
+class ImageLoader;
+struct ImagePass;
 
-/// Labelled images in memory as bytes, with what it takes to feed them to a network.
+/// Labelled images as bytes, in memory or read when they are needed, with what it takes to feed them to a network.
 struct Dataset {
   std::string name;
-  Tensor pixels;  ///< u8 N,h,w,c
+  Tensor pixels;  ///< u8 N,h,w,c; none if there is a source
   Tensor labels;  ///< i32 N, in 0..classes-1
   int classes = 10;
-  std::vector<double> mean, deviation;  ///< of pixel / 255, one for each channel; deviations above 0
-  DType dtype = DType::f32;             ///< of the images in a batch
-  std::string checksum{};               ///< CRC-32 of the files or images that it was made from
+  std::vector<double> mean, deviation;          ///< of pixel / 255, one for each channel; deviations above 0
+  DType dtype = DType::f32;                     ///< of the images in a batch
+  std::string checksum{};                       ///< CRC-32 of the files or images that it was made from
+  Augment augment{};                            ///< of shuffled mini-batches
+  std::shared_ptr<const ImageSource> source{};  ///< of the images that `labels` begins to label
+  int workers = 0;                              ///< threads that read from it; 0: as many as compute
 
-  std::int64_t size() const { return pixels ? pixels.shape()[0] : 0; }
+  /// N,h,w,c.
+  Shape shape() const;
+  std::int64_t size() const { return labels ? labels.numel() : 0; }
   /// Throws Error, naming the data set, unless its parts fit together as described above.
   void validate() const;
   /// The first `count` images (all if there are fewer); shares the data.
   Dataset first(std::int64_t count) const;
-  /// The same images on a device, where their mini-batches are then made.
+  /// The same images on a device, where their mini-batches are then made; images of a source move there when read.
   Dataset to(Device device) const;
 
-  /// Mini-batches in order; the last may be smaller.
+  /// Mini-batches in order, of the images as they are; the last may be smaller.
   Batches batches(std::int64_t batch_size) const;
-  /// The same, shuffled by a permutation drawn from `rng` (Fisher and Yates).
+  /// Mini-batches to train on: shuffled by a permutation drawn from `rng` (Fisher and Yates), augmented by a stream of
+  /// their own that follows from its seed, stream and position.
   Batches batches(std::int64_t batch_size, Rng& rng) const;
 };
 
@@ -47,15 +59,19 @@ struct Split {
 /// A range over the mini-batches of one pass.
 class Batches {
  public:
-  /// Takes the images in the order of the indices given. Throws Error on a data set that is not valid.
-  Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order);
+  /// Takes the images in the order of the indices given, augmented if there is a stream to draw from. Throws Error on a
+  /// data set that is not valid.
+  Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order,
+          const std::optional<Rng>& augmenting = {});
   std::int64_t size() const;
   Batch operator[](std::int64_t i) const;
 
+  /// Goes forward once. Images of a source are read ahead by threads that live as long as the iterator.
   class Iterator {
    public:
-    Iterator(const Batches& batches, std::int64_t i) : batches_(&batches), i_(i) {}
-    Batch operator*() const { return (*batches_)[i_]; }
+    Iterator(const Batches& batches, std::int64_t i, std::shared_ptr<ImageLoader> loader)
+        : batches_(&batches), i_(i), loader_(std::move(loader)) {}
+    Batch operator*() const;
     Iterator& operator++() {
       ++i_;
       return *this;
@@ -65,15 +81,22 @@ class Batches {
    private:
     const Batches* batches_;
     std::int64_t i_;
+    std::shared_ptr<ImageLoader> loader_;
   };
-  Iterator begin() const { return {*this, 0}; }
-  Iterator end() const { return {*this, size()}; }
+  Iterator begin() const;
+  Iterator end() const { return {*this, size(), nullptr}; }
 
  private:
+  Tensor indices(std::int64_t i) const;
+  Batch make(const Tensor& indices, const Tensor& pixels) const;
+
   Dataset dataset_;
   std::int64_t batch_size_;
+  std::optional<Rng> augmenting_;
   Tensor order_;
-  Tensor table_;  // c,256: what each byte of each channel becomes
+  Tensor table_;                             // c,256: what each byte of each channel becomes
+  std::shared_ptr<const ImagePass> pass_{};  // of a source, whose mini-batches come read and in order:
+  Tensor in_order_{};                        // 0, 1, ..., batch_size - 1
 };
 
 }  // namespace mpad

@@ -13,7 +13,7 @@ void drop_gradients(Module& model) {
 
 bool fits(Module& model, const Dataset& dataset, std::int64_t images) {
   drop_gradients(model);
-  release_cached_memory(dataset.pixels.device());
+  release_cached_memory(dataset.labels.device());
   try {
     const Batches batches = dataset.batches(images);  // which holds memory too
     const Batch batch = batches[0];
