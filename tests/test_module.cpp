@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Modules: names, sizes, types, modes, descriptions, and how parameters start.
+// Modules: names, sizes, types, modes, calls, descriptions, and how parameters start.
 #include "support.h"
 
-#include <mpad/nn/init.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/random.h>
 
@@ -133,6 +132,29 @@ TEST_CASE("training mode reaches every child") {
   }
 }
 
+TEST_CASE("the innermost observer is told of every call on its thread, each after its children") {
+  struct Calls final : CallObserver {
+    void called(Module& module, const Tensor& x, const Tensor& y) override {
+      seen.push_back(module.describe() + ' ' + to_string(x.shape()) + " to " + to_string(y.shape()));
+    }
+    std::vector<std::string> seen{};
+  };
+  Sequential model(Linear({.in = 2, .out = 3}), Sequential(Relu()));
+  const Tensor x = Tensor::zeros({1, 2});
+  const std::vector<std::string> want = {"Linear(2, 3) 1,2 to 1,3", "Relu() 1,3 to 1,3",
+                                         "Sequential(Relu()) 1,3 to 1,3",
+                                         "Sequential(Linear(2, 3), Sequential(Relu())) 1,2 to 1,3"};
+  Calls outer;
+  {
+    Calls inner;
+    model(x);
+    CHECK(inner.seen == want);
+  }
+  CHECK(outer.seen.empty());
+  model(x);
+  CHECK(outer.seen == want);
+}
+
 TEST_CASE("a module says what it is") {
   CHECK(Conv2d({.in = 1, .out = 6, .kernel = 5}).describe() == "Conv2d(1, 6, kernel 5x5)");
   CHECK(Conv2d({.in = 3, .out = 4, .kernel = {1, 3}, .stride = 2, .pad = {0, 1}, .dilation = {1, 2}, .bias = false})
@@ -144,27 +166,10 @@ TEST_CASE("a module says what it is") {
   CHECK(MaxPool2d({.window = 3, .stride = 2, .pad = 1, .ties = TieRule::beta(0.5)}).describe() ==
         "MaxPool2d(3x3, stride 2x2, pad 1x1, ties beta:0.5)");
   CHECK(MaxPool2d().describe() == "MaxPool2d(2x2, stride 2x2, ties native)");
+  CHECK(ReluMaxPool2d().describe() == "ReluMaxPool2d(2x2, stride 2x2, ties native)");
+  CHECK(Identity().describe() == "Identity()");
   CHECK(Sequential(Flatten(), Relu()).describe() == "Sequential(Flatten(), Relu())");
   CHECK(Sequential().describe() == "Sequential()");
-}
-
-TEST_CASE("parameters start uniform in +-1 / sqrt(fan_in)") {
-  set_seed(3);
-  const Tensor tensor({20000});
-  init_default(tensor, 25);
-  double sum = 0, squares = 0, largest = 0;
-  for (double v : tensor.values()) {
-    sum += v;
-    squares += v * v;
-    largest = std::max(largest, std::abs(v));
-  }
-  // Uniform in +-a, a = 0.2: variance a^2 / 3, and of the square 4 a^4 / 45; five deviations of each mean. The largest
-  // of 20,000 lies within a / 1000 of the bound but with a chance of e^-20.
-  const double a = 0.2, n = 20000;
-  CHECK(largest <= a);
-  CHECK(largest > a * 0.999);
-  CHECK(std::abs(sum / n) < 5 * a * std::sqrt(1 / (3 * n)));
-  CHECK(std::abs(squares / n - a * a / 3) < 5 * a * a * std::sqrt(4 / (45 * n)));
 }
 
 TEST_CASE("each layer starts within its bound: the fan-in of a convolution is taps times channels") {
@@ -206,8 +211,8 @@ TEST_CASE("LeNet-5 has the study's parameters: 44,426 in ten tensors") {
 TEST_CASE("LeNet-5 passes its options to activations and pools, but for the pool's window and ties") {
   const Lenet model({.ties = TieRule::minimal(), .relu0 = 0.5, .pool = {.window = 7, .ties = TieRule::all()}});
   CHECK(model.describe() ==
-        "Sequential(Conv2d(1, 6, kernel 5x5), Relu(alpha 0.5), MaxPool2d(2x2, stride 2x2, ties minimal), "
-        "Conv2d(6, 16, kernel 5x5), Relu(alpha 0.5), MaxPool2d(2x2, stride 2x2, ties minimal), Flatten(), "
+        "Sequential(Conv2d(1, 6, kernel 5x5), ReluMaxPool2d(alpha 0.5, 2x2, stride 2x2, ties minimal), Identity(), "
+        "Conv2d(6, 16, kernel 5x5), ReluMaxPool2d(alpha 0.5, 2x2, stride 2x2, ties minimal), Identity(), Flatten(), "
         "Linear(256, 120), Relu(alpha 0.5), Linear(120, 84), Relu(alpha 0.5), Linear(84, 10))");
   Lenet composed({.ties = TieRule::last(), .pool = {.forward = PoolForward::composed}});
   CHECK_THROWS_WITH(composed(Tensor::zeros({1, 28, 28, 1})),

@@ -92,6 +92,22 @@ TEST_CASE("tensors without elements read back, alone and among others") {
     }
 }
 
+TEST_CASE("a tensor that is not wanted may have any dtype and rank, but has its place") {
+  const std::string a = R"({"a":)" + entry("\"I64\"", "[1,1,1,1,1]", "[0,8]"), b = entry("\"U8\"", "[2]", "[8,10]");
+  const auto unless_a = [](const std::string& name) { return name != "a"; };
+  const TemporaryDirectory directory;
+  const auto read = [&](const std::string& header, std::size_t bytes) {
+    return read_safetensors(directory.write("x", file_of(header, bytes)), unless_a);
+  };
+  const TensorFile file = read(a + R"(,"b":)" + b + "}", 10);
+  REQUIRE(file.tensors.size() == 1);
+  CHECK(file.tensors[0].path == "b");
+  CHECK(file.tensors[0].tensor.values() == std::vector<double>{7, 7});
+  CHECK(test::error_of(directory, [&] { read(a + "}", 7); }) ==
+        "x: tensor 'a': expected bytes within 7 of data, got offsets 0 to 8");
+  CHECK(test::error_of(directory, [&] { read(a + "}", 9); }) == "x: expected 8 bytes of data, got 9");
+}
+
 TEST_CASE("a file without tensors reads back") {
   const TemporaryDirectory directory;
   write_safetensors(directory.path() + "/x", {});

@@ -7,9 +7,13 @@
 #include <mpad/data/idx.h>
 #include <mpad/data/mnist.h>
 #include <mpad/data/synthetic.h>
+#include <mpad/nn/init.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/nn/pool.h>
+#include <mpad/nn/resnet.h>
+#include <mpad/nn/summary.h>
+#include <mpad/nn/vgg.h>
 #include <mpad/ops.h>
 #include <mpad/optim.h>
 #include <mpad/random.h>

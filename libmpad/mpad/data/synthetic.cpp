@@ -2,7 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/core/parallel.h>
 #include <mpad/data/checksum.h>
-#include <mpad/data/glyphs.h>
+#include <mpad/data/pen.h>
 #include <mpad/data/synthetic.h>
 
 #include <algorithm>
@@ -12,128 +12,110 @@
 namespace mpad {
 namespace {
 
-constexpr int side = 28, image_size = side * side;
-constexpr double box = 19;  // height of an unscaled digit in pixels
+const Glyph& choose_glyph(int digit, Rng& rng) {
+  const std::vector<Glyph>& hands = digit_glyphs()[static_cast<std::size_t>(digit)];
+  return hands[rng.below(static_cast<std::uint32_t>(hands.size()))];
+}
 
-double between(Rng& rng, double low, double high) { return low + (high - low) * rng.uniform(); }
+std::uint8_t to_byte(double value) { return static_cast<std::uint8_t>(std::clamp(value + 0.5, 0.0, 255.0)); }
 
-// From the unit box of a glyph to pixels: a smooth bend, then an affine map about the centre.
-class Warp {
- public:
-  explicit Warp(Rng& rng) {
-    for (Point& knot : bend_) knot = {between(rng, -0.06, 0.06), between(rng, -0.06, 0.06)};
-    const double height = box * between(rng, 0.8, 1.05), width = height * between(rng, 0.7, 1.05);
-    const double shear = between(rng, -0.2, 0.2);
-    // The rotation with tan(angle / 2) = t needs no trigonometric function, whose last bit differs between libraries.
-    const double t = between(rng, -0.1, 0.1), cosine = (1 - t * t) / (1 + t * t), sine = 2 * t / (1 + t * t);
-    xx_ = cosine * width;
-    xy_ = (cosine * shear - sine) * height;
-    yx_ = sine * width;
-    yy_ = (sine * shear + cosine) * height;
-    shift_ = {between(rng, -2.5, 2.5), between(rng, -2.5, 2.5)};
+// Calls f(i, deviation) for each of the count values of an image, with noise in -1..1, one random byte for each.
+template <class F>
+void with_noise(std::size_t count, Rng& rng, F&& f) {
+  for (std::size_t i = 0; i < count; i += 4) {
+    const std::uint32_t word = rng.word();
+    for (std::size_t k = 0; k < 4; ++k) f(i + k, static_cast<double>(word >> (8 * k) & 0xff) / 127.5 - 1);
   }
+}
 
-  Point operator()(Point p) const {
-    const Point bend = bend_at(p);
-    const double x = p.x + bend.x - 0.5, y = p.y + bend.y - 0.5;
-    return {(side - 1) / 2.0 + xx_ * x + xy_ * y + shift_.x, (side - 1) / 2.0 + yx_ * x + yy_ * y + shift_.y};
+struct Digits {
+  static constexpr int side = 28, channels = 1;
+  static constexpr const char* name = "synthetic";
+  // The mean, and a deviation below the real one (0.3): larger inputs let LeNet learn sooner.
+  static constexpr double mean = 0.15, deviation = 0.2;
+
+  // White ink on black paper.
+  static void draw(int digit, Rng rng, std::uint8_t* pixels) {
+    const Glyph& glyph = choose_glyph(digit, rng);
+    const Warp warp(rng, side);
+    const Pen pen{.radius = between(rng, 1.2, 2), .edge = between(rng, 1, 1.8)};
+    const double ink = between(rng, 0.8, 1), noise = between(rng, 0, 40);
+    Canvas canvas(side);
+    canvas.draw(glyph, warp, pen);
+    with_noise(side * side, rng,
+               [&](std::size_t i, double d) { pixels[i] = to_byte(255 * ink * canvas[i] + noise * d); });
+  }
+};
+
+using Colour = std::array<double, 3>;
+
+// Each channel uniform in the range.
+Colour choose_colour(Rng& rng, double low, double high) {
+  return {between(rng, low, high), between(rng, low, high), between(rng, low, high)};
+}
+
+// Stripes of two colours: a triangle wave along a direction.
+class Paper {
+ public:
+  Paper(Rng& rng, double low, double high)
+      : first_(choose_colour(rng, low, high)),
+        second_(choose_colour(rng, low, high)),
+        along_x_(between(rng, -0.15, 0.15)),
+        along_y_(between(rng, -0.15, 0.15)),
+        phase_(rng.uniform()) {}
+  double at(int x, int y, std::size_t channel) const {
+    const double position = phase_ + along_x_ * x + along_y_ * y;
+    const double mix = std::abs(2 * (position - std::floor(position)) - 1);
+    return mix * first_[channel] + (1 - mix) * second_[channel];
   }
 
  private:
-  // Bilinear between 3x3 knots over the unit box, so that strokes that meet still do.
-  Point bend_at(Point p) const {
-    const double x = 2 * std::clamp(p.x, 0.0, 1.0), y = 2 * std::clamp(p.y, 0.0, 1.0);
-    const int i = x < 1 ? 0 : 1, j = y < 1 ? 0 : 1;
-    const double u = x - i, v = y - j;
-    const Point *a = &bend_[static_cast<std::size_t>(3 * j + i)], *b = a + 3;
-    return {(1 - v) * ((1 - u) * a[0].x + u * a[1].x) + v * ((1 - u) * b[0].x + u * b[1].x),
-            (1 - v) * ((1 - u) * a[0].y + u * a[1].y) + v * ((1 - u) * b[0].y + u * b[1].y)};
-  }
-
-  std::array<Point, 9> bend_{};
-  double xx_, xy_, yx_, yy_;
-  Point shift_{};
+  Colour first_, second_;
+  double along_x_, along_y_, phase_;
 };
 
-struct Pen {
-  double radius, edge;  // pixels: half the stroke's width, and the width of its soft edge
+struct Colours {
+  static constexpr int side = 32, channels = 3;
+  static constexpr const char* name = "synthetic-colours";
+  static constexpr double mean = 0.5, deviation = 0.25;
 
-  double coverage(double distance) const { return std::clamp((radius - distance) / edge + 0.5, 0.0, 1.0); }
+  // Light ink on dark striped paper, or dark ink on light.
+  static void draw(int digit, Rng rng, std::uint8_t* pixels) {
+    const Glyph& glyph = choose_glyph(digit, rng);
+    const Warp warp(rng, side);
+    const Pen pen{.radius = between(rng, 1.5, 2.5), .edge = between(rng, 1, 1.8)};
+    const bool light = rng.below(2) == 0;
+    const Paper paper = light ? Paper(rng, 0, 0.45) : Paper(rng, 0.55, 1);
+    const Colour ink = light ? choose_colour(rng, 0.6, 1) : choose_colour(rng, 0, 0.4);
+    const double noise = between(rng, 0, 30);
+    Canvas canvas(side);
+    canvas.draw(glyph, warp, pen);
+    with_noise(side * side * channels, rng, [&](std::size_t i, double d) {
+      const std::size_t pixel = i / channels, channel = i % channels;
+      const int x = static_cast<int>(pixel % side), y = static_cast<int>(pixel / side);
+      const double covered = canvas[pixel];
+      pixels[i] = to_byte(255 * (covered * ink[channel] + (1 - covered) * paper.at(x, y, channel)) + noise * d);
+    });
+  }
 };
 
-double distance_to_segment(Point p, Point a, Point b) {
-  const double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
-  const double along = length2 > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length2, 0.0, 1.0) : 0;
-  const double ex = a.x + along * dx - p.x, ey = a.y + along * dy - p.y;
-  return std::sqrt(ex * ex + ey * ey);
-}
-
-using Canvas = std::array<double, image_size>;  // coverage, 0 to 1
-
-// The pixels that [low, high] touches, as a half-open range clipped to the canvas.
-std::pair<int, int> pixels_between(double low, double high) {
-  return {static_cast<int>(std::clamp(std::floor(low), 0.0, double{side})),
-          static_cast<int>(std::clamp(std::ceil(high) + 1, 0.0, double{side}))};
-}
-
-void draw_segment(Canvas& canvas, Point a, Point b, const Pen& pen) {
-  const double reach = pen.radius + pen.edge / 2;
-  const auto [left, right] = pixels_between(std::min(a.x, b.x) - reach, std::max(a.x, b.x) + reach);
-  const auto [top, bottom] = pixels_between(std::min(a.y, b.y) - reach, std::max(a.y, b.y) + reach);
-  for (int y = top; y < bottom; ++y)
-    for (int x = left; x < right; ++x) {
-      double& pixel = canvas[static_cast<std::size_t>(side * y + x)];
-      pixel = std::max(pixel, pen.coverage(distance_to_segment({double(x), double(y)}, a, b)));
-    }
-}
-
-void draw_glyph(Canvas& canvas, const Glyph& glyph, const Warp& warp, const Pen& pen) {
-  for (const Stroke& stroke : glyph) {
-    std::vector<Point> path = flatten_stroke(stroke);
-    std::transform(path.begin(), path.end(), path.begin(), warp);
-    for (std::size_t i = 1; i < path.size(); ++i) draw_segment(canvas, path[i - 1], path[i], pen);
-  }
-}
-
-// Ink on paper with uniform noise, one random byte for each pixel.
-void develop(const Canvas& canvas, double ink, double noise, Rng& rng, std::uint8_t* pixels) {
-  static_assert(image_size % 4 == 0);
-  for (std::size_t i = 0; i < image_size; i += 4) {
-    const std::uint32_t word = rng.word();
-    for (std::size_t k = 0; k < 4; ++k) {
-      const double deviation = static_cast<double>(word >> (8 * k) & 0xff) / 127.5 - 1;
-      pixels[i + k] =
-          static_cast<std::uint8_t>(std::clamp(255 * ink * canvas[i + k] + noise * deviation + 0.5, 0.0, 255.0));
-    }
-  }
-}
-
-void draw_digit(int digit, Rng rng, std::uint8_t* pixels) {
-  const std::vector<Glyph>& hands = digit_glyphs()[static_cast<std::size_t>(digit)];
-  const Glyph& glyph = hands[rng.below(static_cast<std::uint32_t>(hands.size()))];
-  const Warp warp(rng);
-  const Pen pen{.radius = between(rng, 1.2, 2), .edge = between(rng, 1, 1.8)};
-  const double ink = between(rng, 0.8, 1), noise = between(rng, 0, 40);
-  Canvas canvas{};
-  draw_glyph(canvas, glyph, warp, pen);
-  develop(canvas, ink, noise, rng, pixels);
-}
-
+template <class Kind>
 Dataset draw_part(std::int64_t count, const Rng& rng) {
-  // The mean, and a deviation below the real one (0.3): larger inputs let LeNet learn sooner.
-  Dataset part{.name = "synthetic",
-               .pixels = Tensor({count, side, side, 1}, DType::u8),
+  constexpr std::int64_t image_size = Kind::side * Kind::side * Kind::channels;
+  static_assert(image_size % 4 == 0);
+  Dataset part{.name = Kind::name,
+               .pixels = Tensor({count, Kind::side, Kind::side, Kind::channels}, DType::u8),
                .labels = Tensor({count}, DType::i32),
                .classes = 10,
-               .mean = {0.15},
-               .deviation = {0.2}};
+               .mean = std::vector<double>(Kind::channels, Kind::mean),
+               .deviation = std::vector<double>(Kind::channels, Kind::deviation)};
   const auto pixels = part.pixels.span<std::uint8_t>();
   const auto labels = part.labels.span<std::int32_t>();
   parallel_for(count, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const int digit = static_cast<int>(i % 10);
       labels[static_cast<std::size_t>(i)] = digit;
-      draw_digit(digit, rng.split(static_cast<std::uint64_t>(i)), &pixels[static_cast<std::size_t>(i * image_size)]);
+      Kind::draw(digit, rng.split(static_cast<std::uint64_t>(i)), &pixels[static_cast<std::size_t>(i * image_size)]);
     }
   });
   Crc32 crc;
@@ -142,12 +124,21 @@ Dataset draw_part(std::int64_t count, const Rng& rng) {
   return part;
 }
 
+template <class Kind>
+Split draw_split(const char* what, std::int64_t train, std::int64_t test, std::uint64_t seed) {
+  require(train > 0 && test > 0, "{}: expected 1 image or more in each part, got {} and {}", what, train, test);
+  const Rng rng(seed);
+  return {draw_part<Kind>(train, rng.split(1)), draw_part<Kind>(test, rng.split(2))};
+}
+
 }  // namespace
 
 Split synthetic_digits(std::int64_t train, std::int64_t test, std::uint64_t seed) {
-  require(train > 0 && test > 0, "synthetic digits: expected 1 image or more in each part, got {} and {}", train, test);
-  const Rng rng(seed);
-  return {draw_part(train, rng.split(1)), draw_part(test, rng.split(2))};
+  return draw_split<Digits>("synthetic digits", train, test, seed);
+}
+
+Split synthetic_colours(std::int64_t train, std::int64_t test, std::uint64_t seed) {
+  return draw_split<Colours>("synthetic colours", train, test, seed);
 }
 
 }  // namespace mpad

@@ -14,6 +14,12 @@ std::string window_text(Pair kernel, Pair stride, Pair pad, Pair dilation) {
   return text;
 }
 
+std::string pool_text(const MaxPool2dOptions& options) {
+  const Pair stride = options.stride == Pair(0) ? options.window : options.stride;
+  return fmt::format("{}, ties {}", window_text(options.window, stride, options.pad, options.dilation),
+                     options.ties.name());
+}
+
 }  // namespace
 
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
@@ -35,7 +41,7 @@ Tensor Conv2d::forward(const Tensor& x) {
 }
 
 void Conv2d::visit(Visitor& visitor) {
-  visitor.parameter("weight", weight_);
+  visitor.image_weight("weight", weight_, weight_.shape());
   if (bias_) visitor.parameter("bias", bias_);
 }
 
@@ -48,6 +54,8 @@ std::string Conv2d::describe() const {
 Linear::Linear(const LinearOptions& options) : options_(options) {
   require(options.in > 0 && options.out > 0, "Linear: expected in and out of 1 or more, got in {}, out {}", options.in,
           options.out);
+  require(options.image.h > 0 && options.image.w > 0 && options.in % (options.image.h * options.image.w) == 0,
+          "Linear: expected features of an image of {}, got {}", to_string(options.image), options.in);
   weight_ = Tensor({options.out, options.in});
   init_default(weight_, static_cast<double>(options.in));
   weight_.set_requires_grad();
@@ -60,7 +68,8 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
 
 void Linear::visit(Visitor& visitor) {
-  visitor.parameter("weight", weight_);
+  const Pair image = options_.image;
+  visitor.image_weight("weight", weight_, {options_.out, image.h, image.w, options_.in / (image.h * image.w)});
   if (bias_) visitor.parameter("bias", bias_);
 }
 
@@ -72,10 +81,10 @@ std::string Relu::describe() const {
   return options_.alpha == 0 ? "Relu()" : fmt::format("Relu(alpha {})", options_.alpha);
 }
 
-std::string MaxPool2d::describe() const {
-  const Pair stride = options_.stride == Pair(0) ? options_.window : options_.stride;
-  return fmt::format("MaxPool2d({}, ties {})", window_text(options_.window, stride, options_.pad, options_.dilation),
-                     options_.ties.name());
+std::string MaxPool2d::describe() const { return fmt::format("MaxPool2d({})", pool_text(options_)); }
+
+std::string ReluMaxPool2d::describe() const {
+  return fmt::format("ReluMaxPool2d({}{})", alpha_ == 0 ? "" : fmt::format("alpha {}, ", alpha_), pool_text(options_));
 }
 
 std::string AvgPool2d::describe() const {
@@ -103,7 +112,7 @@ void Sequential::append(std::unique_ptr<Module> module) {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (const auto& child : children_) y = child->forward(y);
+  for (const auto& child : children_) y = (*child)(y);
   return y;
 }
 

@@ -34,6 +34,9 @@ class Conv2d final : public Module {
 struct LinearOptions {
   std::int64_t in, out;  ///< features
   bool bias = true;
+  /// Height and width of the image h,w,c that the input features are. PyTorch flattens c,h,w: weights move between the
+  /// two orders where files are read and written.
+  Pair image = 1;
 };
 /// n,in to n,out. Parameters: weight out,in; bias out.
 class Linear final : public Module {
@@ -71,6 +74,19 @@ class MaxPool2d final : public Module {
   MaxPool2dOptions options_;
 };
 
+/// relu_maxpool2d: ReLU and MaxPool2d in one pass.
+class ReluMaxPool2d final : public Module {
+ public:
+  explicit ReluMaxPool2d(const ReluOptions& relu = {}, MaxPool2dOptions pool = {})
+      : alpha_(relu.alpha), options_(std::move(pool)) {}
+  Tensor forward(const Tensor& x) override { return relu_maxpool2d(x, alpha_, options_); }
+  std::string describe() const override;
+
+ private:
+  double alpha_;
+  MaxPool2dOptions options_;
+};
+
 class AvgPool2d final : public Module {
  public:
   explicit AvgPool2d(const AvgPool2dOptions& options = {}) : options_(options) {}
@@ -86,6 +102,13 @@ class GlobalAvgPool2d final : public Module {
  public:
   Tensor forward(const Tensor& x) override { return global_avgpool2d(x); }
   std::string describe() const override { return "GlobalAvgPool2d()"; }
+};
+
+/// The input. Keeps the place, and so the names of what follows, of a layer that is left out or part of another.
+class Identity final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return x; }
+  std::string describe() const override { return "Identity()"; }
 };
 
 /// n,h,w,c to n,size.h,size.w,c.

@@ -6,25 +6,20 @@
 namespace mpad {
 namespace {
 
-// Walks the tree, keeping the path; `parameters` and `state` differ in what they collect.
-class Collector final : public Visitor {
+thread_local CallObserver* observer = nullptr;
+
+// `parameters` and `state` differ in what they collect.
+class Collector final : public PathVisitor {
  public:
   explicit Collector(bool buffers) : buffers_(buffers) {}
   void parameter(std::string_view name, Tensor& tensor) override { found_.push_back({path(name), tensor}); }
   void buffer(std::string_view name, Tensor& tensor) override {
     if (buffers_) found_.push_back({path(name), tensor});
   }
-  void child(std::string_view name, Module& module) override {
-    const std::string outer = std::exchange(prefix_, path(name) + ".");
-    module.visit(*this);
-    prefix_ = outer;
-  }
   std::vector<NamedTensor> take() { return std::move(found_); }
 
  private:
-  std::string path(std::string_view name) const { return prefix_ + std::string(name); }
   bool buffers_;
-  std::string prefix_{};
   std::vector<NamedTensor> found_{};
 };
 
@@ -58,6 +53,23 @@ struct Mode final : Visitor {
 };
 
 }  // namespace
+
+void Visitor::image_weight(std::string_view name, Tensor& tensor, const Shape&) { parameter(name, tensor); }
+
+void PathVisitor::child(std::string_view name, Module& module) {
+  const std::string outer = std::exchange(prefix_, path(name) + ".");
+  module.visit(*this);
+  prefix_ = outer;
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  const Tensor y = forward(x);
+  if (observer) observer->called(*this, x, y);
+  return y;
+}
+
+CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
+CallObserver::~CallObserver() { observer = outer_; }
 
 void Module::to(DType dtype) {
   Moving rounding(dtype);

@@ -16,9 +16,24 @@ class Visitor {
   virtual ~Visitor() = default;
   /// A tensor that is trained.
   virtual void parameter(std::string_view name, Tensor& tensor) = 0;
+  /// A parameter that, as an array of shape k,r,s,c, has PyTorch's axes in another order (k,c,r,s there): the weight of
+  /// a convolution, or of a linear layer on a flattened image. Like any other unless overridden.
+  virtual void image_weight(std::string_view name, Tensor& tensor, const Shape& krsc);
   /// A tensor that is saved but not trained, such as running statistics.
   virtual void buffer(std::string_view name, Tensor& tensor) = 0;
   virtual void child(std::string_view name, Module& module) = 0;
+};
+
+/// A visitor of a module and its children that knows the path of what it is shown.
+class PathVisitor : public Visitor {
+ public:
+  void child(std::string_view name, Module& module) override;
+
+ protected:
+  std::string path(std::string_view name) const { return prefix_ + std::string(name); }
+
+ private:
+  std::string prefix_{};
 };
 
 /// A part of a network: parameters, children, and a forward pass.
@@ -32,7 +47,8 @@ class Module {
   virtual ~Module() = default;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  /// forward(x), which the CallObserver of this thread is told of.
+  Tensor operator()(const Tensor& x);
 
   /// Shows parameters, buffers and children, in PyTorch's order.
   virtual void visit(Visitor&) {}
@@ -52,6 +68,20 @@ class Module {
 
  private:
   bool training_ = true;
+};
+
+/// Told of every module called on this thread while it is alive, each after its children. They nest; the innermost is
+/// told.
+class CallObserver {
+ public:
+  CallObserver();
+  virtual ~CallObserver();
+  CallObserver(const CallObserver&) = delete;
+  CallObserver& operator=(const CallObserver&) = delete;
+  virtual void called(Module& module, const Tensor& x, const Tensor& y) = 0;
+
+ private:
+  CallObserver* outer_;
 };
 
 /// A tensor and its path, such as "layer2.0.conv1.weight".

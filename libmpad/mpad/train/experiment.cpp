@@ -2,6 +2,9 @@
 #include <mpad/core/check.h>
 #include <mpad/train/experiment.h>
 #include <mpad/train/result_directory.h>
+#include <mpad/train/weights.h>
+
+#include <filesystem>
 
 namespace mpad {
 namespace {
@@ -17,6 +20,15 @@ std::vector<NamedValue> context_of(const std::string& network, const Settings& s
   return context;
 }
 
+// Finds out before anything is written or trained what would fail at the end, or in the first run.
+void check_weights(const Settings& settings, const ModelFactory& make_model, const Output& output) {
+  if (!settings.weights.empty()) load_weights(*make_model(settings), settings.weights);
+  const std::filesystem::path directory = std::filesystem::path(output.weights).parent_path();
+  std::error_code ignored;
+  require(directory.empty() || std::filesystem::is_directory(directory, ignored),
+          "--export: expected a file in a directory that is there, got '{}'", output.weights);
+}
+
 }  // namespace
 
 Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
@@ -24,6 +36,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
   check(settings);
   const std::string reason = unavailable(settings.device);
   require(reason.empty(), "--device: expected cpu or auto ({}), got {}", reason, to_string(settings.device));
+  check_weights(settings, make_model, output);
   const ResultDirectory directory(output, context_of(network, settings, data));
   progress.start(settings, data.train.size());
   Outcome outcome;
@@ -43,6 +56,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
       images += static_cast<double>(data.train.size());
       seconds += result.train_seconds;
     }
+    if (run + 1 == settings.runs && !output.weights.empty()) export_weights(trainer.model(), output.weights);
   }
   if (seconds > 0) outcome.images_per_second = images / seconds;
   return outcome;

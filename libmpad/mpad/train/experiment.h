@@ -17,6 +17,7 @@ struct Output {
   std::string directory{};  ///< made if missing; empty: nothing is written
   Existing existing = Existing::refuse;
   std::string command{};  ///< how the program was called, for the record
+  std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
 };
 
 /// The outcome of an experiment.

@@ -17,6 +17,7 @@ namespace mpad {
 namespace {
 
 using Json = nlohmann::json;
+using Wanted = std::function<bool(const std::string& name)>;
 static_assert(std::endian::native == std::endian::little, "the format stores elements in little-endian order");
 
 constexpr std::array<std::string_view, 8> dtype_names = {"F16", "F32", "F64", "U8", "U16", "U32", "U64", "I32"};
@@ -28,6 +29,7 @@ struct Place {
   DType dtype{};
   Shape shape{};
   std::uint64_t begin = 0, end = 0;
+  bool wanted = true;  // else only the place is known
 };
 
 // The beginning of what a hostile file can make as long as it likes.
@@ -55,15 +57,21 @@ Shape parse_shape(const Json& extents) {
   return shape;
 }
 
-Place parse_place(const std::string& name, const Json& entry, std::uint64_t data_bytes) {
+Place parse_place(const std::string& name, const Json& entry, std::uint64_t data_bytes, bool wanted) {
   require(entry.is_object() && entry.size() == 3 && entry.contains("dtype") && entry.contains("shape") &&
               entry.contains("data_offsets"),
           "expected dtype, shape and data_offsets, got {}", shown(entry));
   const Json &dtype = entry["dtype"], &offsets = entry["data_offsets"];
   require(dtype.is_string() && offsets.is_array() && offsets.size() == 2, "expected a dtype and two offsets, got {}",
           shown(entry));
-  Place place{name, parse_dtype(dtype.get<std::string>()), parse_shape(entry["shape"]), unsigned_number(offsets[0]),
-              unsigned_number(offsets[1])};
+  Place place{.name = name, .begin = unsigned_number(offsets[0]), .end = unsigned_number(offsets[1]), .wanted = wanted};
+  if (!wanted) {
+    require(place.begin <= place.end && place.end <= data_bytes,
+            "expected bytes within {} of data, got offsets {} to {}", data_bytes, place.begin, place.end);
+    return place;
+  }
+  place.dtype = parse_dtype(dtype.get<std::string>());
+  place.shape = parse_shape(entry["shape"]);
   // At most 2^59 elements of 8 bytes: no overflow.
   const std::uint64_t bytes = static_cast<std::uint64_t>(place.shape.numel()) * size_of(place.dtype);
   require(place.begin <= place.end && place.end <= data_bytes && place.end - place.begin == bytes,
@@ -106,12 +114,13 @@ std::map<std::string, std::string> parse_metadata(const Json& entry) {
 }
 
 // Tensors in file order, which must be without overlap or hole.
-std::vector<Place> parse_places(const Json& header, std::uint64_t data_bytes) {
+std::vector<Place> parse_places(const Json& header, std::uint64_t data_bytes, const Wanted& wanted) {
   std::vector<Place> places;
   for (const auto& [name, entry] : header.items())
     if (name != "__metadata__")
-      naming(titled(name),
-             [&, &name = name, &entry = entry] { places.push_back(parse_place(name, entry, data_bytes)); });
+      naming(titled(name), [&, &name = name, &entry = entry] {
+        places.push_back(parse_place(name, entry, data_bytes, !wanted || wanted(name)));
+      });
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
@@ -129,7 +138,7 @@ void read_bytes(std::istream& file, void* to, std::uint64_t bytes) {
   require(file.good() || bytes == 0, "expected {} more bytes, got the end of the file", bytes);
 }
 
-TensorFile read_tensors(std::istream& file, std::uint64_t file_bytes) {
+TensorFile read_tensors(std::istream& file, std::uint64_t file_bytes, const Wanted& wanted) {
   std::uint64_t header_bytes = 0;
   require(file_bytes >= sizeof header_bytes, "expected a header length of 8 bytes, got a file of {}", file_bytes);
   read_bytes(file, &header_bytes, sizeof header_bytes);
@@ -141,7 +150,11 @@ TensorFile read_tensors(std::istream& file, std::uint64_t file_bytes) {
   const Json header = parse_header(text);
   TensorFile result;
   if (header.contains("__metadata__")) result.metadata = parse_metadata(header["__metadata__"]);
-  for (const Place& place : parse_places(header, rest - header_bytes)) {
+  for (const Place& place : parse_places(header, rest - header_bytes, wanted)) {
+    if (!place.wanted) {
+      file.seekg(static_cast<std::streamoff>(place.end - place.begin), std::ios::cur);
+      continue;
+    }
     result.tensors.push_back({place.name, Tensor(place.shape, place.dtype)});
     read_bytes(file, result.tensors.back().tensor.view().data, place.end - place.begin);
   }
@@ -183,13 +196,13 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   out.commit();
 }
 
-TensorFile read_safetensors(const std::string& path) {
+TensorFile read_safetensors(const std::string& path, const Wanted& wanted) {
   std::error_code error;
   const std::uint64_t bytes = std::filesystem::file_size(path, error);
   require(!error, "cannot read {}: {}", path, error.message());
   std::ifstream file(path, std::ios::binary);
   require(file.is_open(), "cannot read {}", path);
-  return naming(path, [&] { return read_tensors(file, bytes); });
+  return naming(path, [&] { return read_tensors(file, bytes, wanted); });
 }
 
 }  // namespace mpad

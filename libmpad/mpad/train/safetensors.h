@@ -4,6 +4,7 @@
 #pragma once
 #include <mpad/nn/module.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ struct TensorFile {
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 /// Reads the file. Throws Error, naming it, unless it is whole and well formed: no name twice, every tensor of a dtype
-/// and rank that Tensor has, and their places one after the other from the header to the end of the file.
-TensorFile read_safetensors(const std::string& path);
+/// and rank that Tensor has, and their places one after the other from the header to the end of the file. Of a tensor
+/// whose name is not `wanted` (empty: all are), which may have another dtype and rank, only the place is looked at.
+TensorFile read_safetensors(const std::string& path, const std::function<bool(const std::string& name)>& wanted = {});
 
 }  // namespace mpad

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/data/checksum.h>
+#include <mpad/train/atomic_file.h>
 #include <mpad/train/settings.h>
 
 #include <cmath>
@@ -17,6 +19,14 @@ constexpr double most_epochs = 1e9;
 
 std::int64_t to_steps(double epochs, std::int64_t steps_per_epoch) {
   return std::llround(epochs * static_cast<double>(steps_per_epoch));
+}
+
+std::string checksum_of(const std::string& path) {
+  if (path.empty()) return "none";
+  const std::string bytes = read_file(path);
+  Crc32 crc;
+  crc.update(bytes.data(), bytes.size());
+  return "crc32:" + crc.hex();
 }
 
 }  // namespace
@@ -49,6 +59,7 @@ std::vector<NamedValue> named_values(const Settings& s) {
           {"pool-forward", to_string(s.pool_forward)},
           {"pool-backward", to_string(s.pool_backward)},
           {"accumulate", to_string(s.accumulate)},
+          {"weights", checksum_of(s.weights)},
           {"optimizer", to_string(s.optimizer)},
           {"lr", number(s.lr)},
           {"momentum", number(s.momentum)},

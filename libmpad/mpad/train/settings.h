@@ -23,6 +23,7 @@ struct Settings {
   PoolForward pool_forward = PoolForward::exact;
   PoolBackward pool_backward = PoolBackward::fused;
   Accumulate accumulate = Accumulate::wide;
+  std::string weights{};  ///< file (weights.h) of what each run starts from; empty: parameters are drawn
 
   OptimizerKind optimizer = OptimizerKind::sgd;
   double lr = 0.0353, momentum = 0.9, weight_decay = 5e-4;  ///< Adam has no momentum and reads none
@@ -45,7 +46,8 @@ void check(const Settings& settings);
 /// A setting, under its name on the command line, and its value as text.
 using NamedValue = std::pair<std::string, std::string>;
 
-/// All settings in a fixed order. Equal lists mean equal settings.
+/// All settings in a fixed order, weights as the file's checksum. Equal lists mean equal settings. Throws Error if
+/// there is no such file.
 std::vector<NamedValue> named_values(const Settings& settings);
 
 /// The options of a model's pools (but for the window).

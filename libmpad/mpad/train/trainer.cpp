@@ -3,6 +3,7 @@
 #include <mpad/ops.h>
 #include <mpad/train/largest_batch.h>
 #include <mpad/train/trainer.h>
+#include <mpad/train/weights.h>
 
 #include <algorithm>
 #include <chrono>
@@ -39,6 +40,7 @@ std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, cons
   set_seed(seed);
   std::unique_ptr<Module> model = make_model(s);
   model->to(s.dtype);
+  if (!s.weights.empty()) load_weights(*model, s.weights);
   model->to(s.device);
   return model;
 }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/nn/init.h>
+#include <mpad/nn/relu_pool.h>
+#include <mpad/nn/residual.h>
+#include <mpad/nn/resnet.h>
+
+namespace mpad {
+namespace {
+
+constexpr std::int64_t stem_channels = 64;
+
+// Blocks in each stage.
+std::array<int, 4> blocks(int depth) {
+  switch (depth) {
+    case 18: return {2, 2, 2, 2};
+    case 34:
+    case 50: return {3, 4, 6, 3};
+    default: fail("Resnet: expected a depth of 18, 34 or 50, got {}", depth);
+  }
+}
+
+Conv2dOptions stem_convolution(const ResnetOptions& o) {
+  if (o.stem == Stem::cifar) return {.in = o.channels, .out = stem_channels, .kernel = 3, .pad = 1, .bias = false};
+  return {.in = o.channels, .out = stem_channels, .kernel = 7, .stride = 2, .pad = 3, .bias = false};
+}
+
+MaxPool2dOptions stem_pool(const ResnetOptions& o) {
+  MaxPool2dOptions pool = halving_pool(o.pool, o.ties);
+  if (o.stem != Stem::imagenet_3x3) return pool;
+  pool.window = 3;
+  pool.stride = 2;
+  pool.pad = 1;
+  return pool;
+}
+
+std::array<Sequential, 4> make_layers(const ResnetOptions& o) {
+  const std::array<int, 4> counts = blocks(o.depth);
+  std::array<Sequential, 4> layers;
+  ResidualOptions block{.in = stem_channels,
+                        .width = stem_channels,
+                        .bottleneck = o.depth >= 50,
+                        .batch_norm = o.batch_norm,
+                        .relu0 = o.relu0};
+  for (std::size_t stage = 0; stage < layers.size(); ++stage) {
+    for (int i = 0; i < counts[stage]; ++i) {
+      block.stride = i == 0 && stage > 0 ? 2 : 1;
+      layers[stage].append(Residual(block));
+      block.in = block.out();
+    }
+    block.width *= 2;
+  }
+  return layers;
+}
+
+std::int64_t features(const ResnetOptions& o) { return o.depth >= 50 ? 2048 : 512; }
+
+}  // namespace
+
+Resnet::Resnet(const ResnetOptions& o)
+    : options_(o),
+      conv_(stem_convolution(o)),
+      norm_(o.batch_norm ? norm_relu(stem_channels, true, o.relu0) : norm(stem_channels, false)),
+      pool_(o.batch_norm ? std::make_unique<MaxPool2d>(stem_pool(o)) : relu_pool(o.relu0, stem_pool(o))),
+      layers_(make_layers(o)),
+      classifier_({features(o), o.classes}) {
+  init_layers(*this, [](const Tensor& weight, const Tensor&) { kaiming_normal(weight, Fan::out); });
+}
+
+Tensor Resnet::forward(const Tensor& x) {
+  Tensor y = (*pool_)((*norm_)(conv_(x)));
+  for (Sequential& layer : layers_) y = layer(y);
+  return classifier_(flatten(global_avgpool2d(y)));
+}
+
+void Resnet::visit(Visitor& visitor) {
+  visitor.child("conv1", conv_);
+  visitor.child("bn1", *norm_);
+  visitor.child("maxpool", *pool_);
+  for (std::size_t i = 0; i < layers_.size(); ++i) visitor.child("layer" + std::to_string(i + 1), layers_[i]);
+  visitor.child("fc", classifier_);
+}
+
+std::string Resnet::describe() const {
+  constexpr const char* stems[] = {"cifar", "imagenet", "imagenet-3x3"};
+  return fmt::format("Resnet(depth {}, stem {}, {} to {}{}, ties {})", options_.depth,
+                     stems[static_cast<int>(options_.stem)], options_.channels, options_.classes,
+                     options_.batch_norm ? ", batch norm" : "", options_.ties.name());
+}
+
+}  // namespace mpad

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// VGG and ResNet: names, sizes, shapes, and that fused layers are the layers apart. tests/peers compares them to
+// PyTorch.
+#include "support.h"
+
+#include <mpad/nn/relu_pool.h>
+#include <mpad/nn/resnet.h>
+#include <mpad/nn/vgg.h>
+#include <mpad/random.h>
+
+using namespace mpad;
+using namespace mpad::test;
+
+namespace {
+
+std::vector<std::string> paths_of(const std::vector<NamedTensor>& tensors) {
+  std::vector<std::string> paths;
+  for (const NamedTensor& named : tensors) paths.push_back(named.path + ' ' + to_string(named.tensor.shape()));
+  return paths;
+}
+
+/// Paths that start so, without shapes.
+std::vector<std::string> paths_below(Module& module, const std::string& prefix) {
+  std::vector<std::string> paths;
+  for (const NamedTensor& named : state(module))
+    if (named.path.starts_with(prefix)) paths.push_back(named.path.substr(prefix.size()));
+  return paths;
+}
+
+/// The pool of a network on two images of 32x32, and the shape behind it.
+std::string pooled(Module& model) {
+  struct Pools final : CallObserver {
+    void called(Module& module, const Tensor&, const Tensor& y) override {
+      if (module.describe().find("MaxPool2d") == std::string::npos) return;
+      seen = module.describe() + " to " + to_string(y.shape());
+    }
+    std::string seen{};
+  } pools;
+  model(Tensor::zeros({2, 32, 32, 3}));
+  return pools.seen;
+}
+
+struct Pass {
+  Tensor output, grad_x;
+};
+
+Pass pass(Module& module, const Tensor& x) {
+  const Tensor leaf = x.clone().set_requires_grad();
+  Tape tape;
+  const Tensor y = module(leaf);
+  tape.backward(dot(y, random_tensor(y.shape(), y.dtype(), 9)));
+  return {y.detach(), leaf.grad()};
+}
+
+}  // namespace
+
+TEST_CASE("VGG's parameters are named as in PyTorch, with and without batch normalisation") {
+  Vgg plain;
+  CHECK(paths_of(parameters(plain)) ==
+        std::vector<std::string>{
+            "features.0.weight 64,3,3,3", "features.0.bias 64", "features.3.weight 128,3,3,64", "features.3.bias 128",
+            "features.6.weight 256,3,3,128", "features.6.bias 256", "features.8.weight 256,3,3,256",
+            "features.8.bias 256", "features.11.weight 512,3,3,256", "features.11.bias 512",
+            "features.13.weight 512,3,3,512", "features.13.bias 512", "features.16.weight 512,3,3,512",
+            "features.16.bias 512", "features.18.weight 512,3,3,512", "features.18.bias 512",
+            "classifier.weight 10,512", "classifier.bias 10"});
+  Vgg normalised({.batch_norm = true});
+  CHECK(paths_below(normalised, "features.4.") == std::vector<std::string>{"weight", "bias"});
+  CHECK(paths_below(normalised, "features.5.") ==
+        std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
+  CHECK(paths_below(normalised, "features.25.") == std::vector<std::string>{"weight", "bias"});
+}
+
+TEST_CASE("VGG has as many parameters as its layers say, at every depth") {
+  // Normalisation adds two parameters for each channel of a convolution.
+  const std::tuple<int, bool, std::int64_t> counts[] = {{11, false, 9'225'610},
+                                                        {11, true, 9'231'114},
+                                                        {13, false, 9'410'122},
+                                                        {16, false, 14'719'818},
+                                                        {19, true, 20'040'522}};
+  for (const auto& [depth, batch_norm, count] : counts) {
+    Vgg model({.depth = depth, .batch_norm = batch_norm});
+    CHECK(count_parameters(model) == count);
+  }
+  CHECK_THROWS_WITH(Vgg({.depth = 12}), "Vgg: expected a depth of 11, 13, 16 or 19, got 12");
+}
+
+TEST_CASE("VGG takes other channels and classes, and any number of images") {
+  Vgg model({.classes = 100, .channels = 1});
+  for (const std::int64_t n : {0, 1, 2}) CHECK(model(Tensor::zeros({n, 32, 32, 1})).shape() == Shape{n, 100});
+  CHECK(model.describe() == "Vgg(depth 11, 1 to 100, ties native)");
+  CHECK(Vgg({.depth = 13, .ties = TieRule::minimal(), .batch_norm = true}).describe() ==
+        "Vgg(depth 13, 3 to 10, batch norm, ties minimal)");
+}
+
+TEST_CASE("ResNet-18: torchvision's names and number of parameters, the CIFAR stem") {
+  Resnet model({.ties = TieRule::minimal()});
+  CHECK(count_parameters(model) == 11'173'962);
+  CHECK(paths_below(model, "conv1.") == std::vector<std::string>{"weight"});
+  CHECK(paths_below(model, "bn1.") == std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
+  const std::vector<std::string> block = {"conv1.weight",     "bn1.weight",     "bn1.bias",   "bn1.running_mean",
+                                          "bn1.running_var",  "conv2.weight",   "bn2.weight", "bn2.bias",
+                                          "bn2.running_mean", "bn2.running_var"};
+  CHECK(paths_below(model, "layer1.0.") == block);
+  CHECK(paths_below(model, "layer4.1.") == block);
+  CHECK(paths_below(model, "layer2.0.downsample.") ==
+        std::vector<std::string>{"0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var"});
+  CHECK(paths_below(model, "fc.") == std::vector<std::string>{"weight", "bias"});
+  CHECK(pooled(model) == "MaxPool2d(2x2, stride 2x2, ties minimal) to 2,16,16,64");
+  CHECK(model.describe() == "Resnet(depth 18, stem cifar, 3 to 10, batch norm, ties minimal)");
+}
+
+TEST_CASE("ResNet-50: torchvision's names and number of parameters, the ImageNet stem") {
+  Resnet model({.depth = 50, .stem = Stem::imagenet, .classes = 1000});
+  CHECK(count_parameters(model) == 25'557'032);
+  CHECK(paths_below(model, "layer3.5.conv3.") == std::vector<std::string>{"weight"});
+  CHECK(paths_below(model, "layer1.0.downsample.1.") ==
+        std::vector<std::string>{"weight", "bias", "running_mean", "running_var"});
+  CHECK(pooled(model) == "MaxPool2d(2x2, stride 2x2, ties native) to 2,8,8,64");
+}
+
+TEST_CASE("ResNet-18 without normalisation, with the usual stem") {
+  Resnet model({.stem = Stem::imagenet_3x3, .relu0 = 0.5, .batch_norm = false});
+  CHECK(paths_below(model, "layer2.0.") ==
+        std::vector<std::string>{"conv1.weight", "conv2.weight", "downsample.0.weight"});
+  CHECK(pooled(model) == "ReluMaxPool2d(alpha 0.5, 3x3, stride 2x2, pad 1x1, ties native) to 2,8,8,64");
+  CHECK_THROWS_WITH(Resnet({.depth = 20}), "Resnet: expected a depth of 18, 34 or 50, got 20");
+}
+
+TEST_CASE("ReLU and pool in one layer have the bits of both apart, and stay apart where they would not") {
+  for (const DType dtype : real_dtypes) {
+    // Few values: ties of positive ones, of zeros and of negative ones.
+    Tensor x = random_tensor({2, 6, 6, 5}, dtype, 3, -3, 3);
+    std::vector<double> values = x.values();
+    for (double& v : values) v = std::round(v);
+    x = Tensor::from(values, x.shape(), dtype);
+    for (const double relu0 : {0.0, 0.5, -0.5})
+      for (const PoolForward forward : {PoolForward::exact, PoolForward::composed}) {
+        const MaxPool2dOptions pool = halving_pool({.window = 3, .pad = 1, .forward = forward}, TieRule::minimal());
+        const std::unique_ptr<Module> layer = relu_pool(relu0, pool);
+        CHECK(layer->describe().starts_with("ReluMaxPool2d") == (relu0 >= 0 && forward == PoolForward::exact));
+        Sequential apart(Relu({relu0}), MaxPool2d(pool));
+        const Pass got = pass(*layer, x), want = pass(apart, x);
+        CHECK(same_bits(got.output, want.output));
+        CHECK(same_bits(got.grad_x, want.grad_x));
+      }
+  }
+}
