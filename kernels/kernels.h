@@ -99,8 +99,9 @@ struct BatchNorm {
   double alpha = 0;  ///< ReLU'(0)
 };
 /// Mean over the rows and inv_std = 1 / sqrt(variance + epsilon), of the biased variance, by sums of x - x[row 0] and
-/// its square in a tree fixed by the shape. One row at least. A running statistic becomes (1 - momentum) * itself +
-/// momentum * (mean, or the unbiased variance), computed in acc_t<T>; no data: there are none.
+/// its square in a tree fixed by the shape. One row at least. A running statistic, of T or acc_t<T>, becomes
+/// (1 - momentum) * itself + momentum * (mean, or the unbiased variance), computed in acc_t<T>; no data: there are
+/// none.
 template <class Where>
 void batch_norm_statistics(Where, double epsilon, double momentum, View x, View mean, View inv_std, View running_mean,
                            View running_var);
@@ -189,24 +190,34 @@ template <class Where>
 void count_correct(Where, View logits, View labels, View correct);
 
 // ---- optimizer
-/// With d = grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on the first
+// Parameter and state have one dtype. The gradient has it too, or is half where they are float (master weights, which
+// the arithmetic is done with): then `rounded`, half too, gets the parameter rounded once more. Else it has no data.
+/// With d = unscale * grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on the first
 /// step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No buffer (no
 /// data) where momentum is 0.
 struct SgdStep {
   double lr, momentum, weight_decay;
   bool nesterov, first;
+  double unscale = 1;
 };
 template <class Where>
-void sgd_step(Where, const SgdStep&, View parameter, View grad, View momentum_buffer);
+void sgd_step(Where, const SgdStep&, View parameter, View grad, View momentum_buffer, View rounded = {});
 /// Kingma and Ba, ICLR 2015, algorithm 1, with d as above (Adam) or the decay taken off the parameter (decoupled:
 /// AdamW, Loshchilov and Hutter, ICLR 2019). `step` counts from 1.
 struct AdamStep {
   double lr, beta1, beta2, epsilon, weight_decay;
   bool decoupled;
   std::int64_t step;
+  double unscale = 1;
 };
 template <class Where>
-void adam_step(Where, const AdamStep&, View parameter, View grad, View first_moment, View second_moment);
+void adam_step(Where, const AdamStep&, View parameter, View grad, View first_moment, View second_moment,
+               View rounded = {});
+
+// ---- nonfinite
+/// Number of elements of x that are infinite or NaN, into the i32 scalar `count`; at most 2^31 - 1 elements.
+template <class Where>
+void count_nonfinite(Where, View x, View count);
 
 // ---- images
 /// y = table[channel, byte] for the images named by `indices` (i32, n), out of bytes N,h,w,c (u8); y n,h,w,c and table

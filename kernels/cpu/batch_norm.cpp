@@ -12,12 +12,22 @@ A inverse_deviation(A variance, double epsilon) {
   return A(1) / std::sqrt(variance + static_cast<A>(epsilon));
 }
 
-/// running = (1 - momentum) * running + momentum * value, rounded once to T.
-template <class T>
-void update(T* running, double momentum, acc_t<T> value) {
-  using A = acc_t<T>;
+/// running = (1 - momentum) * running + momentum * value, rounded once to R.
+template <class R>
+void update(R* running, double momentum, acc_t<R> value) {
+  using A = acc_t<R>;
   const A kept = static_cast<A>(1 - momentum) * static_cast<A>(*running);
-  *running = static_cast<T>(kept + static_cast<A>(momentum) * value);
+  *running = static_cast<R>(kept + static_cast<A>(momentum) * value);
+}
+
+/// The same of channel c of a running statistic of T or acc_t<T>, if there is one.
+template <class T>
+void update(const View& running, std::int64_t c, double momentum, acc_t<T> value) {
+  if (running.data == nullptr) return;
+  if (running.dtype == dtype_of<T>)
+    update(running.as<T>() + c, momentum, value);
+  else
+    update(running.as<acc_t<T>>() + c, momentum, value);
 }
 
 }  // namespace
@@ -50,8 +60,8 @@ void batch_norm_statistics(Cpu, double epsilon, double momentum, View x, View me
       const A squares = rest < A(0) ? A(0) : rest;  // of differences from the mean; NaN stays
       mu[c] = origin[c] + offset;
       inverse[c] = inverse_deviation(squares / n, epsilon);
-      if (running_mean.data != nullptr) update(running_mean.as<T>() + c, momentum, mu[c]);
-      if (running_var.data != nullptr) update(running_var.as<T>() + c, momentum, squares / (n - A(1)));
+      update<T>(running_mean, c, momentum, mu[c]);
+      update<T>(running_var, c, momentum, squares / (n - A(1)));
     }
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// State in T is rounded once, at its store.
+// State in M is rounded once, at its store; gradients are of type G.
 #include "elementwise.h"
 
 #include <optimizer.h>
@@ -7,23 +7,29 @@
 namespace mpad::kernels {
 namespace {
 
-template <class T>
-void sgd_plain(const SgdUpdate<acc_t<T>>& update, T* parameter, const T* grad, std::int64_t size) {
-  Block<T> parameters(parameter, size);
-  Block<const T> grads(grad, size);
-  acc_t<T>* p = parameters.load();
-  const acc_t<T>* g = grads.load();
+/// The copy of master weights that the network computes with, where there are any.
+template <class M, class G>
+void round_masters(const M* parameter, G* rounded, std::int64_t size) {
+  if constexpr (!std::is_same_v<M, G>) narrow_all(parameter, rounded, size);
+}
+
+template <class M, class G>
+void sgd_plain(const SgdUpdate<acc_t<M>>& update, M* parameter, const G* grad, std::int64_t size) {
+  Block<M> parameters(parameter, size);
+  Block<const G> grads(grad, size);
+  acc_t<M>* p = parameters.load();
+  const acc_t<M>* g = grads.load();
   MPAD_LANES
   for (std::int64_t i = 0; i < size; ++i) p[i] = update.moved(p[i], update.direction(p[i], g[i]));
   parameters.store();
 }
 
-template <class T>
-void sgd_momentum(const SgdUpdate<acc_t<T>>& update, T* parameter, const T* grad, T* momentum_buffer,
+template <class M, class G>
+void sgd_momentum(const SgdUpdate<acc_t<M>>& update, M* parameter, const G* grad, M* momentum_buffer,
                   std::int64_t size) {
-  using A = acc_t<T>;
-  Block<T> parameters(parameter, size), buffers(momentum_buffer, size);
-  Block<const T> grads(grad, size);
+  using A = acc_t<M>;
+  Block<M> parameters(parameter, size), buffers(momentum_buffer, size);
+  Block<const G> grads(grad, size);
   A *p = parameters.load(), *v = buffers.load();
   const A* g = grads.load();
   A d[kBlock];
@@ -42,28 +48,32 @@ void sgd_momentum(const SgdUpdate<acc_t<T>>& update, T* parameter, const T* grad
 }  // namespace
 
 template <>
-void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum_buffer) {
-  with_type(parameter.dtype, [&]<class T>() {
-    T *p = parameter.as<T>(), *v = momentum_buffer.data ? momentum_buffer.as<T>() : nullptr;
-    const T* g = grad.as<const T>();
-    const SgdUpdate<acc_t<T>> update(step);
+void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum_buffer, View rounded) {
+  with_masters(parameter, grad, [&]<class M, class G>() {
+    M *p = parameter.as<M>(), *v = momentum_buffer.data ? momentum_buffer.as<M>() : nullptr;
+    const G* g = grad.as<const G>();
+    G* copy = rounded.data ? rounded.as<G>() : nullptr;
+    const SgdUpdate<acc_t<M>> update(step);
     for_each_block(parameter.numel(), [&](std::int64_t begin, std::int64_t size) {
       if (v)
         sgd_momentum(update, p + begin, g + begin, v + begin, size);
       else
         sgd_plain(update, p + begin, g + begin, size);
+      round_masters(p + begin, copy + begin, size);
     });
   });
 }
 
 template <>
-void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment) {
-  with_type(parameter.dtype, [&]<class T>() {
-    T *p = parameter.as<T>(), *m = first_moment.as<T>(), *v = second_moment.as<T>();
-    const T* g = grad.as<const T>();
-    for_each_block(parameter.numel(), [=, update = AdamUpdate<acc_t<T>>(step)](std::int64_t begin, std::int64_t size) {
-      Block<T> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
-      Block<const T> grads(g + begin, size);
+void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment,
+               View rounded) {
+  with_masters(parameter, grad, [&]<class M, class G>() {
+    M *p = parameter.as<M>(), *m = first_moment.as<M>(), *v = second_moment.as<M>();
+    const G* g = grad.as<const G>();
+    G* copy = rounded.data ? rounded.as<G>() : nullptr;
+    for_each_block(parameter.numel(), [=, update = AdamUpdate<acc_t<M>>(step)](std::int64_t begin, std::int64_t size) {
+      Block<M> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
+      Block<const G> grads(g + begin, size);
       auto *pp = parameters.load(), *mm = firsts.load(), *vv = seconds.load();
       const auto* gg = grads.load();
       MPAD_LANES
@@ -71,6 +81,7 @@ void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_
       firsts.store();
       seconds.store();
       parameters.store();
+      round_masters(p + begin, copy + begin, size);
     });
   });
 }

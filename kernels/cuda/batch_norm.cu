@@ -39,6 +39,28 @@ struct Differences {
   }
 };
 
+/// A running statistic of T or acc_t<T>, or none.
+template <class T>
+struct Running {
+  using A = acc_t<T>;
+  void* data;
+  bool is_wide;
+
+  explicit Running(const View& view) : data(view.data), is_wide(view.dtype != dtype_of<T>) {}
+  /// Becomes kept * itself + momentum * value.
+  __device__ void update(std::int64_t c, A kept, A momentum, A value) const {
+    if (data == nullptr) return;
+    T* narrow_place = static_cast<T*>(data) + c;
+    A* wide_place = static_cast<A*>(data) + c;
+    const A old = is_wide ? *wide_place : widen(*narrow_place);
+    const A updated = kept * old + momentum * value;
+    if (is_wide)
+      *wide_place = updated;
+    else
+      *narrow_place = narrow<T>(updated);
+  }
+};
+
 /// Statistics out of those sums.
 template <class T>
 struct Statistics {
@@ -46,17 +68,16 @@ struct Statistics {
   const T* x;
   A rows, epsilon, kept, momentum;  ///< kept: 1 - momentum
   A *mean, *inv_std;
-  T *running_mean, *running_var;
+  Running<T> running_mean, running_var;
 
   __device__ void operator()(std::int64_t c, A sum, A sum_of_squares) const {
     const A offset = sum / rows, rest = sum_of_squares - sum * offset;
     const A squares = rest < A(0) ? A(0) : rest;  // of differences from the mean; NaN stays
     mean[c] = widen(x[c]) + offset;
     inv_std[c] = inverse_deviation(squares / rows, epsilon);
-    if (running_mean != nullptr) update(running_mean + c, mean[c]);
-    if (running_var != nullptr) update(running_var + c, squares / (rows - A(1)));
+    running_mean.update(c, kept, momentum, mean[c]);
+    running_var.update(c, kept, momentum, squares / (rows - A(1)));
   }
-  __device__ void update(T* running, A value) const { *running = narrow<T>(kept * widen(*running) + momentum * value); }
 };
 
 template <class T, class A = acc_t<T>>
@@ -112,8 +133,8 @@ void batch_norm_statistics(Cuda where, double epsilon, double momentum, View x, 
                                      static_cast<A>(momentum),
                                      mean.as<A>(),
                                      inv_std.as<A>(),
-                                     running_mean.data ? running_mean.as<T>() : nullptr,
-                                     running_var.data ? running_var.as<T>() : nullptr};
+                                     Running<T>(running_mean),
+                                     Running<T>(running_var)};
       sum_tiles<size>("batch_norm", where, tiles, Differences<T>{in}, statistics);
     });
   });

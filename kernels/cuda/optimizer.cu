@@ -7,43 +7,70 @@
 namespace mpad::kernels {
 namespace {
 
+// Behind the state comes, where parameters are master weights, their rounded copy.
+
 template <class A>
 struct SgdPlain {
   SgdUpdate<A> update;
-  __device__ void operator()(A& p, A g) const { p = update.moved(p, update.direction(p, g)); }
-};
-
-template <class T>
-struct SgdMomentum {
-  using A = acc_t<T>;
-  SgdUpdate<A> update;
-  __device__ void operator()(A& p, A g, A& v) const {
-    const A d = update.direction(p, g);
-    v = rounded<T>(update.buffer(v, d));
-    p = update.moved(p, d, v);
+  __device__ void operator()(A& p, A g, auto&... rounded) const {
+    p = update.moved(p, update.direction(p, g));
+    ((rounded = p), ...);
   }
 };
+
+template <class M>
+struct SgdMomentum {
+  using A = acc_t<M>;
+  SgdUpdate<A> update;
+  __device__ void operator()(A& p, A g, A& v, auto&... rounded_p) const {
+    const A d = update.direction(p, g);
+    v = rounded<M>(update.buffer(v, d));
+    p = update.moved(p, d, v);
+    ((rounded_p = p), ...);
+  }
+};
+
+template <class A>
+struct AdamMoments {
+  AdamUpdate<A> update;
+  __device__ void operator()(A& p, A g, A& m, A& v, auto&... rounded) const {
+    update(p, g, m, v);
+    ((rounded = p), ...);
+  }
+};
+
+/// map over these arrays and, where M and G differ, the rounded copy.
+template <class M, class G, class F, class... Arrays>
+void step_with(const char* op, Cuda where, const F& f, const View& parameter, const View& rounded, Arrays... arrays) {
+  const auto p = in_out(parameter.as<M>());
+  if constexpr (std::is_same_v<M, G>)
+    map(op, where, parameter.numel(), f, p, arrays...);
+  else
+    map(op, where, parameter.numel(), f, p, arrays..., out(rounded.as<G>()));
+}
 
 }  // namespace
 
 template <>
-void sgd_step(Cuda where, const SgdStep& step, View parameter, View grad, View momentum_buffer) {
-  with_type(parameter.dtype, [&]<class T>() {
-    const SgdUpdate<acc_t<T>> update(step);
-    const auto p = in_out(parameter.as<T>());
-    const auto g = in(grad.as<const T>());
+void sgd_step(Cuda where, const SgdStep& step, View parameter, View grad, View momentum_buffer, View rounded) {
+  with_masters(parameter, grad, [&]<class M, class G>() {
+    const SgdUpdate<acc_t<M>> update(step);
+    const auto g = in(grad.as<const G>());
     if (momentum_buffer.data)
-      map("sgd_step", where, parameter.numel(), SgdMomentum<T>{update}, p, g, in_out(momentum_buffer.as<T>()));
+      step_with<M, G>("sgd_step", where, SgdMomentum<M>{update}, parameter, rounded, g,
+                      in_out(momentum_buffer.as<M>()));
     else
-      map("sgd_step", where, parameter.numel(), SgdPlain<acc_t<T>>{update}, p, g);
+      step_with<M, G>("sgd_step", where, SgdPlain<acc_t<M>>{update}, parameter, rounded, g);
   });
 }
 
 template <>
-void adam_step(Cuda where, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment) {
-  with_type(parameter.dtype, [&]<class T>() {
-    map("adam_step", where, parameter.numel(), AdamUpdate<acc_t<T>>(step), in_out(parameter.as<T>()),
-        in(grad.as<const T>()), in_out(first_moment.as<T>()), in_out(second_moment.as<T>()));
+void adam_step(Cuda where, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment,
+               View rounded) {
+  with_masters(parameter, grad, [&]<class M, class G>() {
+    using A = acc_t<M>;
+    step_with<M, G>("adam_step", where, AdamMoments<A>{AdamUpdate<A>(step)}, parameter, rounded,
+                    in(grad.as<const G>()), in_out(first_moment.as<M>()), in_out(second_moment.as<M>()));
   });
 }
 

@@ -18,6 +18,9 @@ Tensor add(const Tensor& a, const Tensor& b);
 /// The same elements in another shape.
 Tensor reshape(const Tensor& x, const Shape& shape);
 
+/// The same numbers rounded to another real dtype, as their gradient is on its way back.
+Tensor cast(const Tensor& x, DType dtype);
+
 /// n,... to n,features. The order of features is that of n,h,w,c.
 Tensor flatten(const Tensor& x);
 
@@ -110,8 +113,8 @@ struct BatchNormOptions {
   double alpha = 0;       ///< ReLU'(0)
 };
 /// gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x ...,c, over all rows (Ioffe and Szegedy,
-/// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype. Training divides by the biased variance,
-/// overwrites the running statistics (with the unbiased one; empty tensors: there are none) and throws Error if there
+/// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype, the running ones of half inputs half or float.
+/// Training divides by the biased variance, overwrites the running statistics (with the unbiased one; empty tensors: there are none) and throws Error if there
 /// is one row only.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options = {});
@@ -121,6 +124,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
 /// Rows of logits n,classes whose first largest entry is at the label. Not recorded.
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels);
+
+/// Elements that are infinite or NaN. Not recorded.
+std::int64_t count_nonfinite(const Tensor& x);
 
 /// count_correct over the number of rows.
 double accuracy(const Tensor& logits, const Tensor& labels);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/ops.h>
 #include <mpad/optim.h>
 
 #include <kernels.h>
@@ -45,22 +46,27 @@ const AdamOptions& checked(const AdamOptions& options) {
 
 }  // namespace
 
-Optimizer::Optimizer(Module& module, double lr, std::vector<const char*> state_names) {
+Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names) {
   set_lr(lr);
   const std::vector<NamedTensor> found = parameters(module);
   check_alike(found);
-  const DType dtype = found.front().tensor.dtype();
+  const DType dtype = found.front().tensor.dtype(), state_dtype = float_masters ? DType::f32 : dtype;
+  require(!float_masters || dtype == DType::f16, "optimizer: expected half parameters with float masters, got {}",
+          dtype);
   const Device device = found.front().tensor.device();
   const Shape size{total_size(found)};
   parameters_ = Tensor(size, dtype, device);
   gradients_ = Tensor::zeros(size, dtype, device);
-  for (const char* name : state_names) state_.push_back({name, Tensor::zeros(size, dtype, device)});
+  for (const char* name : state_names) state_.push_back({name, Tensor::zeros(size, state_dtype, device)});
   std::int64_t offset = 0;
   for (const auto& [path, tensor] : found) {
     tensor.rebind(parameters_.slice(offset, tensor.shape()), gradients_.slice(offset, tensor.shape()));
     members_.push_back(tensor);
     offset += tensor.numel();
   }
+  if (!float_masters) return;
+  masters_ = parameters_.to(DType::f32);
+  state_.push_back({"master", masters_});
 }
 
 void Optimizer::set_lr(double lr) {
@@ -68,40 +74,63 @@ void Optimizer::set_lr(double lr) {
   lr_ = lr;
 }
 
-void Optimizer::step() {
+void Optimizer::step(double scale) {
+  require(std::isfinite(scale) && scale > 0, "optimizer: expected gradients times a finite number above 0, got {}",
+          scale);
+  zero_missing_gradients();
+  ++steps_;
+  const View parameters = parameters_.view(), gradients = gradients_.view();
+  if (masters_)
+    apply({masters_.view(), gradients, parameters, 1 / scale});
+  else
+    apply({parameters, gradients, {}, 1 / scale});
+  skip();
+}
+
+void Optimizer::skip() {
+  for (const Tensor& tensor : members_) tensor.clear_grad();
+}
+
+bool Optimizer::has_finite_gradients() const {
+  zero_missing_gradients();
+  return count_nonfinite(gradients_) == 0;
+}
+
+void Optimizer::zero_missing_gradients() const {
   std::int64_t offset = 0;
   for (const Tensor& tensor : members_) {
     const Tensor place = gradients_.slice(offset, tensor.shape());
     if (!tensor.grad()) place.fill(0);
     offset += tensor.numel();
   }
-  ++steps_;
-  apply(parameters_.view(), gradients_.view());
-  for (const Tensor& tensor : members_) tensor.clear_grad();
 }
 
 std::vector<NamedTensor> Optimizer::state() const { return state_; }
 
 Sgd::Sgd(Module& module, const SgdOptions& options)
-    : Optimizer(module, checked(options).lr,
+    : Optimizer(module, checked(options).lr, options.float_masters,
                 options.momentum != 0 ? std::vector{"momentum"} : std::vector<const char*>{}),
       options_(options) {}
 
-void Sgd::apply(const View& parameters, const View& gradients) {
-  const kernels::SgdStep step{lr(), options_.momentum, options_.weight_decay, options_.nesterov, steps() == 1};
+void Sgd::apply(const Step& s) {
+  const kernels::SgdStep step{
+      lr(), options_.momentum, options_.weight_decay, options_.nesterov, steps() == 1, s.unscale};
   on(device(), [&](auto where) {
-    kernels::sgd_step(where, step, parameters, gradients, options_.momentum != 0 ? state_view(0) : View{});
+    kernels::sgd_step(where, step, s.parameters, s.gradients, options_.momentum != 0 ? state_view(0) : View{},
+                      s.rounded);
   });
 }
 
 Adam::Adam(Module& module, const AdamOptions& options)
-    : Optimizer(module, checked(options).lr, {"first_moment", "second_moment"}), options_(options) {}
+    : Optimizer(module, checked(options).lr, options.float_masters, {"first_moment", "second_moment"}),
+      options_(options) {}
 
-void Adam::apply(const View& parameters, const View& gradients) {
-  const kernels::AdamStep step{
-      lr(), options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, options_.decoupled, steps()};
-  on(device(),
-     [&](auto where) { kernels::adam_step(where, step, parameters, gradients, state_view(0), state_view(1)); });
+void Adam::apply(const Step& s) {
+  const AdamOptions& o = options_;
+  const kernels::AdamStep step{lr(), o.beta1, o.beta2, o.epsilon, o.weight_decay, o.decoupled, steps(), s.unscale};
+  on(device(), [&](auto where) {
+    kernels::adam_step(where, step, s.parameters, s.gradients, state_view(0), state_view(1), s.rounded);
+  });
 }
 
 std::unique_ptr<Adam> make_adamw(Module& module, AdamOptions options) {

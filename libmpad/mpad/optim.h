@@ -11,14 +11,21 @@ namespace mpad {
 /// Holds parameters, gradients and its state in one array each, so that a step is one kernel. Making an optimizer moves
 /// the module's parameters into that array; every handle on them sees the new place. Throws Error, and moves nothing,
 /// on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
+///
+/// With float masters, the parameters of a half network are copies, rounded after each step, of float ones that the
+/// optimizer keeps; its state is float too, and a step is computed as in float (Micikevicius et al., ICLR 2018).
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Applies the gradients and drops them. A parameter that got none counts as having gradient 0.
-  void step();
+  /// Applies the gradients over `scale` and drops them. A parameter that got none counts as having gradient 0.
+  void step(double scale = 1);
+  /// Drops the gradients.
+  void skip();
+  /// Whether all gradients are finite. Waits for the device.
+  bool has_finite_gradients() const;
 
   double lr() const { return lr_; }
   /// Throws Error unless lr is finite and 0 or more.
@@ -26,21 +33,29 @@ class Optimizer {
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
-  /// What a checkpoint needs beside the parameters: the state arrays, in a fixed order. Restore by copying into them.
+  /// What a checkpoint needs beside the parameters: the state arrays, float masters the last of them, in a fixed order.
+  /// Restore by copying into them.
   std::vector<NamedTensor> state() const;
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  protected:
-  Optimizer(Module& module, double lr, std::vector<const char*> state_names);
-  virtual void apply(const View& parameters, const View& gradients) = 0;
+  /// What a step works on: the arrays of kernels.h, and what it multiplies gradients by.
+  struct Step {
+    View parameters, gradients, rounded;
+    double unscale;
+  };
+  Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names);
+  virtual void apply(const Step& step) = 0;
   View state_view(std::size_t i) const { return state_.at(i).tensor.view(); }
   Device device() const { return parameters_.device(); }
 
  private:
+  void zero_missing_gradients() const;
+
   double lr_ = 0;
   std::int64_t steps_ = 0;
   std::vector<Tensor> members_{};
-  Tensor parameters_{}, gradients_{};
+  Tensor parameters_{}, masters_{}, gradients_{};
   std::vector<NamedTensor> state_{};
 };
 
@@ -48,6 +63,7 @@ struct SgdOptions {
   double lr;
   double momentum = 0, weight_decay = 0;
   bool nesterov = false;
+  bool float_masters = false;
 };
 /// Stochastic gradient descent as PyTorch defines it (kernels.h, SgdStep).
 class Sgd final : public Optimizer {
@@ -55,7 +71,7 @@ class Sgd final : public Optimizer {
   Sgd(Module& module, const SgdOptions& options);
 
  private:
-  void apply(const View& parameters, const View& gradients) override;
+  void apply(const Step& step) override;
   SgdOptions options_;
 };
 
@@ -63,6 +79,7 @@ struct AdamOptions {
   double lr = 1e-3;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
   bool decoupled = false;  ///< decay the parameter, not the gradient (AdamW)
+  bool float_masters = false;
 };
 /// Adam and, with `decoupled`, AdamW (kernels.h, AdamStep). In half, both moments are rounded to half when they are
 /// stored; a step is computed in float, epsilon included. Second moments below 2^-25 vanish then, and a first
@@ -72,7 +89,7 @@ class Adam final : public Optimizer {
   explicit Adam(Module& module, const AdamOptions& options = {});
 
  private:
-  void apply(const View& parameters, const View& gradients) override;
+  void apply(const Step& step) override;
   AdamOptions options_;
 };
 

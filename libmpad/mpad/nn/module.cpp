@@ -35,13 +35,13 @@ bool is(const Tensor& tensor, Device device) { return tensor.device() == device;
 // Replaces every tensor that is not what it should be by what Tensor::to makes of it.
 template <class Target>
 struct Moving final : Visitor {
-  explicit Moving(Target to) : target(to) {}
+  Moving(Target parameters, Target buffers) : of_parameters(parameters), of_buffers(buffers) {}
   void parameter(std::string_view, Tensor& tensor) override {
-    if (!is(tensor, target)) tensor = tensor.to(target).set_requires_grad();
+    if (!is(tensor, of_parameters)) tensor = tensor.to(of_parameters).set_requires_grad();
   }
-  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(target); }
+  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(of_buffers); }
   void child(std::string_view, Module& module) override { module.visit(*this); }
-  Target target;
+  Target of_parameters, of_buffers;
 };
 
 struct Mode final : Visitor {
@@ -71,13 +71,13 @@ Tensor Module::operator()(const Tensor& x) {
 CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
 CallObserver::~CallObserver() { observer = outer_; }
 
-void Module::to(DType dtype) {
-  Moving rounding(dtype);
+void Module::to(DType parameters, DType buffers) {
+  Moving rounding(parameters, buffers);
   visit(rounding);
 }
 
 void Module::to(Device device) {
-  Moving moving(device);
+  Moving moving(device, device);
   visit(moving);
 }
 

@@ -58,7 +58,9 @@ class Module {
 
   /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of those whose
   /// dtype changes.
-  void to(DType dtype);
+  void to(DType dtype) { to(dtype, dtype); }
+  /// The same with another dtype for buffers.
+  void to(DType parameters, DType buffers);
   /// Moves parameters and buffers to a device. Optimizers made before lose sight of those that move.
   void to(Device device);
 

@@ -10,11 +10,25 @@
 namespace mpad {
 namespace {
 
-void check_channels(const Tensor& x, const char* name, const Tensor& tensor, std::int64_t channels) {
+DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
+void check_channels(const char* name, const Tensor& tensor, std::int64_t channels) {
   require(tensor.shape() == Shape{channels}, "batch_norm: expected a {} of shape {}, got {}", name, channels,
           tensor.shape());
+}
+
+void check_parameter(const Tensor& x, const char* name, const Tensor& tensor, std::int64_t channels) {
+  check_channels(name, tensor, channels);
   require(tensor.dtype() == x.dtype(), "batch_norm: expected a {} of {} as the input, got {}", name, x.dtype(),
           tensor.dtype());
+}
+
+void check_running(const Tensor& x, const char* name, const Tensor& tensor, std::int64_t channels) {
+  if (!tensor) return;
+  check_channels(name, tensor, channels);
+  const DType wide = acc_dtype(x.dtype());
+  require(tensor.dtype() == x.dtype() || tensor.dtype() == wide, "batch_norm: expected a {} of {}{}, got {}", name,
+          x.dtype(), wide == x.dtype() ? " as the input" : fmt::format(" as the input or {}", wide), tensor.dtype());
 }
 
 std::int64_t check(const Tensor& x, const BatchNormOptions& o) {
@@ -29,8 +43,6 @@ std::int64_t check(const Tensor& x, const BatchNormOptions& o) {
   return channels;
 }
 
-DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
-
 View view_of(const Tensor& tensor) { return tensor ? tensor.view() : View{}; }
 
 }  // namespace
@@ -38,12 +50,15 @@ View view_of(const Tensor& tensor) { return tensor ? tensor.view() : View{}; }
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options) {
   const std::int64_t channels = check(x, options);
-  check_channels(x, "gamma", gamma, channels);
-  check_channels(x, "beta", beta, channels);
+  check_parameter(x, "gamma", gamma, channels);
+  check_parameter(x, "beta", beta, channels);
   require(options.training || (running_mean && running_var),
           "batch_norm: expected running statistics unless training, got none");
-  if (running_mean) check_channels(x, "running_mean", running_mean, channels);
-  if (running_var) check_channels(x, "running_var", running_var, channels);
+  check_running(x, "running_mean", running_mean, channels);
+  check_running(x, "running_var", running_var, channels);
+  require(!running_mean || !running_var || running_mean.dtype() == running_var.dtype(),
+          "batch_norm: expected running statistics of one dtype, got {} and {}", running_mean.dtype(),
+          running_var.dtype());
   const Device device = common_device("batch_norm", {x, gamma, beta, running_mean, running_var});
   const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), device), inv_std = empty_like(mean);
   const auto norm = [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), options] {

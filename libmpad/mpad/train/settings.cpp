@@ -36,6 +36,8 @@ void check(const Settings& s) {
   check_range("lr", s.lr, 0);
   check_range("momentum", s.momentum, 0);
   check_range("weight-decay", s.weight_decay, 0);
+  check_range("epsilon", s.epsilon, 0);
+  require(!s.mixed || s.dtype == DType::f16, "--bits mixed: expected half, got {}", s.dtype);
   check_range("epochs", static_cast<double>(s.epochs), 1, most_epochs);
   check_range("batch-size", static_cast<double>(s.batch_size), 1);
   check_range("runs", static_cast<double>(s.runs), 1, 1e9);
@@ -52,7 +54,7 @@ void check(const Settings& s) {
 
 std::vector<NamedValue> named_values(const Settings& s) {
   const auto number = [](auto value) { return fmt::format("{}", value); };
-  return {{"bits", number(bits_of(s.dtype))},
+  return {{"bits", precision_name(s)},
           {"ties", s.ties.name()},
           {"relu0", number(s.relu0)},
           {"batch-norm", number(s.batch_norm)},
@@ -65,6 +67,7 @@ std::vector<NamedValue> named_values(const Settings& s) {
           {"momentum", number(s.momentum)},
           {"weight-decay", number(s.weight_decay)},
           {"nesterov", number(s.nesterov)},
+          {"epsilon", number(s.epsilon)},
           {"schedule", to_string(s.schedule)},
           {"warmup", number(s.warmup)},
           {"step-every", number(s.step_every)},
@@ -75,6 +78,8 @@ std::vector<NamedValue> named_values(const Settings& s) {
           {"runs", number(s.runs)},
           {"device", to_string(s.device)}};
 }
+
+std::string precision_name(const Settings& s) { return s.mixed ? "mixed" : std::to_string(bits_of(s.dtype)); }
 
 MaxPool2dOptions pool_options(const Settings& s) {
   return {.ties = s.ties, .forward = s.pool_forward, .backward = s.pool_backward, .accumulate = s.accumulate};

@@ -16,7 +16,8 @@ enum class OptimizerKind : unsigned char { sgd, adam, adamw };
 /// What decides the result of a training, bit for bit, beside the network and the data. Where it is written to and how
 /// many threads compute it are not part of it.
 struct Settings {
-  DType dtype = DType::f32;  ///< of parameters, activations, gradients and optimizer state alike
+  DType dtype = DType::f32;  ///< of parameters, activations, gradients and, unless mixed, optimizer state
+  bool mixed = false;        ///< half with float masters, float running statistics and a scaled loss; dtype is half
   TieRule ties{};
   double relu0 = 0;  ///< ReLU'(0)
   bool batch_norm = false;
@@ -28,6 +29,7 @@ struct Settings {
   OptimizerKind optimizer = OptimizerKind::sgd;
   double lr = 0.0353, momentum = 0.9, weight_decay = 5e-4;  ///< Adam has no momentum and reads none
   bool nesterov = false;
+  double epsilon = 0;  ///< Adam's; 0: 1e-8, or 1e-4 where second moments are half, below 2^-25 of which they vanish
 
   Schedule::Kind schedule = Schedule::Kind::cosine;
   double warmup = 0;       ///< epochs of linear warm-up
@@ -49,6 +51,9 @@ using NamedValue = std::pair<std::string, std::string>;
 /// All settings in a fixed order, weights as the file's checksum. Equal lists mean equal settings. Throws Error if
 /// there is no such file.
 std::vector<NamedValue> named_values(const Settings& settings);
+
+/// "16", "32", "64" or "mixed".
+std::string precision_name(const Settings& settings);
 
 /// The options of a model's pools (but for the window).
 MaxPool2dOptions pool_options(const Settings& settings);
