@@ -10,11 +10,13 @@ using namespace mpad;
 
 namespace {
 
-std::unique_ptr<Module> make_lenet(const Settings& settings) {
+std::unique_ptr<Module> make_lenet(const Settings& settings, const Architecture&) {
   return std::make_unique<Lenet>(LenetOptions{.ties = settings.ties,
                                               .relu0 = settings.relu0,
                                               .batch_norm = settings.batch_norm,
-                                              .pool = pool_options(settings)});
+                                              .pool = pool_options(settings),
+                                              .pool_kind = settings.pool,
+                                              .norm_at_zero = settings.norm_at_zero});
 }
 
 Split digits(const std::string&) { return synthetic_digits(10'000, 2'000, 0); }
@@ -29,6 +31,7 @@ int main(int argc, char** argv) {
                                   {.name = "kmnist", .load = load_kmnist},
                                   {.name = "synthetic", .on_disk = false, .load = digits}},
                      .model = make_lenet,
-                     .lr = {.sgd16 = 0.0233, .sgd = 0.0353, .adam = 1e-3}},
+                     .lr = {.sgd16 = 0.0233, .sgd = 0.0353, .adam = 1e-3},
+                     .lr_batch_norm = {.sgd16 = 0.021, .sgd = 0.0132, .adam = 1e-3}},
                     argc, argv);
 }

@@ -137,7 +137,8 @@ TEST_CASE("run.json says all that the result depends on, and where it was comput
     const Json parsed = Json::parse(value, nullptr, false);
     expected[name] = parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
   }
-  expected.update({{"train-images", 50},
+  expected.update({{"augment", "none"},
+                   {"train-images", 50},
                    {"train-checksum", "crc32:00000001"},
                    {"test-images", 20},
                    {"test-checksum", "crc32:00000002"}});

@@ -3,6 +3,7 @@
 // PyTorch.
 #include "support.h"
 
+#include <mpad/nn/lenet.h>
 #include <mpad/nn/relu_pool.h>
 #include <mpad/nn/resnet.h>
 #include <mpad/nn/vgg.h>
@@ -31,7 +32,8 @@ std::vector<std::string> paths_below(Module& module, const std::string& prefix) 
 std::string pooled(Module& model) {
   struct Pools final : CallObserver {
     void called(Module& module, const Tensor&, const Tensor& y) override {
-      if (module.describe().find("MaxPool2d") == std::string::npos) return;
+      const std::string what = module.describe();
+      if (what.find("Pool2d(") == std::string::npos || what.starts_with("Sequential")) return;
       seen = module.describe() + " to " + to_string(y.shape());
     }
     std::string seen{};
@@ -136,13 +138,25 @@ TEST_CASE("ReLU and pool in one layer have the bits of both apart, and stay apar
     x = Tensor::from(values, x.shape(), dtype);
     for (const double relu0 : {0.0, 0.5, -0.5})
       for (const PoolForward forward : {PoolForward::exact, PoolForward::composed}) {
-        const MaxPool2dOptions pool = halving_pool({.window = 3, .pad = 1, .forward = forward}, TieRule::minimal());
-        const std::unique_ptr<Module> layer = relu_pool(relu0, pool);
+        const LenetOptions options{.ties = TieRule::minimal(), .pool = {.window = 3, .pad = 1, .forward = forward}};
+        const std::unique_ptr<Module> layer = relu_pool(relu0, halving_pool(options));
         CHECK(layer->describe().starts_with("ReluMaxPool2d") == (relu0 >= 0 && forward == PoolForward::exact));
-        Sequential apart(Relu({relu0}), MaxPool2d(pool));
+        Sequential apart(Relu({relu0}), MaxPool2d({.ties = TieRule::minimal(), .forward = forward}));
         const Pass got = pass(*layer, x), want = pass(apart, x);
         CHECK(same_bits(got.output, want.output));
         CHECK(same_bits(got.grad_x, want.grad_x));
       }
   }
+}
+
+TEST_CASE("networks take pools of every kind") {
+  const auto pools = [](const VggOptions& options) {
+    Vgg model(options);
+    return pooled(model);
+  };
+  CHECK(pools({.pool_kind = PoolKind::average}) == "AvgPool2d(2x2, stride 2x2) to 2,1,1,512");
+  CHECK(pools({.batch_norm = true, .pool_kind = PoolKind::norm, .norm_at_zero = 1}) ==
+        "NormPool2d(2x2, stride 2x2, at zero 1) to 2,1,1,512");
+  Lenet lenet({.pool_kind = PoolKind::norm});
+  CHECK(lenet.describe().find("NormPool2d(2x2, stride 2x2)") != std::string::npos);
 }

@@ -30,6 +30,8 @@ const std::map<std::string, std::function<void(Settings&)>> changes = {
     {"ties", [](Settings& s) { s.ties = TieRule::beta(2); }},
     {"relu0", [](Settings& s) { s.relu0 = 1e-17; }},
     {"batch-norm", [](Settings& s) { s.batch_norm = true; }},
+    {"pool", [](Settings& s) { s.pool = PoolKind::norm; }},
+    {"norm-at-zero", [](Settings& s) { s.norm_at_zero = 1; }},
     {"pool-forward", [](Settings& s) { s.pool_forward = PoolForward::composed; }},
     {"pool-backward", [](Settings& s) { s.pool_backward = PoolBackward::standard; }},
     {"accumulate", [](Settings& s) { s.accumulate = Accumulate::narrow; }},
@@ -112,6 +114,19 @@ TEST_CASE("settings that contradict each other are an error") {
           }).empty());
 }
 
+TEST_CASE("only the maximum has the study's arithmetic") {
+  for (const PoolKind kind : {PoolKind::average, PoolKind::norm}) {
+    CHECK(check_error([=](Settings& s) { s.pool = kind; }).empty());
+    CHECK(check_error([=](Settings& s) {
+            s.pool = kind;
+            s.pool_backward = PoolBackward::standard;
+          }) == fmt::format("--pool: expected max with --pool-forward exact and --pool-backward standard, got {}",
+                            to_string(kind)));
+  }
+  CHECK(check_error([](Settings& s) { s.norm_at_zero = not_a_number; }) ==
+        "--norm-at-zero: expected a finite number, got nan");
+}
+
 TEST_CASE("a custom rule's name must fit into a cell of results.csv") {
   const auto named = [](const char* name) {
     return check_error([name](Settings& s) { s.ties = TieRule::custom(ties::First{}, name); });
@@ -126,6 +141,8 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"ties", "native"},
                                                     {"relu0", "0"},
                                                     {"batch-norm", "false"},
+                                                    {"pool", "max"},
+                                                    {"norm-at-zero", "0"},
                                                     {"pool-forward", "exact"},
                                                     {"pool-backward", "fused"},
                                                     {"accumulate", "wide"},

@@ -8,6 +8,7 @@
 #include <mpad/core/suggest.h>
 #include <mpad/version.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <span>
@@ -39,15 +40,35 @@ void add_data_options(CLI::App& app, const Recipe& recipe, Options& o, Texts& te
       ->default_str(first + " if found, else " + last);
   group.number("--train-limit", "N", o.train_limit, "Train on the first N images; 0 means all");
   group.number("--test-limit", "N", o.test_limit, "Test on the first N images; 0 means all");
+  if (recipe.can_augment) group.flag("--augment", o.augment, "Crop and mirror training images at random");
+  if (recipe.image_size == 0) return;
+  o.image_size = recipe.image_size;
+  group.number("--image-size", "N", o.image_size, "Pixels of both sides of images from files");
+  group.number("--workers", "N", o.workers, "Threads that read images from files, 0 for as many as compute");
 }
 
-void add_network_options(CLI::App& app, Options& o, Texts& texts) {
+void add_architecture_options(CLI::App& app, const Recipe& recipe, Options& o) {
+  Group group(app, "Network and its nonsmooth choices");
+  if (!recipe.depths.empty()) {
+    o.architecture.depth = recipe.depths.front();
+    group.number("--depth", fmt::format("{}", fmt::join(recipe.depths, "|")).c_str(), o.architecture.depth,
+                 "Layers with weights");
+  }
+  if (recipe.has_stems)
+    group.choice("--stem", o.architecture.stem, {Stem::cifar, Stem::imagenet, Stem::imagenet_3x3},
+                 "First layers: for small images; for large ones with the study's pool, or the usual one");
+}
+
+void add_network_options(CLI::App& app, const Recipe& recipe, Options& o, Texts& texts) {
+  add_architecture_options(app, recipe, o);
   Settings& s = o.settings;
   Group group(app, "Network and its nonsmooth choices");
   group.text("--bits", "16|32|64", texts.bits, "Precision of everything: parameters, activations, optimizer");
   group.text("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
   group.number("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
-  group.flag("--batch-norm", s.batch_norm, "Normalise batches behind each pool and hidden layer");
+  group.flag("--batch-norm", s.batch_norm, "Normalise batches, where the study's network does");
+  group.choice("--pool", s.pool, {PoolKind::max, PoolKind::average, PoolKind::norm}, "What pools compute of a window");
+  group.number("--norm-at-zero", "C", s.norm_at_zero, "Derivative of norm pools where a window is 0");
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
                "Pool's forward: the maximum, or the study's sum of two");
   group.choice("--pool-backward", s.pool_backward,
@@ -55,6 +76,7 @@ void add_network_options(CLI::App& app, Options& o, Texts& texts) {
                "Pool's backward: rounded once, term by term, or native whatever --ties");
   group.choice("--accumulate", s.accumulate, {Accumulate::wide, Accumulate::narrow},
                "Pool's backward sums: 16 bits in float, or all in their own precision");
+  group.text("--weights", "FILE", s.weights, "Start from PyTorch's weights in a safetensors file");
 }
 
 void add_optimizer_options(CLI::App& app, const Recipe& recipe, Options& o, Texts& texts) {
@@ -62,9 +84,11 @@ void add_optimizer_options(CLI::App& app, const Recipe& recipe, Options& o, Text
   Settings& s = o.settings;
   Group group(app, "Optimization");
   group.choice("--optimizer", s.optimizer, {sgd, adam, adamw}, "Update rule");
-  group.number<double>(
-      "--lr", "RATE", texts.lr, "Learning rate",
-      fmt::format("{}; {} for sgd in 16 bits, {} for adam", recipe.lr.sgd, recipe.lr.sgd16, recipe.lr.adam));
+  const auto rates = [](const DefaultRates& lr) {
+    return fmt::format("{}; {} for sgd in 16 bits, {} for adam", lr.sgd, lr.sgd16, lr.adam);
+  };
+  group.number<double>("--lr", "RATE", texts.lr, "Learning rate",
+                       rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm));
   group.number("--momentum", "M", s.momentum, "Momentum of sgd");
   group.flag("--nesterov", s.nesterov, "Nesterov's momentum");
   group.number("--weight-decay", "D", s.weight_decay, "Weight decay");
@@ -84,6 +108,7 @@ void add_run_options(CLI::App& app, Options& o, Texts& texts) {
   group.number("--threads", "N", o.threads, "CPU threads, 0 for all cores; results do not depend on it");
   group.text("--device", "cpu|cuda|auto", texts.device, "Where to compute; auto: CUDA if it can be used");
   group.text("--out", "DIR", o.output.directory, "Write results.csv, run.json and checkpoints here");
+  group.text("--export", "FILE", o.output.weights, "Write the last run's weights for PyTorch, as safetensors");
   group.flag("--resume", texts.resume, "Continue what is in --out, to the same bits as without a stop");
   group.flag("--force", texts.force, "Overwrite what is in --out");
   group.flag("--quiet", o.quiet, "Print the summary only");
@@ -128,16 +153,26 @@ void locate_data(const Recipe& recipe, const std::string& dataset, Options& o) {
           o.source.name);
 }
 
+void check_architecture(const Recipe& recipe, const Architecture& architecture) {
+  const std::vector<int>& depths = recipe.depths;
+  require(depths.empty() || std::find(depths.begin(), depths.end(), architecture.depth) != depths.end(),
+          "--depth: expected {}, got {}", fmt::join(depths, "|"), architecture.depth);
+}
+
 void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   Settings& s = o.settings;
   s.dtype = parse_bits(texts.bits);
   s.ties = TieRule::parse(texts.ties);
   o.device = parse_device(texts.device);
-  s.lr = texts.lr.value_or(default_rate(s, recipe.lr));
+  s.lr = texts.lr.value_or(default_rate(s, s.batch_norm ? recipe.lr_batch_norm : recipe.lr));
+  check_architecture(recipe, o.architecture);
   check(s);
   require(o.threads >= 0 && o.threads <= 1024, "--threads: expected 0 to 1024, got {}", o.threads);
   require(o.train_limit >= 0 && o.test_limit >= 0, "--train-limit and --test-limit: expected 0 or more, got {} and {}",
           o.train_limit, o.test_limit);
+  require(recipe.image_size == 0 || (o.image_size > 0 && o.image_size <= 4096),
+          "--image-size: expected 1 to 4096, got {}", o.image_size);
+  require(o.workers >= 0 && o.workers <= 1024, "--workers: expected 0 to 1024, got {}", o.workers);
   require(!texts.resume || !texts.force, "expected --resume or --force, got both");
   require(!o.output.directory.empty() || !(texts.resume || texts.force), "--resume and --force: expected --out DIR");
   o.output.existing = texts.resume ? Existing::resume : texts.force ? Existing::overwrite : Existing::refuse;
@@ -179,7 +214,7 @@ std::optional<Options> parse_options(const Recipe& recipe, int argc, const char*
   app.set_version_flag("--version", fmt::format("{} {}", recipe.name, version()), "Print the version");
   app.allow_extras();
   add_data_options(app, recipe, options, texts);
-  add_network_options(app, options, texts);
+  add_network_options(app, recipe, options, texts);
   add_optimizer_options(app, recipe, options, texts);
   add_run_options(app, options, texts);
   refuse_empty_values(argc, argv);

@@ -13,9 +13,13 @@ namespace mpad {
 struct Options {
   Settings settings{};             ///< but for the device
   std::optional<Device> device{};  ///< none: CUDA if it can be used, else the CPU
+  Architecture architecture{};     ///< but for what the data decides
   DataSource source{};
   std::string data_directory{};
   std::int64_t train_limit = 0, test_limit = 0;  ///< 0: all images
+  std::int64_t image_size = 0;                   ///< of images from files
+  bool augment = false;
+  int workers = 0;
   Output output{};
   int threads = 0;
   bool quiet = false;

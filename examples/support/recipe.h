@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/nn/resnet.h>
 #include <mpad/train/trainer.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ struct DataSource {
   std::string name;
   bool on_disk = true;  ///< or else made by `load`
   std::function<Split(const std::string& directory)> load{};
+  /// Of images in files, in place of `load`: they get this size.
+  std::function<Split(const std::string& directory, std::int64_t size)> load_sized{};
 };
 
 /// Learning rates where the command line names none.
@@ -20,13 +24,24 @@ struct DefaultRates {
   double sgd16, sgd, adam;  ///< SGD in 16 bits, in 32 and 64, and Adam
 };
 
+/// What tells one network of a kind from another, beside the settings.
+struct Architecture {
+  int depth = 0;
+  Stem stem = Stem::cifar;
+  std::int64_t classes = 10, channels = 1;  ///< those of the data
+};
+
 /// What one training program is beside what all have in common.
 struct Recipe {
   std::string name, about;
   /// The default is the first if its files are there, else the last, which needs none.
   std::vector<DataSource> datasets;
-  ModelFactory model;
-  DefaultRates lr;
+  std::vector<int> depths{};    ///< to choose from, the default first; empty: there is one
+  bool has_stems = false;       ///< whether there is a stem to choose
+  bool can_augment = false;     ///< whether training images are cropped and mirrored on request
+  std::int64_t image_size = 0;  ///< of images from files; 0: no such data sets
+  std::function<std::unique_ptr<Module>(const Settings&, const Architecture&)> model;
+  DefaultRates lr, lr_batch_norm;
 };
 
 }  // namespace mpad

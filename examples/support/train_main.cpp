@@ -17,10 +17,23 @@ namespace {
 enum ExitCode { succeeded = 0, failed = 1, misused = 2 };
 
 Split load(const Options& options) {
-  Split data = options.source.load(options.data_directory);
+  const DataSource& source = options.source;
+  Split data = source.load_sized ? source.load_sized(options.data_directory, options.image_size)
+                                 : source.load(options.data_directory);
+  for (Dataset* part : {&data.train, &data.test}) part->workers = options.workers;
+  if (!options.augment) data.train.augment = {};
+  if (options.augment && !data.train.source) data.train.augment = {.crop_pad = 4, .flip = true};
   if (options.train_limit > 0) data.train = data.train.first(options.train_limit);
   if (options.test_limit > 0) data.test = data.test.first(options.test_limit);
   return data;
+}
+
+// "resnet18, stem cifar": what results are kept under.
+std::string name_of(const Recipe& recipe, const Architecture& architecture) {
+  std::string name = recipe.name;
+  if (!recipe.depths.empty()) name += std::to_string(architecture.depth);
+  if (recipe.has_stems) name += fmt::format(", stem {}", to_string(architecture.stem));
+  return name;
 }
 
 Progress make_progress(bool quiet) {
@@ -55,8 +68,12 @@ void train(const Recipe& recipe, Options options) {
   set_num_threads(options.threads);
   const Split data = load(options);
   const Progress progress = make_progress(options.quiet);
+  Architecture architecture = options.architecture;
+  architecture.classes = data.train.classes;
+  architecture.channels = data.train.shape()[3];
+  const ModelFactory model = [&](const Settings& settings) { return recipe.model(settings, architecture); };
   print_summary(recipe.name,
-                run_experiment(recipe.name, options.settings, recipe.model, data, options.output, progress));
+                run_experiment(name_of(recipe, architecture), options.settings, model, data, options.output, progress));
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ import subprocess
 import support
 
 OPTIONS = """--data --dataset --bits --ties --relu0 --batch-norm --optimizer --lr --momentum --weight-decay --schedule
-    --epochs --batch-size --seed --runs --threads --device --out --resume --force --quiet --help""".split()
+    --epochs --batch-size --seed --runs --threads --device --out --resume --force --quiet --help --pool
+    --norm-at-zero --weights --export""".split()
 
 # Command lines that are wrong, and what the one line says.
 MISUSES = {

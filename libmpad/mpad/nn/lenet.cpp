@@ -6,7 +6,7 @@ namespace mpad {
 
 // Layers are appended one by one: each draws its parameters from the next random stream.
 Lenet::Lenet(const LenetOptions& o) {
-  const MaxPool2dOptions pool = halving_pool(o.pool, o.ties);
+  const PoolLayer pool = halving_pool(o);
   append(Conv2d({.in = 1, .out = 6, .kernel = 5}));
   append_relu_pool(*this, o.relu0, pool);
   if (o.batch_norm) append(BatchNorm2d(6));

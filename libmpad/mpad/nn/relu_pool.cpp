@@ -3,21 +3,21 @@
 
 namespace mpad {
 
-MaxPool2dOptions halving_pool(MaxPool2dOptions options, const TieRule& ties) {
-  options.window = 2;
-  options.stride = 0;
-  options.pad = 0;
-  options.ties = ties;
-  return options;
+std::unique_ptr<Module> make_pool(const PoolLayer& pool) {
+  return make_pool(pool.kind, pool.options, pool.norm_at_zero);
 }
 
-std::unique_ptr<Module> relu_pool(double relu0, const MaxPool2dOptions& pool) {
-  const bool composed = pool.forward == PoolForward::composed || pool.backward == PoolBackward::composed;
-  if (!composed && relu0 >= 0) return std::make_unique<ReluMaxPool2d>(ReluOptions{relu0}, pool);
-  return std::make_unique<Sequential>(Relu({relu0}), MaxPool2d(pool));
+std::unique_ptr<Module> relu_pool(double relu0, const PoolLayer& pool) {
+  const MaxPool2dOptions& options = pool.options;
+  const bool composed = options.forward == PoolForward::composed || options.backward == PoolBackward::composed;
+  if (pool.kind == PoolKind::max && !composed && relu0 >= 0)
+    return std::make_unique<ReluMaxPool2d>(ReluOptions{relu0}, options);
+  auto apart = std::make_unique<Sequential>(Relu({relu0}));
+  apart->append(make_pool(pool));
+  return apart;
 }
 
-void append_relu_pool(Sequential& layers, double relu0, const MaxPool2dOptions& pool) {
+void append_relu_pool(Sequential& layers, double relu0, const PoolLayer& pool) {
   layers.append(relu_pool(relu0, pool));
   layers.append(Identity());
 }

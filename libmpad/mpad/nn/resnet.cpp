@@ -25,13 +25,14 @@ Conv2dOptions stem_convolution(const ResnetOptions& o) {
   return {.in = o.channels, .out = stem_channels, .kernel = 7, .stride = 2, .pad = 3, .bias = false};
 }
 
-MaxPool2dOptions stem_pool(const ResnetOptions& o) {
-  MaxPool2dOptions pool = halving_pool(o.pool, o.ties);
-  if (o.stem != Stem::imagenet_3x3) return pool;
-  pool.window = 3;
-  pool.stride = 2;
-  pool.pad = 1;
-  return pool;
+std::unique_ptr<Module> stem_pool(const ResnetOptions& o) {
+  PoolLayer pool = halving_pool(o);
+  if (o.stem == Stem::imagenet_3x3) {
+    pool.options.window = 3;
+    pool.options.stride = 2;
+    pool.options.pad = 1;
+  }
+  return o.batch_norm ? make_pool(pool) : relu_pool(o.relu0, pool);
 }
 
 std::array<Sequential, 4> make_layers(const ResnetOptions& o) {
@@ -57,11 +58,16 @@ std::int64_t features(const ResnetOptions& o) { return o.depth >= 50 ? 2048 : 51
 
 }  // namespace
 
+const char* to_string(Stem stem) {
+  constexpr const char* names[] = {"cifar", "imagenet", "imagenet-3x3"};
+  return names[static_cast<int>(stem)];
+}
+
 Resnet::Resnet(const ResnetOptions& o)
     : options_(o),
       conv_(stem_convolution(o)),
       norm_(o.batch_norm ? norm_relu(stem_channels, true, o.relu0) : norm(stem_channels, false)),
-      pool_(o.batch_norm ? std::make_unique<MaxPool2d>(stem_pool(o)) : relu_pool(o.relu0, stem_pool(o))),
+      pool_(stem_pool(o)),
       layers_(make_layers(o)),
       classifier_({features(o), o.classes}) {
   init_layers(*this, [](const Tensor& weight, const Tensor&) { kaiming_normal(weight, Fan::out); });
@@ -82,10 +88,9 @@ void Resnet::visit(Visitor& visitor) {
 }
 
 std::string Resnet::describe() const {
-  constexpr const char* stems[] = {"cifar", "imagenet", "imagenet-3x3"};
-  return fmt::format("Resnet(depth {}, stem {}, {} to {}{}, ties {})", options_.depth,
-                     stems[static_cast<int>(options_.stem)], options_.channels, options_.classes,
-                     options_.batch_norm ? ", batch norm" : "", options_.ties.name());
+  return fmt::format("Resnet(depth {}, stem {}, {} to {}{}, ties {})", options_.depth, to_string(options_.stem),
+                     options_.channels, options_.classes, options_.batch_norm ? ", batch norm" : "",
+                     options_.ties.name());
 }
 
 }  // namespace mpad

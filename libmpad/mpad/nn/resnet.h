@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <mpad/nn/layers.h>
+#include <mpad/nn/pool.h>
 
 #include <array>
 #include <memory>
@@ -14,6 +15,9 @@ enum class Stem : unsigned char {
   imagenet_3x3,  ///< 7x7 convolution, stride 2; pool 3x3, stride 2, pad 1 (the usual one)
 };
 
+/// Its name on the command line: cifar, imagenet, imagenet-3x3.
+const char* to_string(Stem stem);
+
 struct ResnetOptions {
   int depth = 18;  ///< 18, 34 (basic blocks) or 50 (bottlenecks)
   Stem stem = Stem::cifar;
@@ -21,6 +25,8 @@ struct ResnetOptions {
   double relu0 = 0;         ///< ReLU'(0)
   bool batch_norm = true;   ///< false: the identity instead
   MaxPool2dOptions pool{};  ///< forward, backward and accumulation of the pool; its window and ties are not read
+  PoolKind pool_kind = PoolKind::max;
+  double norm_at_zero = 0;  ///< of PoolKind::norm: the derivative where a window is 0
   std::int64_t classes = 10, channels = 3;
 };
 

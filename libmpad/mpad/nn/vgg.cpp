@@ -23,11 +23,11 @@ std::array<int, 5> convolutions(int depth) {
 
 // What is behind a convolution, named as norm, ReLU and pool apart.
 void append_activation(Sequential& layers, const VggOptions& o, std::int64_t channels, bool with_pool) {
-  const MaxPool2dOptions pool = halving_pool(o.pool, o.ties);
+  const PoolLayer pool = halving_pool(o);
   if (o.batch_norm) {
     layers.append(BatchNorm2d(channels, {.relu = true, .alpha = o.relu0}));
     layers.append(Identity());
-    if (with_pool) layers.append(MaxPool2d(pool));
+    if (with_pool) layers.append(make_pool(pool));
   } else if (with_pool) {
     append_relu_pool(layers, o.relu0, pool);
   } else {

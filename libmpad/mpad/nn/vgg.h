@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <mpad/nn/layers.h>
+#include <mpad/nn/pool.h>
 
 namespace mpad {
 
@@ -10,6 +11,8 @@ struct VggOptions {
   double relu0 = 0;  ///< ReLU'(0)
   bool batch_norm = false;
   MaxPool2dOptions pool{};  ///< forward, backward and accumulation of the pools; its window and ties are not read
+  PoolKind pool_kind = PoolKind::max;
+  double norm_at_zero = 0;  ///< of PoolKind::norm: the derivative where a window is 0
   std::int64_t classes = 10, channels = 3;
 };
 

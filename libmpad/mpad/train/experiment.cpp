@@ -9,10 +9,19 @@
 namespace mpad {
 namespace {
 
+std::string describe(const Augment& augment) {
+  std::vector<std::string> parts;
+  if (augment.crop_pad > 0) parts.push_back(fmt::format("crop {}", augment.crop_pad));
+  if (augment.resized_crop) parts.push_back("resized crop");
+  if (augment.flip) parts.push_back("flip");
+  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
 // All that the result depends on, as text.
 std::vector<NamedValue> context_of(const std::string& network, const Settings& settings, const Split& data) {
   std::vector<NamedValue> context = named_values(settings);
   context.insert(context.begin(), {{"network", network}, {"dataset", data.train.name}});
+  context.emplace_back("augment", describe(data.train.augment));
   for (const auto& [part, dataset] : {std::pair("train", &data.train), std::pair("test", &data.test)}) {
     context.emplace_back(fmt::format("{}-images", part), std::to_string(dataset->size()));
     context.emplace_back(fmt::format("{}-checksum", part), "crc32:" + dataset->checksum);

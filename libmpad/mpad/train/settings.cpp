@@ -33,6 +33,7 @@ std::string checksum_of(const std::string& path) {
 
 void check(const Settings& s) {
   require(std::isfinite(s.relu0), "--relu0: expected a finite number, got {}", s.relu0);
+  require(std::isfinite(s.norm_at_zero), "--norm-at-zero: expected a finite number, got {}", s.norm_at_zero);
   check_range("lr", s.lr, 0);
   check_range("momentum", s.momentum, 0);
   check_range("weight-decay", s.weight_decay, 0);
@@ -47,6 +48,9 @@ void check(const Settings& s) {
           "--step-every: expected more than 0 epochs, at most {}, got {}", most_epochs, s.step_every);
   require(!s.nesterov || (s.optimizer == OptimizerKind::sgd && s.momentum > 0),
           "--nesterov: expected sgd with a momentum above 0, got {} with {}", to_string(s.optimizer), s.momentum);
+  require(s.pool == PoolKind::max || (s.pool_forward == PoolForward::exact && s.pool_backward == PoolBackward::fused),
+          "--pool: expected max with --pool-forward {} and --pool-backward {}, got {}", to_string(s.pool_forward),
+          to_string(s.pool_backward), to_string(s.pool));
   if (s.pool_forward == PoolForward::composed || s.pool_backward == PoolBackward::composed) s.ties.beta();
   require(s.ties.name().find_first_of(",\"\r\n") == std::string::npos,
           "--ties: expected a name without commas, quotes and line ends, got '{}'", s.ties.name());
@@ -58,6 +62,8 @@ std::vector<NamedValue> named_values(const Settings& s) {
           {"ties", s.ties.name()},
           {"relu0", number(s.relu0)},
           {"batch-norm", number(s.batch_norm)},
+          {"pool", to_string(s.pool)},
+          {"norm-at-zero", number(s.norm_at_zero)},
           {"pool-forward", to_string(s.pool_forward)},
           {"pool-backward", to_string(s.pool_backward)},
           {"accumulate", to_string(s.accumulate)},

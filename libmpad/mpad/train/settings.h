@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <mpad/core/device.h>
+#include <mpad/nn/pool.h>
 #include <mpad/ops.h>
 #include <mpad/schedule.h>
 
@@ -21,6 +22,8 @@ struct Settings {
   TieRule ties{};
   double relu0 = 0;  ///< ReLU'(0)
   bool batch_norm = false;
+  PoolKind pool = PoolKind::max;
+  double norm_at_zero = 0;  ///< of norm pools: the derivative where a window is 0
   PoolForward pool_forward = PoolForward::exact;
   PoolBackward pool_backward = PoolBackward::fused;
   Accumulate accumulate = Accumulate::wide;

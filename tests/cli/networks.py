@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""networks.py PROGRAM: what the command lines of vgg, resnet and densenet have beside lenet's."""
+import json
+import os
+import random
+import struct
+
+import support
+
+# What tells the programs apart: the network's name in run.json, some wrong command lines, a weight and its shape.
+PROGRAMS = {
+    "vgg": {"network": "vgg11", "misuses": {"--depth 12": "--depth: expected 11|13|16|19, got 12"},
+            "weight": ("features.3.weight", [128, 64, 3, 3]), "arguments": []},
+    "resnet": {"network": "resnet18, stem imagenet-3x3",
+               "misuses": {"--depth 101": "--depth: expected 18|34|50, got 101",
+                           "--stem imagnet": "--stem: expected cifar|imagenet|imagenet-3x3, got 'imagnet' (did you mean 'imagenet'?)"},
+               "weight": ("layer1.0.conv1.weight", [64, 64, 3, 3]), "arguments": ["--stem", "imagenet-3x3"]},
+}
+MISUSES = {
+    "--pool mox": "--pool: expected max|average|norm, got 'mox' (did you mean 'max'?)",
+    "--pool norm --pool-backward standard": "--pool: expected max with --pool-forward exact and --pool-backward standard, got norm",
+    "--norm-at-zero nan": "--norm-at-zero: expected a finite number, got nan",
+    "--image-size 0": "--image-size: expected 1 to 4096, got 0",
+    "--workers -1": "--workers: expected 0 to 1024, got -1",
+    "--depth x": "--depth: expected a whole number, got 'x'",
+    "--dataset cifar": "--dataset: expected cifar10|cifar100|svhn|imagenet|image-folder|synthetic, got 'cifar' (did you mean",
+}
+OPTIONS = "--depth --augment --image-size --workers --pool --norm-at-zero --weights --export".split()
+
+
+def read_tensors(path):
+    """Shapes by name, and metadata, of a safetensors file."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+    metadata = header.pop("__metadata__", {})
+    return {name: entry["shape"] for name, entry in header.items()}, metadata
+
+
+def write_cifar10(directory):
+    directory.mkdir()
+    generator = random.Random(1)
+    for name, count in (("data_batch_1.bin", 8), ("test_batch.bin", 4)):
+        records = (bytes([i % 10]) + generator.randbytes(3072) for i in range(count))
+        (directory / name).write_bytes(b"".join(records))
+
+
+class Networks(support.ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.name = os.path.basename(self.program)
+        self.facts = PROGRAMS[self.name]
+
+    def train(self, *arguments):
+        small = ("--epochs", "1", "--train-limit", "4", "--test-limit", "2", "--batch-size", "2", "--quiet")
+        return self.call(*small, *self.facts["arguments"], *arguments)
+
+    def settings(self, out="out"):
+        return json.loads((self.directory / out / "run.json").read_text(encoding="utf-8"))["settings"]
+
+    def test_help_lists_every_option(self):
+        result = self.call("--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for option in OPTIONS:
+            self.assertRegex(result.stdout, rf"(?m)^ *{option}\b")
+
+    def test_misuse_is_one_line_and_code_2(self):
+        for arguments, message in {**MISUSES, **self.facts["misuses"]}.items():
+            with self.subTest(arguments):
+                result = self.call(*arguments.split())
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertRegex(result.stderr, rf"^{self.name}: [^\n]+\n$")
+                self.assertIn(message, result.stderr)
+
+    def test_trains_on_drawn_images_by_default(self):
+        result = self.train("--out", "out", "--pool", "norm", "--norm-at-zero", "1", "--batch-norm")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(result.stdout, rf"^{self.name}: test accuracy \d+\.\d\d % ")
+        settings = self.settings()
+        self.assertEqual([settings[name] for name in ("network", "dataset", "augment", "pool", "norm-at-zero", "weights")],
+                         [self.facts["network"], "synthetic-colours", "none", "norm", 1, "none"])
+
+    def test_trains_on_cifar10_augmented(self):
+        write_cifar10(self.directory / "cifar10")
+        result = self.train("--data", self.directory, "--augment", "--out", "out")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        settings = self.settings()
+        self.assertEqual([settings["dataset"], settings["augment"]], ["cifar10", "crop 4, flip"])
+
+    def test_weights_go_out_and_come_in(self):
+        self.assertEqual(self.train("--export", "first.safetensors").returncode, 0)
+        shapes, metadata = read_tensors(self.directory / "first.safetensors")
+        name, shape = self.facts["weight"]
+        self.assertEqual((shapes[name], metadata), (shape, {"format": "pt"}))
+        # Without a step that changes anything, what comes in goes out.
+        still = ("--lr", "0", "--weights", "first.safetensors", "--export", "second.safetensors", "--out", "out")
+        result = self.train(*still)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        first, second = ((self.directory / f"{name}.safetensors").read_bytes() for name in ("first", "second"))
+        self.assertEqual(first, second)
+        self.assertRegex(self.settings()["weights"], "^crc32:[0-9a-f]{8}$")
+
+    def test_weights_that_do_not_fit_leave_no_trace(self):
+        self.assertEqual(self.train("--export", "plain.safetensors").returncode, 0)
+        result = self.train("--weights", "plain.safetensors", "--batch-norm", "--out", "out")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, rf"^{self.name}: plain\.safetensors: expected the tensors of [^\n]*; missing: [^\n]*\n$")
+        result = self.train("--export", "none/x.safetensors", "--out", "out")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, f"{self.name}: --export: expected a file in a directory that is there, got "
+                                        "'none/x.safetensors'\n")
+        result = self.train("--weights", "none", "--out", "out")
+        self.assertEqual((result.returncode, result.stderr), (1, f"{self.name}: cannot read none: No such file or directory\n"))
+        self.assertFalse((self.directory / "out").exists())
+
+
+if __name__ == "__main__":
+    support.main()
