@@ -138,7 +138,8 @@ TEST_CASE("1, 2 and 4 threads augment alike") {
 TEST_CASE("every shift and both sides come up alike") {
   // One bright pixel in the middle of 5x5 shows where an image went; at the edge, which way round it is.
   constexpr int count = 9000;
-  const Tensor bytes({count, 5, 5, 2}, DType::u8), indices({count}, DType::i32), table({2, 256}, DType::f64);
+  const Tensor bytes = Tensor::full({count, 5, 5, 2}, 0, DType::u8), indices({count}, DType::i32);
+  const Tensor table = Tensor::zeros({2, 256}, DType::f64);
   for (std::size_t i = 0; i < count; ++i) {
     indices.span<std::int32_t>()[i] = static_cast<std::int32_t>(i);
     bytes.span<std::uint8_t>()[50 * i + 24] = 1;  // channel 0 of (2, 2)

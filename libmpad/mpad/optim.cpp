@@ -26,6 +26,23 @@ void check_alike(const std::vector<NamedTensor>& tensors) {
   }
 }
 
+// The parameters of a float module in one array; the module's own become half.
+Tensor take_masters(Module& module) {
+  const std::vector<NamedTensor> found = parameters(module);
+  check_alike(found);
+  const Tensor& first = found.front().tensor;
+  require(first.dtype() == DType::f32, "optimizer: expected float parameters to keep as masters, got {}",
+          first.dtype());
+  const Tensor masters({total_size(found)}, DType::f32, first.device());
+  std::int64_t offset = 0;
+  for (const auto& [path, tensor] : found) {
+    masters.slice(offset, tensor.shape()).copy_from(tensor);
+    offset += tensor.numel();
+  }
+  module.to(DType::f16, DType::f32);
+  return masters;
+}
+
 const SgdOptions& checked(const SgdOptions& options) {
   require(options.momentum >= 0 && options.weight_decay >= 0,
           "Sgd: expected momentum and weight_decay of 0 or more, got {} and {}", options.momentum,
@@ -48,11 +65,10 @@ const AdamOptions& checked(const AdamOptions& options) {
 
 Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names) {
   set_lr(lr);
+  if (float_masters) masters_ = take_masters(module);
   const std::vector<NamedTensor> found = parameters(module);
   check_alike(found);
-  const DType dtype = found.front().tensor.dtype(), state_dtype = float_masters ? DType::f32 : dtype;
-  require(!float_masters || dtype == DType::f16, "optimizer: expected half parameters with float masters, got {}",
-          dtype);
+  const DType dtype = found.front().tensor.dtype(), state_dtype = masters_ ? masters_.dtype() : dtype;
   const Device device = found.front().tensor.device();
   const Shape size{total_size(found)};
   parameters_ = Tensor(size, dtype, device);
@@ -64,9 +80,7 @@ Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<
     members_.push_back(tensor);
     offset += tensor.numel();
   }
-  if (!float_masters) return;
-  masters_ = parameters_.to(DType::f32);
-  state_.push_back({"master", masters_});
+  if (masters_) state_.push_back({"master", masters_});
 }
 
 void Optimizer::set_lr(double lr) {

@@ -12,8 +12,9 @@ namespace mpad {
 /// the module's parameters into that array; every handle on them sees the new place. Throws Error, and moves nothing,
 /// on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
 ///
-/// With float masters, the parameters of a half network are copies, rounded after each step, of float ones that the
-/// optimizer keeps; its state is float too, and a step is computed as in float (Micikevicius et al., ICLR 2018).
+/// With float masters, the parameters of a float module move into the optimizer, and the module gets copies of them
+/// rounded to half, anew after each step; the optimizer's state is float too (Micikevicius et al., ICLR 2018). Buffers
+/// stay float.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -3,6 +3,7 @@
 #include <mpad/data/dataset.h>
 #include <mpad/nn/module.h>
 #include <mpad/optim.h>
+#include <mpad/train/loss_scaler.h>
 #include <mpad/train/results.h>
 
 #include <functional>
@@ -23,8 +24,13 @@ class Trainer {
 
   Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data);
 
-  bool finished() const { return static_cast<std::int64_t>(results_.size()) == settings_.epochs; }
-  /// Trains on every image once, then tests. Throws OutOfMemory, naming the largest batch that would fit, if a step
+  /// All epochs are done, or the run collapsed.
+  bool finished() const {
+    return static_cast<std::int64_t>(results_.size()) == settings_.epochs ||
+           (!results_.empty() && !results_.back().collapsed.empty());
+  }
+  /// Trains on every image once, then tests. A loss that is not finite ends the run: its step is the last, and the
+  /// result says where the loss became so. Throws OutOfMemory, naming the largest batch that would fit, if a step
   /// takes more memory than the device has.
   const EpochResult& run_epoch(const AfterStep& after_step = {});
 
@@ -33,13 +39,20 @@ class Trainer {
   Optimizer& optimizer() const { return *optimizer_; }
   /// One for each epoch done.
   const std::vector<EpochResult>& results() const { return results_; }
+  /// What mixed precision multiplies the loss by.
+  const LossScaler& scaler() const { return scaler_; }
   /// Continues behind these epochs, which must be the first of this run, in order, with their steps. The tensors of
   /// model and optimizer are the caller's to restore.
-  void resume(std::vector<EpochResult> results, std::int64_t steps);
+  void resume(std::vector<EpochResult> results, std::int64_t steps, const LossScaler& scaler = {});
 
  private:
-  Score train_epoch(const AfterStep& after_step);
-  Score train_batches(const AfterStep& after_step);
+  struct Forward {
+    Tensor logits, loss;
+  };
+  void train_epoch(EpochResult& result, const AfterStep& after_step);
+  void train_batches(EpochResult& result, const AfterStep& after_step);
+  Forward compute_gradients(const Batch& batch, const Rng& draws);
+  void step();
 
   Settings settings_;
   std::int64_t run_;
@@ -48,10 +61,12 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::int64_t steps_per_epoch_;
   Schedule schedule_;
+  LossScaler scaler_{};
   std::vector<EpochResult> results_{};
 };
 
-/// Mean loss and accuracy of the model in evaluation mode; nothing is recorded.
-Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size);
+/// Mean loss and accuracy of the model in evaluation mode, the loss computed in the logits' dtype or in float; nothing
+/// is recorded.
+Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size, bool float_loss = false);
 
 }  // namespace mpad
