@@ -108,7 +108,7 @@ TEST_CASE("synthetic digits of no images are an error") {
 }
 
 // Of one initialisation in five, some end at 97 % after so few steps; the median tells.
-TEST_CASE("LeNet reaches 98 % on held-out synthetic digits in two epochs of 10,000") {
+TEST_CASE("LeNet reaches 98 % on held-out synthetic digits in two epochs of 10,000", "[learning]") {
   const Split split = synthetic_digits(10000, 2000, 0);
   std::vector<double> accuracies;
   for (std::uint64_t seed : {0, 1, 2, 3, 4}) {
@@ -120,7 +120,7 @@ TEST_CASE("LeNet reaches 98 % on held-out synthetic digits in two epochs of 10,0
   CHECK(accuracies[2] >= 0.98);
 }
 
-TEST_CASE("a linear classifier stays below 97 % on synthetic digits") {
+TEST_CASE("a linear classifier stays below 97 % on synthetic digits", "[learning]") {
   const Split split = synthetic_digits(10000, 2000, 0);
   set_seed(0);
   Sequential linear(Flatten(), Linear({784, 10}));
