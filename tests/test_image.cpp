@@ -90,3 +90,34 @@ TEST_CASE("what is no whole JPEG or PNG of a size allowed is an error with a nam
   for (std::size_t size = 0; size < whole.size() - 12; ++size) CHECK_FALSE(error_with(whole.substr(0, size)).empty());
   CHECK_FALSE(error_with(subsampled.substr(0, 100)).empty());
 }
+
+TEST_CASE("Huffman tables of more than 256 symbols are an error, wherever they are") {
+  // A table in front of the picture: 16 lengths with as many codes each.
+  const auto table = [](int symbols) {
+    std::string counts;
+    for (int i = 0; i < 16; ++i) counts += static_cast<char>(symbols);
+    const int length = 2 + 17 + 16 * symbols;
+    return std::string("\xff\xc4") + static_cast<char>(length >> 8) + static_cast<char>(length) + '\0' + counts +
+           std::string(static_cast<std::size_t>(16 * symbols), '\1');
+  };
+  const std::string bad = "x: expected an intact image, got: a Huffman table of more than 256 symbols";
+  const std::string segment = table(17);
+  CHECK(error_with(gray.substr(0, 2) + segment + gray.substr(2)) == bad);
+  CHECK(error_with(gray.substr(0, 2) + "\xff\xff" + segment + gray.substr(2)) == bad);
+  CHECK(error_with(gray.substr(0, gray.size() - 2) + segment + gray.substr(gray.size() - 2)) == bad);
+  CHECK(error_with(progressive.substr(0, progressive.size() - 2) + segment + "\xff\xd9") == bad);
+  CHECK(error_with(gray.substr(0, 2) + table(16) + gray.substr(2)) != bad);  // 256 symbols are not too many
+  // The same bytes as a comment are text.
+  const std::string comment = std::string("\xff\xfe", 2) + static_cast<char>((segment.size() + 2) >> 8) +
+                              static_cast<char>(segment.size() + 2) + segment;
+  CHECK(error_with(gray.substr(0, 2) + comment + gray.substr(2)).empty());
+}
+
+TEST_CASE("a PNG chunk that promises more than the file holds is an error that costs no memory") {
+  std::string file = png(5, 9, 3, Bytes(5 * 9 * 3, 7));
+  CHECK(error_with(file + "what is behind the last chunk").empty());
+  const std::size_t length_at = file.find("IDAT") - 4;
+  file[length_at] = '\x3f';
+  CHECK(error_with(file) == "x: expected an intact image, got: a chunk longer than the file");
+  CHECK(error_with(file.substr(0, length_at + 8)) == "x: expected an intact image, got: a chunk longer than the file");
+}

@@ -18,8 +18,9 @@ void write_png(const TemporaryDirectory& directory, const std::string& name, con
 
 Image flat(std::uint8_t level) { return {9, 12, Bytes(9 * 12 * 3, level)}; }
 
-// Two classes to train on, one to test; the level of an image says which it is.
+// Two classes to train on, one to test; the level of an image says which it is. Indices are kept there, too.
 void write_folder(const TemporaryDirectory& directory, const std::string& test = "val") {
+  setenv("XDG_CACHE_HOME", directory.path().c_str(), 1);
   write_png(directory, "train/dog/2.png", flat(120));
   write_png(directory, "train/cat/1.png", flat(20));
   write_png(directory, "train/cat/3.png", flat(40));

@@ -87,7 +87,9 @@ TEST_CASE("arrays that are not what their header says are errors") {
   parts.extents = {0x7fffffff, 0x7fffffff, 0x7fffffff};
   CHECK(array_error(parts).starts_with("mat: x.mat: expected 2147483647x2147483647x2147483647 numbers"));
   parts.extents = {6};
-  CHECK(array_error(parts) == "mat: x.mat: expected 6 numbers of 1 bytes, got 6 bytes");
+  CHECK(array_error(parts) == "mat: x.mat: expected two extents or more of 4 bytes, got 4 bytes");
+  parts.extents = {};
+  CHECK(array_error(parts) == "mat: x.mat: expected two extents or more of 4 bytes, got 0 bytes");
   CHECK(array_error({.name = "a", .extents = {0, 1}, .data = {}}) ==
         "mat: x.mat: expected 0x1 numbers of 1 bytes, got 0 bytes");
   CHECK(array_error({.name = "a", .type = 9, .data = {1, 2, 3}}) ==

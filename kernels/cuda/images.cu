@@ -43,7 +43,8 @@ __global__ void __launch_bounds__(kImageThreads)
 #pragma unroll 1
     for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
       Pack<T, size> values;
-      std::int64_t channel = at % channels, column = at / channels % columns, row = at / channels / columns;
+      const std::int64_t first = at / channels;
+      std::int64_t channel = at - first * channels, row = first / columns, column = first - row * columns;
       for (int i = 0; i < size; ++i) {
         const std::uint8_t* pixel = source_pixel(placement, from, rows, columns, channels, row, column);
         values.element[i] = table[256 * channel + (pixel != nullptr ? pixel[channel] : 0)];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/data/image.h>
+#include <mpad/data/image_check.h>
 
 #include <limits>
 #include <memory>
@@ -18,6 +19,8 @@ Image decode_image(std::string_view bytes, const std::string& name, std::int64_t
   constexpr auto most_bytes = static_cast<std::size_t>(std::numeric_limits<int>::max());
   require(bytes.size() <= most_bytes, "{}: expected an image file of at most {} bytes, got {}", name, most_bytes,
           bytes.size());
+  const char* fault = find_image_fault(bytes);
+  require(fault == nullptr, "{}: expected an intact image, got: {}", name, fault);
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const int size = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;

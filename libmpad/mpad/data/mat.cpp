@@ -68,6 +68,8 @@ std::string read_part(MatStream& stream, const std::string& path, Type type, std
 
 std::vector<std::int64_t> read_extents(MatStream& stream, const std::string& path) {
   const std::string bytes = read_part(stream, path, miINT32, 4 * 32, "extents");
+  require(bytes.size() >= 8 && bytes.size() % 4 == 0, "mat: {}: expected two extents or more of 4 bytes, got {} bytes",
+          path, bytes.size());
   std::vector<std::int32_t> extents(bytes.size() / 4);
   std::memcpy(extents.data(), bytes.data(), 4 * extents.size());
   return {extents.begin(), extents.end()};
@@ -80,7 +82,7 @@ Tensor read_values(MatStream& stream, const std::string& path, const std::vector
           path, tag.type);
   const std::uint32_t element = tag.type == miUINT8 ? 1 : 8;
   std::int64_t rest = tag.size / element;  // divided by each extent, so that nothing can overflow
-  bool fits = tag.size > 0 && tag.size % element == 0 && extents.size() >= 2;
+  bool fits = tag.size > 0 && tag.size % element == 0;
   for (const std::int64_t extent : extents) {
     fits = fits && extent > 0 && rest % extent == 0;
     if (fits) rest /= extent;
