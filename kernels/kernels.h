@@ -192,9 +192,9 @@ void count_correct(Where, View logits, View labels, View correct);
 // ---- optimizer
 // Parameter and state have one dtype. The gradient has it too, or is half where they are float (master weights, which
 // the arithmetic is done with): then `rounded`, half too, gets the parameter rounded once more. Else it has no data.
-/// With d = unscale * grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on the first
-/// step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No buffer (no
-/// data) where momentum is 0.
+/// With d = unscale * grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on
+/// the first step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No
+/// buffer (no data) where momentum is 0.
 struct SgdStep {
   double lr, momentum, weight_decay;
   bool nesterov, first;

@@ -253,3 +253,25 @@ TEST_CASE("batch normalisation gives the same bits for any number of threads and
       set_num_threads(0);
     }
 }
+
+TEST_CASE("running statistics of half inputs may be float: rounded to half, they are those kept in half") {
+  const Batch batch = make_batch(37, 9, DType::f16);
+  on_each_backend([&](auto where) {
+    INFO(name_of(where));
+    const Output wide{{9}, DType::f32}, narrow{{9}, DType::f16};
+    const std::vector<Tensor> out =
+        run_kernel(where, {batch.x, batch.running_mean, batch.running_var},
+                   {wide, wide, wide, wide, wide, wide, narrow, narrow}, [&](auto in, auto out) {
+                     for (std::size_t i : {4, 6}) {
+                       kernels::cast(where, in[1], out[i]);
+                       kernels::cast(where, in[2], out[i + 1]);
+                       kernels::batch_norm_statistics(where, 1e-5, 0.1, in[0], out[0], out[1], out[i], out[i + 1]);
+                     }
+                     kernels::batch_norm_running(where, 1e-5, out[4], out[5], out[2], out[3]);
+                   });
+    CHECK(same_bits(out[4].to(DType::f16), out[6]));
+    CHECK(same_bits(out[5].to(DType::f16), out[7]));
+    CHECK_FALSE(same_bits(out[4], out[6].to(DType::f32)));
+    CHECK(same_bits(out[2], out[4]));
+  });
+}

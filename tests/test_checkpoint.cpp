@@ -127,7 +127,7 @@ TEST_CASE("a checkpoint that does not fit is an error that names the file and le
         "x: expected a checkpoint with 'results' in its metadata");
   for (const char* steps : {"", "7x", "-7", "99999999999999999999"})
     CHECK(load_error([&](TensorFile& f) { f.metadata["steps"] = steps; }) ==
-          fmt::format("x: expected a number of steps, got '{}'", steps));
+          fmt::format("x: expected a number of 0 or more for 'steps', got '{}'", steps));
   CHECK(load_error([](TensorFile& f) { f.metadata["steps"] = "8"; }) ==
         "x: trainer: expected 7 steps after 1 epochs, got 8");
   CHECK(

@@ -41,7 +41,7 @@ struct AdamReference {
   DType dtype;
   double m = 0, v = 0;
   double operator()(double p, double grad, int step) {
-    const auto& [lr, beta1, beta2, epsilon, decay, decoupled] = options;
+    const auto& [lr, beta1, beta2, epsilon, decay, decoupled, masters] = options;
     if (decoupled) p -= lr * decay * p;
     const double d = decoupled ? grad : grad + decay * p;
     const double first = beta1 * m + (1 - beta1) * d, second = beta2 * v + (1 - beta2) * d * d;
@@ -278,6 +278,32 @@ TEST_CASE("a step has the same bits on every backend, and the first one does not
           });
         });
     }
+}
+
+TEST_CASE("a step of float masters has the same bits on every backend, and rounds their copy once") {
+  for (std::int64_t count : {0, 1, 7, 8, 777}) {
+    std::vector<Tensor> in = {random_tensor({count}, DType::f16, 30)};
+    for (std::uint64_t i = 0; i < 3; ++i) in.push_back(random_tensor({count}, DType::f32, 31 + i, i == 2 ? 0 : -1));
+    const Output state{{count}, DType::f32}, copy{{count}, DType::f16};
+    const auto compute = [&](auto where) {
+      return run_kernel(
+          where, in, {state, state, state, copy, state, state, copy, state, copy}, [&](auto given, auto out) {
+            for (std::size_t i : {0, 1, 2}) kernels::cast(where, given[i + 1], out[i]);
+            for (std::size_t i : {4, 5, 7}) kernels::cast(where, given[i == 5 ? 2 : 1], out[i]);
+            kernels::adam_step(where, {0.1, 0.9, 0.999, 1e-8, 0.01, false, 3, 0.25}, out[0], given[0], out[1], out[2],
+                               out[3]);
+            kernels::sgd_step(where, {0.1, 0.9, 0.01, true, false, 0.25}, out[4], given[0], out[5], out[6]);
+            kernels::sgd_step(where, {0.1, 0, 0.01, false, false, 0.25}, out[7], given[0], {}, out[8]);
+          });
+    };
+    const std::vector<Tensor> want = compute(CpuWith<Isa::portable>{});
+    for (std::size_t i : {0, 4, 7}) CHECK(same_bits(want[i == 0 ? 3 : i == 4 ? 6 : 8], want[i].to(DType::f16)));
+    on_each_backend([&](auto where) {
+      INFO(name_of(where) << ' ' << count);
+      const std::vector<Tensor> got = compute(where);
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+    });
+  }
 }
 
 TEST_CASE("a schedule's factor scales the learning rate of each step") {

@@ -10,7 +10,8 @@ using namespace mpad;
 namespace {
 
 const std::string header =
-    "run_id,epoch,train_loss,train_accuracy,test_loss,test_accuracy,maxpool,batch_norm,bits,relu0,seed,seconds\n";
+    "run_id,epoch,train_loss,train_accuracy,test_loss,test_accuracy,maxpool,batch_norm,bits,relu0,seed,collapsed,"
+    "seconds\n";
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
                  infinity = std::numeric_limits<double>::infinity();
@@ -34,10 +35,16 @@ TEST_CASE("the text of results is exact") {
   const Settings settings{.dtype = DType::f16, .ties = TieRule::beta(0.5), .relu0 = 0.25, .seed = 7};
   const std::vector<EpochResult> results = {
       {.run = 0, .epoch = 0, .train = {2.302585092994046, 0.125}, .test = {1e-300, 1}, .seconds = 1.23456},
-      {.run = 2, .epoch = 11, .train = {0, 0}, .test = {-0.0, 1.0 / 3}, .seconds = 60}};
-  CHECK(to_csv(results, settings) == header +
-                                         "0,0,2.302585092994046,0.125,1e-300,1,beta:0.5,false,16,0.25,7,1.235\n"
-                                         "2,11,0,0,-0,0.3333333333333333,beta:0.5,false,16,0.25,9,60.000\n");
+      {.run = 2,
+       .epoch = 11,
+       .train = {0, 0},
+       .test = {-0.0, 1.0 / 3},
+       .seconds = 60,
+       .collapsed = "step 3 at 0 (Conv2d)"}};
+  CHECK(to_csv(results, settings) ==
+        header +
+            "0,0,2.302585092994046,0.125,1e-300,1,beta:0.5,false,16,0.25,7,,1.235\n"
+            "2,11,0,0,-0,0.3333333333333333,beta:0.5,false,16,0.25,9,step 3 at 0 (Conv2d),60.000\n");
   CHECK(to_csv({}, settings) == header);
 }
 
@@ -69,26 +76,26 @@ TEST_CASE("seconds read back as they are written") {
 TEST_CASE("a NaN is written without its sign and read back as one") {
   for (const double value : {not_a_number, -not_a_number}) {
     const std::string text = to_csv(std::vector<EpochResult>{{.train = {value, 0}, .test = {value, 0}}}, {});
-    CHECK(text == header + "0,0,nan,0,nan,0,native,false,32,0,0,0.000\n");
+    CHECK(text == header + "0,0,nan,0,nan,0,native,false,32,0,0,,0.000\n");
     CHECK(std::isnan(parse_csv(text, "x.csv").at(0).test.loss));
   }
 }
 
 TEST_CASE("text that is no results is an error that names its source") {
-  const std::string row = "0,0,1,1,1,1,native,false,32,0,0,0.000\n";
+  const std::string row = "0,0,1,1,1,1,native,false,32,0,0,,0.000\n";
   CHECK(parse_error(header + row).empty());
   const std::string expected = "x.csv: expected results that start with '" + header.substr(0, header.size() - 1) + "'";
   CHECK(parse_error("") == expected);
   CHECK(parse_error("\n") == expected);
   CHECK(parse_error(row) == expected);
-  CHECK(parse_error(header + "0,0,1\n") == "x.csv: expected 12 columns, got '0,0,1'");
-  CHECK(parse_error(header + "\n" + row) == "x.csv: expected 12 columns, got ''");
-  CHECK(parse_error(header + "0,0,1,1,1,1,native,false,32,0,0,0.000,1\n")
-            .starts_with("x.csv: expected 12 columns, got '"));
+  CHECK(parse_error(header + "0,0,1\n") == "x.csv: expected 13 columns, got '0,0,1'");
+  CHECK(parse_error(header + "\n" + row) == "x.csv: expected 13 columns, got ''");
+  CHECK(parse_error(header + "0,0,1,1,1,1,native,false,32,0,0,,0.000,1\n")
+            .starts_with("x.csv: expected 13 columns, got '"));
   for (const char* cell : {"", "one", "1x", " 1", "1e999", "0x1"})
-    CHECK(parse_error(header + "0,0," + cell + ",1,1,1,native,false,32,0,0,0.000\n") ==
+    CHECK(parse_error(header + "0,0," + cell + ",1,1,1,native,false,32,0,0,,0.000\n") ==
           fmt::format("x.csv: expected a number, got '{}'", cell));
-  CHECK(parse_error(header + "0,0.5,1,1,1,1,native,false,32,0,0,0\n") == "x.csv: expected a number, got '0.5'");
+  CHECK(parse_error(header + "0,0.5,1,1,1,1,native,false,32,0,0,,0\n") == "x.csv: expected a number, got '0.5'");
 }
 
 TEST_CASE("the summary is that of each run's last epoch") {

@@ -40,6 +40,7 @@ const std::map<std::string, std::function<void(Settings&)>> changes = {
     {"lr", [](Settings& s) { s.lr = std::nextafter(s.lr, 1.0); }},
     {"momentum", [](Settings& s) { s.momentum = 0.8; }},
     {"weight-decay", [](Settings& s) { s.weight_decay = 0; }},
+    {"epsilon", [](Settings& s) { s.epsilon = 1e-3; }},
     {"nesterov", [](Settings& s) { s.nesterov = true; }},
     {"schedule", [](Settings& s) { s.schedule = Schedule::Kind::step; }},
     {"warmup", [](Settings& s) { s.warmup = 0.5; }},
@@ -152,6 +153,7 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"momentum", "0.9"},
                                                     {"weight-decay", "0.0005"},
                                                     {"nesterov", "false"},
+                                                    {"epsilon", "0"},
                                                     {"schedule", "cosine"},
                                                     {"warmup", "0"},
                                                     {"step-every", "30"},
@@ -161,6 +163,13 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"seed", "0"},
                                                     {"runs", "1"},
                                                     {"device", "cpu"}});
+}
+
+TEST_CASE("mixed precision is a name of bits, and takes half") {
+  const Settings mixed{.dtype = DType::f16, .mixed = true};
+  CHECK(named_values(mixed).front() == NamedValue{"bits", "mixed"});
+  CHECK_NOTHROW(check(mixed));
+  CHECK_THROWS_WITH(check({.mixed = true}), "--bits mixed: expected half, got float");
 }
 
 TEST_CASE("every setting shows in the list, under its own name alone") {

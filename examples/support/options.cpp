@@ -63,7 +63,8 @@ void add_network_options(CLI::App& app, const Recipe& recipe, Options& o, Texts&
   add_architecture_options(app, recipe, o);
   Settings& s = o.settings;
   Group group(app, "Network and its nonsmooth choices");
-  group.text("--bits", "16|32|64", texts.bits, "Precision of everything: parameters, activations, optimizer");
+  group.text("--bits", "16|32|64|mixed", texts.bits,
+             "Precision of everything; mixed: 16 with master weights and statistics in 32, and a scaled loss");
   group.text("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
   group.number("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
   group.flag("--batch-norm", s.batch_norm, "Normalise batches, where the study's network does");
@@ -91,6 +92,7 @@ void add_optimizer_options(CLI::App& app, const Recipe& recipe, Options& o, Text
                        rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm));
   group.number("--momentum", "M", s.momentum, "Momentum of sgd");
   group.flag("--nesterov", s.nesterov, "Nesterov's momentum");
+  group.number("--epsilon", "E", s.epsilon, "Epsilon of adam; 0 means 1e-8, or 1e-4 in 16 bits");
   group.number("--weight-decay", "D", s.weight_decay, "Weight decay");
   group.choice("--schedule", s.schedule, {Schedule::Kind::constant, Schedule::Kind::step, Schedule::Kind::cosine},
                "Learning rate over the epochs");
@@ -114,11 +116,16 @@ void add_run_options(CLI::App& app, Options& o, Texts& texts) {
   group.flag("--quiet", o.quiet, "Print the summary only");
 }
 
-DType parse_bits(const std::string& text) {
-  require(text != "24", "--bits: mixed precision (24) is not there yet; expected 16, 32 or 64");
-  for (DType dtype : {DType::f16, DType::f32, DType::f64})
-    if (text == std::to_string(bits_of(dtype))) return dtype;
-  fail("--bits: expected 16, 32 or 64, got '{}'", text);
+void parse_bits(const std::string& text, Settings& s) {
+  s.mixed = text == "mixed";
+  s.dtype = DType::f16;
+  if (s.mixed) return;
+  for (const DType dtype : {DType::f16, DType::f32, DType::f64})
+    if (text == std::to_string(bits_of(dtype))) {
+      s.dtype = dtype;
+      return;
+    }
+  fail_choice("--bits", {"16", "32", "64", "mixed"}, text);
 }
 
 std::optional<Device> parse_device(const std::string& text) {
@@ -130,7 +137,7 @@ std::optional<Device> parse_device(const std::string& text) {
 
 double default_rate(const Settings& s, const DefaultRates& lr) {
   if (s.optimizer != OptimizerKind::sgd) return lr.adam;
-  return s.dtype == DType::f16 ? lr.sgd16 : lr.sgd;
+  return s.dtype == DType::f16 && !s.mixed ? lr.sgd16 : lr.sgd;
 }
 
 DataSource find_source(const Recipe& recipe, const std::string& name) {
@@ -161,7 +168,7 @@ void check_architecture(const Recipe& recipe, const Architecture& architecture) 
 
 void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   Settings& s = o.settings;
-  s.dtype = parse_bits(texts.bits);
+  parse_bits(texts.bits, s);
   s.ties = TieRule::parse(texts.ties);
   o.device = parse_device(texts.device);
   s.lr = texts.lr.value_or(default_rate(s, s.batch_norm ? recipe.lr_batch_norm : recipe.lr));

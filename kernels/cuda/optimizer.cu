@@ -69,8 +69,8 @@ void adam_step(Cuda where, const AdamStep& step, View parameter, View grad, View
                View rounded) {
   with_masters(parameter, grad, [&]<class M, class G>() {
     using A = acc_t<M>;
-    step_with<M, G>("adam_step", where, AdamMoments<A>{AdamUpdate<A>(step)}, parameter, rounded,
-                    in(grad.as<const G>()), in_out(first_moment.as<M>()), in_out(second_moment.as<M>()));
+    step_with<M, G>("adam_step", where, AdamMoments<A>{AdamUpdate<A>(step)}, parameter, rounded, in(grad.as<const G>()),
+                    in_out(first_moment.as<M>()), in_out(second_moment.as<M>()));
   });
 }
 

@@ -113,9 +113,9 @@ struct BatchNormOptions {
   double alpha = 0;       ///< ReLU'(0)
 };
 /// gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x ...,c, over all rows (Ioffe and Szegedy,
-/// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype, the running ones of half inputs half or float.
-/// Training divides by the biased variance, overwrites the running statistics (with the unbiased one; empty tensors: there are none) and throws Error if there
-/// is one row only.
+/// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype, the running ones of half inputs half or
+/// float. Training divides by the biased variance, overwrites the running statistics (with the unbiased one; empty
+/// tensors: there are none) and throws Error if there is one row only.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options = {});
 

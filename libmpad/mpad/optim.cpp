@@ -127,8 +127,8 @@ Sgd::Sgd(Module& module, const SgdOptions& options)
       options_(options) {}
 
 void Sgd::apply(const Step& s) {
-  const kernels::SgdStep step{
-      lr(), options_.momentum, options_.weight_decay, options_.nesterov, steps() == 1, s.unscale};
+  const kernels::SgdStep step{lr(),         options_.momentum, options_.weight_decay, options_.nesterov,
+                              steps() == 1, s.unscale};
   on(device(), [&](auto where) {
     kernels::sgd_step(where, step, s.parameters, s.gradients, options_.momentum != 0 ? state_view(0) : View{},
                       s.rounded);

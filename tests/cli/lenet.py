@@ -12,14 +12,14 @@ import subprocess
 
 import support
 
-OPTIONS = """--data --dataset --bits --ties --relu0 --batch-norm --optimizer --lr --momentum --weight-decay --schedule
+OPTIONS = """--data --dataset --bits --ties --relu0 --batch-norm --optimizer --lr --momentum --weight-decay --epsilon --schedule
     --epochs --batch-size --seed --runs --threads --device --out --resume --force --quiet --help --pool
     --norm-at-zero --weights --export""".split()
 
 # Command lines that are wrong, and what the one line says.
 MISUSES = {
-    "--bits 24": "--bits: mixed precision (24) is not there yet; expected 16, 32 or 64",
-    "--bits 8": "--bits: expected 16, 32 or 64, got '8'",
+    "--bits 24": "--bits: expected 16|32|64|mixed, got '24'",
+    "--bits mix": "--bits: expected 16|32|64|mixed, got 'mix' (did you mean 'mixed'?)",
     "--ties minimul": "expected native, last, minimal, beta:B, random:SEED or all, got 'minimul' (did you mean 'minimal'?)",
     "--ties beta": "(did you mean 'beta:B'?)",
     "--ties beta:x": "ties: expected a number after 'beta:', got 'x'",

@@ -48,12 +48,19 @@ std::map<std::string, Tensor> matching(const TensorFile& file, const std::vector
   return saved;
 }
 
-std::int64_t parse_steps(const std::string& text, const std::string& path) {
-  std::int64_t steps = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
-  require(error == std::errc() && end == text.data() + text.size() && steps >= 0,
-          "{}: expected a number of steps, got '{}'", path, text);
-  return steps;
+template <class Number>
+Number parse(const TensorFile& file, const char* name, const std::string& path) {
+  const std::string& text = metadata_at(file, name, path);
+  Number number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  require(error == std::errc() && end == text.data() + text.size() && number >= 0,
+          "{}: expected a number of 0 or more for '{}', got '{}'", path, name, text);
+  return number;
+}
+
+LossScaler scaler_of(const TensorFile& file, const Trainer& trainer, const std::string& path) {
+  if (!trainer.settings().mixed) return {};
+  return {parse<double>(file, "loss-scale", path), parse<std::int64_t>(file, "good-steps", path)};
 }
 
 }  // namespace
@@ -61,6 +68,10 @@ std::int64_t parse_steps(const std::string& text, const std::string& path) {
 void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<const NamedValue> context) {
   TensorFile file{.tensors = tensors_of(trainer)};
   file.metadata["steps"] = std::to_string(trainer.optimizer().steps());
+  if (trainer.settings().mixed) {
+    file.metadata["loss-scale"] = fmt::format("{}", trainer.scaler().scale);
+    file.metadata["good-steps"] = std::to_string(trainer.scaler().good_steps);
+  }
   file.metadata["results"] = to_csv(trainer.results(), trainer.settings());
   for (const auto& [name, value] : context) file.metadata[context_prefix + name] = value;
   write_safetensors(path, file);
@@ -69,11 +80,12 @@ void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<
 void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const NamedValue> context) {
   const TensorFile file = read_safetensors(path);
   require_same(context_of(file), context, path);
-  const std::int64_t steps = parse_steps(metadata_at(file, "steps", path), path);
+  const auto steps = parse<std::int64_t>(file, "steps", path);
+  const LossScaler scaler = scaler_of(file, trainer, path);
   std::vector<EpochResult> results = parse_csv(metadata_at(file, "results", path), path);
   const std::vector<NamedTensor> tensors = tensors_of(trainer);
   const std::map<std::string, Tensor> saved = matching(file, tensors, path);
-  naming(path, [&] { trainer.resume(std::move(results), steps); });
+  naming(path, [&] { trainer.resume(std::move(results), steps, scaler); });
   for (const auto& [name, tensor] : tensors) tensor.copy_from(saved.at(name));
 }
 

@@ -53,7 +53,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
   for (std::int64_t run = 0; run < settings.runs; ++run) {
     Trainer trainer(settings, run, make_model, data);
     directory.restore(trainer, run);
-    progress.skip(static_cast<std::int64_t>(trainer.results().size()));
+    progress.skip(trainer.finished() ? settings.epochs : static_cast<std::int64_t>(trainer.results().size()));
     outcome.results.insert(outcome.results.end(), trainer.results().begin(), trainer.results().end());
     if (!trainer.results().empty()) directory.write_results(outcome.results, settings);
     while (!trainer.finished()) {
@@ -62,7 +62,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
       outcome.results.push_back(result);
       directory.write_results(outcome.results, settings);
       progress.after_epoch(result);
-      images += static_cast<double>(data.train.size());
+      images += static_cast<double>(result.images);
       seconds += result.train_seconds;
     }
     if (run + 1 == settings.runs && !output.weights.empty()) export_weights(trainer.model(), output.weights);

@@ -62,12 +62,18 @@ void Progress::draw(Clock::time_point now) {
 
 void Progress::after_epoch(const EpochResult& r) {
   epoch_started_ = Clock::now();
+  if (!r.collapsed.empty()) {  // the rest of the run is left out
+    const std::int64_t end = (r.run + 1) * epochs_ * images_per_epoch_;
+    skipped_ += end - done_;
+    done_ = end;
+  }
   if (style_ == Style::none) return;
   const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", r.run + 1, runs_) : "";
   const std::string line = fmt::format(
-      "{}{}epoch {}/{}: train loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {:.0f} images/s\n",
+      "{}{}epoch {}/{}: train loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {:.0f} images/s{}\n",
       style_ == Style::bar ? "\r\x1b[K" : "", run, r.epoch + 1, epochs_, r.train.loss, 100 * r.train.accuracy,
-      r.test.loss, 100 * r.test.accuracy, static_cast<double>(images_per_epoch_) / r.train_seconds);
+      r.test.loss, 100 * r.test.accuracy, static_cast<double>(r.images) / r.train_seconds,
+      r.collapsed.empty() ? "" : "; collapsed in " + r.collapsed);
   std::fputs(line.c_str(), out_);
   std::fflush(out_);
 }

@@ -10,8 +10,8 @@ namespace mpad {
 namespace {
 
 constexpr std::string_view header =
-    "run_id,epoch,train_loss,train_accuracy,test_loss,test_accuracy,maxpool,batch_norm,bits,relu0,seed,seconds,"
-    "collapsed";
+    "run_id,epoch,train_loss,train_accuracy,test_loss,test_accuracy,maxpool,batch_norm,bits,relu0,seed,collapsed,"
+    "seconds";
 
 // The sign of a NaN carries nothing and differs between machines.
 std::string number(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
@@ -37,10 +37,10 @@ Number parse(std::string_view text, const std::string& source) {
 std::string to_csv(std::span<const EpochResult> results, const Settings& s) {
   std::string text = fmt::format("{}\n", header);
   for (const EpochResult& r : results)
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.3f},{}\n", r.run, r.epoch, number(r.train.loss),
-                        number(r.train.accuracy), number(r.test.loss), number(r.test.accuracy), s.ties.name(),
-                        s.batch_norm, precision_name(s), s.relu0, s.seed + static_cast<std::uint64_t>(r.run), r.seconds,
-                        r.collapsed);
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{:.3f}\n", r.run, r.epoch, number(r.train.loss),
+                    number(r.train.accuracy), number(r.test.loss), number(r.test.accuracy), s.ties.name(), s.batch_norm,
+                    precision_name(s), s.relu0, s.seed + static_cast<std::uint64_t>(r.run), r.collapsed, r.seconds);
   return text;
 }
 
@@ -58,8 +58,8 @@ std::vector<EpochResult> parse_csv(std::string_view text, const std::string& sou
                        .epoch = whole(1),
                        .train = {real(2), real(3)},
                        .test = {real(4), real(5)},
-                       .seconds = real(11),
-                       .collapsed = std::string(cell[12])});
+                       .seconds = real(12),
+                       .collapsed = std::string(cell[11])});
   }
   return results;
 }

@@ -15,15 +15,16 @@ struct Score {
   double loss = 0, accuracy = 0;
 };
 
-/// One epoch, or the part of it before the run collapsed. The training score is the mean over the epoch's mini-batches, each scored before its step and weighted by
-/// its size; the test score is that of the network after the epoch.
+/// One epoch, or the part of it before the run collapsed. The training score is the mean over the epoch's mini-batches,
+/// each scored before its step and weighted by its size; the test score is that of the network after the epoch.
 struct EpochResult {
   std::int64_t run = 0, epoch = 0;  ///< from 0
   Score train{}, test{};
   double seconds = 0;        ///< wall time of training and testing
   double train_seconds = 0;  ///< of training alone, in this process; not kept in files
   std::int64_t images = 0;   ///< trained on, in this process; not kept in files
-  std::string collapsed{};   ///< "step 12 at features.3 (MaxPool2d)": where the loss was not finite; the run's last epoch
+  std::string
+      collapsed{};  ///< "step 12 at features.3 (MaxPool2d)": where the loss was not finite; the run's last epoch
 };
 
 /// The text of results.csv: a header line and one row for each result. Numbers read back to the same bits.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
+#include <mpad/train/collapse.h>
 #include <mpad/train/largest_batch.h>
 #include <mpad/train/trainer.h>
 #include <mpad/train/weights.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace mpad {
 namespace {
@@ -21,9 +23,9 @@ constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
 // Sums over mini-batches, in double whatever the network computes in.
 class Mean {
  public:
-  void add(const Tensor& logits, const Tensor& loss, const Tensor& labels) {
+  void add(const Tensor& logits, double loss, const Tensor& labels) {
     const std::int64_t images = labels.numel();
-    loss_ += loss.item() * static_cast<double>(images);
+    loss_ += loss * static_cast<double>(images);
     correct_ += count_correct(logits, labels);
     images_ += images;
   }
@@ -39,7 +41,7 @@ class Mean {
 std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, const ModelFactory& make_model) {
   set_seed(seed);
   std::unique_ptr<Module> model = make_model(s);
-  model->to(s.dtype);
+  model->to(s.mixed ? DType::f32 : s.dtype);
   if (!s.weights.empty()) load_weights(*model, s.weights);
   model->to(s.device);
   return model;
@@ -47,9 +49,19 @@ std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, cons
 
 std::unique_ptr<Optimizer> make_optimizer(const Settings& s, Module& model) {
   if (s.optimizer == OptimizerKind::sgd)
-    return std::make_unique<Sgd>(model, SgdOptions{s.lr, s.momentum, s.weight_decay, s.nesterov});
-  const bool decoupled = s.optimizer == OptimizerKind::adamw;
-  return std::make_unique<Adam>(model, AdamOptions{.lr = s.lr, .weight_decay = s.weight_decay, .decoupled = decoupled});
+    return std::make_unique<Sgd>(model, SgdOptions{s.lr, s.momentum, s.weight_decay, s.nesterov, s.mixed});
+  const bool half_moments = s.dtype == DType::f16 && !s.mixed;
+  return std::make_unique<Adam>(model, AdamOptions{.lr = s.lr,
+                                                   .epsilon = s.epsilon > 0  ? s.epsilon
+                                                              : half_moments ? 1e-4
+                                                                             : 1e-8,
+                                                   .weight_decay = s.weight_decay,
+                                                   .decoupled = s.optimizer == OptimizerKind::adamw,
+                                                   .float_masters = s.mixed});
+}
+
+Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss) {
+  return cross_entropy(float_loss ? cast(logits, DType::f32) : logits, labels);
 }
 
 // The data set as the network of these settings takes it.
@@ -76,17 +88,17 @@ const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
   require(!finished(), "trainer: expected an epoch below {}, got {}", settings_.epochs, results_.size());
   const auto start = Clock::now();
   EpochResult result{.run = run_, .epoch = static_cast<std::int64_t>(results_.size())};
-  result.train = train_epoch(after_step);
+  train_epoch(result, after_step);
   result.train_seconds = seconds_since(start);
-  result.test = evaluate(*model_, test_, settings_.batch_size);
+  result.test = evaluate(*model_, test_, settings_.batch_size, settings_.mixed);
   result.seconds = seconds_since(start);
   results_.push_back(result);
   return results_.back();
 }
 
-Score Trainer::train_epoch(const AfterStep& after_step) {
+void Trainer::train_epoch(EpochResult& result, const AfterStep& after_step) {
   try {
-    return train_batches(after_step);
+    train_batches(result, after_step);
   } catch (const OutOfMemory& error) {
     const std::int64_t tried = std::min(settings_.batch_size, train_.size());
     const std::int64_t most = largest_batch(*model_, train_, tried);
@@ -95,29 +107,51 @@ Score Trainer::train_epoch(const AfterStep& after_step) {
   }
 }
 
-Score Trainer::train_batches(const AfterStep& after_step) {
+void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   // Streams for each epoch: what a resumed epoch draws depends on its number, not on what was drawn before.
-  const Rng run_rng(seed_of(settings_, run_));
+  const Rng run_rng(seed_of(settings_, run_)), draws = run_rng.split(drawing).split(results_.size());
   Rng order = run_rng.split(shuffling).split(results_.size());
-  const Rng draws = run_rng.split(drawing).split(results_.size());
-  std::uint64_t step = 0;
+  std::int64_t steps = result.epoch * steps_per_epoch_;  // of the run, those that mixed precision skips included
   model_->train();
   Mean mean;
-  for (const auto& [images, labels] : train_.batches(settings_.batch_size, order)) {
-    const RandomScope random(draws.split(step++));
-    optimizer_->set_lr(settings_.lr * schedule_.factor(optimizer_->steps()));
-    Tape tape;
-    const Tensor logits = (*model_)(images);
-    const Tensor loss = cross_entropy(logits, labels);
-    tape.backward(loss);
-    optimizer_->step();
-    mean.add(logits, loss, labels);
-    if (after_step) after_step(labels.numel());
+  for (const Batch& batch : train_.batches(settings_.batch_size, order)) {
+    optimizer_->set_lr(settings_.lr * schedule_.factor(steps));
+    const Rng draw = draws.split(static_cast<std::uint64_t>(steps - result.epoch * steps_per_epoch_));
+    ++steps;
+    const Forward forward = compute_gradients(batch, draw);
+    const double loss = forward.loss.item();
+    if (!std::isfinite(loss)) {
+      const RandomScope random(draw);
+      result.collapsed = fmt::format("step {} at {}", steps, first_nonfinite(*model_, batch.images));
+    }
+    step();
+    mean.add(forward.logits, loss, batch.labels);
+    result.images += batch.labels.numel();
+    if (after_step) after_step(batch.labels.numel());
+    if (!result.collapsed.empty()) break;
   }
-  return mean.score();
+  result.train = mean.score();
 }
 
-void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps) {
+Trainer::Forward Trainer::compute_gradients(const Batch& batch, const Rng& draw) {
+  const RandomScope random(draw);
+  Tape tape;
+  const Tensor logits = (*model_)(batch.images), loss = loss_of(logits, batch.labels, settings_.mixed);
+  tape.backward(loss, settings_.mixed ? scaler_.scale : 1);
+  return {logits, loss};
+}
+
+void Trainer::step() {
+  if (!settings_.mixed) return optimizer_->step();
+  const bool finite = optimizer_->has_finite_gradients();
+  if (finite)
+    optimizer_->step(scaler_.scale);
+  else
+    optimizer_->skip();
+  scaler_.update(finite);
+}
+
+void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps, const LossScaler& scaler) {
   const auto epochs = static_cast<std::int64_t>(results.size());
   require(epochs <= settings_.epochs, "trainer: expected results of at most {} epochs, got {}", settings_.epochs,
           epochs);
@@ -126,18 +160,21 @@ void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps) {
     require(result.run == run_ && result.epoch == epoch, "trainer: expected epoch {} of run {}, got epoch {} of run {}",
             epoch, run_, result.epoch, result.run);
   }
-  require(steps == epochs * steps_per_epoch_, "trainer: expected {} steps after {} epochs, got {}",
-          epochs * steps_per_epoch_, epochs, steps);
+  const bool may_be_fewer = settings_.mixed || (epochs > 0 && !results.back().collapsed.empty());
+  const std::int64_t most = epochs * steps_per_epoch_;
+  require(steps == most || (may_be_fewer && steps >= 0 && steps < most),
+          "trainer: expected {}{} steps after {} epochs, got {}", may_be_fewer ? "at most " : "", most, epochs, steps);
   results_ = std::move(results);
   optimizer_->set_steps(steps);
+  scaler_ = scaler;
 }
 
-Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size) {
+Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size, bool float_loss) {
   model.train(false);
   Mean mean;
   for (const auto& [images, labels] : dataset.batches(batch_size)) {
     const Tensor logits = model(images);
-    mean.add(logits, cross_entropy(logits, labels), labels);
+    mean.add(logits, loss_of(logits, labels, float_loss).item(), labels);
   }
   return mean.score();
 }

@@ -51,7 +51,7 @@ class Trainer {
   };
   void train_epoch(EpochResult& result, const AfterStep& after_step);
   void train_batches(EpochResult& result, const AfterStep& after_step);
-  Forward compute_gradients(const Batch& batch, const Rng& draws);
+  Forward compute_gradients(const Batch& batch, const Rng& draw);
   void step();
 
   Settings settings_;
