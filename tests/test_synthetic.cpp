@@ -108,7 +108,7 @@ TEST_CASE("synthetic digits of no images are an error") {
 }
 
 // Of one initialisation in five, some end at 97 % after so few steps; the median tells.
-TEST_CASE("LeNet reaches 98 % on held-out synthetic digits in two epochs of 10,000") {
+TEST_CASE("LeNet reaches 98 % on held-out synthetic digits in two epochs of 10,000", "[learning]") {
   const Split split = synthetic_digits(10000, 2000, 0);
   std::vector<double> accuracies;
   for (std::uint64_t seed : {0, 1, 2, 3, 4}) {
@@ -132,8 +132,8 @@ TEST_CASE("synthetic colours are valid, with the same bits for any number of thr
                     "synthetic colours: expected 1 image or more in each part, got 10 and 0");
 }
 
-// 99 % and 17 % were seen; a linear classifier cannot add up brightness that means either.
-TEST_CASE("a small convolutional network learns synthetic colours, a linear classifier does not") {
+// Ten classes: chance is 10 %. A linear classifier cannot add up brightness that means either.
+TEST_CASE("a small convolutional network learns synthetic colours, a linear classifier does not", "[learning]") {
   const Split split = synthetic_colours(5000, 1000, 0);
   set_seed(0);
   Sequential small(Conv2d({.in = 3, .out = 16, .kernel = 5, .stride = 2}), Relu(), MaxPool2d(),
@@ -143,7 +143,7 @@ TEST_CASE("a small convolutional network learns synthetic colours, a linear clas
   CHECK(train_two_epochs(linear, split) < 0.3);
 }
 
-TEST_CASE("a linear classifier stays below 97 % on synthetic digits") {
+TEST_CASE("a linear classifier stays below 97 % on synthetic digits", "[learning]") {
   const Split split = synthetic_digits(10000, 2000, 0);
   set_seed(0);
   Sequential linear(Flatten(), Linear({784, 10}));

@@ -75,7 +75,7 @@ Score reference_score(const Dataset& dataset) {
 
 }  // namespace
 
-TEST_CASE("LeNet learns the synthetic digits: 98 % of the held-out part after two epochs of 10,000") {
+TEST_CASE("LeNet learns the synthetic digits: 98 % of the held-out part after two epochs of 10,000", "[learning]") {
   Trainer trainer({.epochs = 2}, 0, test::make_lenet, synthetic_digits(10'000, 2'000, 0));
   const EpochResult first = trainer.run_epoch(), second = trainer.run_epoch();
   CHECK(second.test.accuracy >= 0.98);

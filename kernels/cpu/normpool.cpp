@@ -37,15 +37,16 @@ struct Taps {
  private:
   void sum_squares(std::int64_t c, std::int64_t size, const A* scale, A* sum) const {
     std::fill_n(sum, size, A(0));
-    for_each_place(rows, columns, [&](std::int64_t h, std::int64_t w) {
-      Block<const T> block(x + pixel(shape, n, h, w) + c, size);
-      const A* value = block.load();
-      MPAD_LANES
-      for (std::int64_t i = 0; i < size; ++i) {
-        const A scaled = value[i] * scale[i];
-        sum[i] += scaled * scaled;
+    for (std::int64_t h = rows.begin; h < rows.end; ++h)
+      for (std::int64_t w = columns.begin; w < columns.end; ++w) {
+        Block<const T> block(x + pixel(shape, n, h, w) + c, size);
+        const A* value = block.load();
+        MPAD_LANES
+        for (std::int64_t i = 0; i < size; ++i) {
+          const A scaled = value[i] * scale[i];
+          sum[i] += scaled * scaled;
+        }
       }
-    });
   }
 };
 
@@ -79,19 +80,21 @@ void normpool_backward(Cpu, const Sliding& s, double at_zero, View x, View y, Vi
     using A = acc_t<T>;
     const A tied = static_cast<A>(at_zero);
     for_each_pixel(x.shape, 1, [&](std::int64_t n, std::int64_t h, std::int64_t w) {
+      const Range rows = vertical(s).over(h), columns = horizontal(s).over(w);
       for (std::int64_t c = 0; c < s.c; c += kBlock) {
         const std::int64_t size = std::min(kBlock, s.c - c), place = pixel(x.shape, n, h, w) + c;
         Block<const T> from(x.as<const T>() + place, size);
         const A* value = from.load();
         A sum[kBlock];
         std::fill_n(sum, size, A(0));
-        for_each_place(vertical(s).over(h), horizontal(s).over(w), [&](std::int64_t oh, std::int64_t ow) {
-          const std::int64_t window = pixel(y.shape, n, oh, ow) + c;
-          Block<const T> norm_block(y.as<const T>() + window, size), grad_block(grad_y.as<const T>() + window, size);
-          const A *norm = norm_block.load(), *grad = grad_block.load();
-          MPAD_LANES
-          for (std::int64_t i = 0; i < size; ++i) sum[i] += share(value[i], norm[i], grad[i], tied);
-        });
+        for (std::int64_t oh = rows.begin; oh < rows.end; ++oh)
+          for (std::int64_t ow = columns.begin; ow < columns.end; ++ow) {
+            const std::int64_t window = pixel(y.shape, n, oh, ow) + c;
+            Block<const T> norm_block(y.as<const T>() + window, size), grad_block(grad_y.as<const T>() + window, size);
+            const A *norm = norm_block.load(), *grad = grad_block.load();
+            MPAD_LANES
+            for (std::int64_t i = 0; i < size; ++i) sum[i] += share(value[i], norm[i], grad[i], tied);
+          }
         Block<T> to(grad_x.as<T>() + place, size);
         std::copy_n(sum, size, to.data());
         to.store();

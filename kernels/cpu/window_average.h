@@ -20,9 +20,9 @@ void average_forward(const Averages<Along>& averages, std::int64_t work, View x,
         const std::int64_t size = std::min(kBlock, y.shape[3] - c);
         A sum[kBlock];
         std::fill_n(sum, size, A(0));
-        for_each_place(rows, columns, [&](std::int64_t h, std::int64_t w) {
-          add_block(in + pixel(x.shape, n, h, w) + c, size, sum, [](A value) { return value; });
-        });
+        for (std::int64_t h = rows.begin; h < rows.end; ++h)
+          for (std::int64_t w = columns.begin; w < columns.end; ++w)
+            add_block(in + pixel(x.shape, n, h, w) + c, size, sum, [](A value) { return value; });
         Block<T> to(out + pixel(y.shape, n, oh, ow) + c, size);
         A* mean = to.data();
         MPAD_LANES
@@ -45,10 +45,11 @@ void average_backward(const Averages<Along>& averages, View grad_y, View grad_x)
         const std::int64_t size = std::min(kBlock, grad_x.shape[3] - c);
         A sum[kBlock];
         std::fill_n(sum, size, A(0));
-        for_each_place(rows, columns, [&](std::int64_t oh, std::int64_t ow) {
-          const A count = static_cast<A>(averages.divisor(averages.rows.under(oh), averages.columns.under(ow)));
-          add_block(in + pixel(grad_y.shape, n, oh, ow) + c, size, sum, [=](A grad) { return grad / count; });
-        });
+        for (std::int64_t oh = rows.begin; oh < rows.end; ++oh)
+          for (std::int64_t ow = columns.begin; ow < columns.end; ++ow) {
+            const A count = static_cast<A>(averages.divisor(averages.rows.under(oh), averages.columns.under(ow)));
+            add_block(in + pixel(grad_y.shape, n, oh, ow) + c, size, sum, [=](A grad) { return grad / count; });
+          }
         Block<T> to(out + pixel(grad_x.shape, n, h, w) + c, size);
         std::copy_n(sum, size, to.data());
         to.store();

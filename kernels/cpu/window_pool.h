@@ -25,13 +25,6 @@ MPAD_INLINE std::int64_t pixel(const Shape& shape, std::int64_t n, std::int64_t 
   return ((n * shape[1] + h) * shape[2] + w) * shape[3];
 }
 
-/// Calls f(h, w) for the places of a rectangle, in row-major order.
-template <class F>
-MPAD_INLINE void for_each_place(Range rows, Range columns, const F& f) {
-  for (std::int64_t h = rows.begin; h < rows.end; ++h)
-    for (std::int64_t w = columns.begin; w < columns.end; ++w) f(h, w);
-}
-
 /// sum[c] += f(x[c]) in acc_t<T>, for a block of sums.
 template <class T, class F>
 void add_block(const T* x, std::int64_t size, acc_t<T>* sum, const F& f) {

@@ -26,7 +26,7 @@ def read_checkpoint(path):
     return header, data[end:]
 
 
-class Kill(support.ProgramTest):
+class Kill(support.TrainerTest):
     def setUp(self):
         super().setUp()
         support.write_mnist(self.directory / "data", train=128, test=50)
@@ -39,7 +39,7 @@ class Kill(support.ProgramTest):
 
     def killed(self, out, seconds):
         """Whether the training in `out`, continued, was still at work after so many seconds, and was killed."""
-        with subprocess.Popen([self.program, *self.arguments, out], cwd=self.directory, stdout=subprocess.DEVNULL,
+        with subprocess.Popen([*self.command(), *self.arguments, out], cwd=self.directory, stdout=subprocess.DEVNULL,
                               env=support.environment()) as process:
             time.sleep(seconds)
             process.kill()

@@ -47,7 +47,6 @@ MISUSES = {
     "--schedule cosin": "--schedule: expected constant|step|cosine, got 'cosin' (did you mean 'cosine'?)",
     "--dataset mnsit": "--dataset: expected mnist|fashion-mnist|kmnist|synthetic, got 'mnsit' (did you mean 'mnist'?)",
     "--dataset mnist": "--dataset mnist: expected --data DIR or $MPAD_DATA to hold it",
-    "--device gpu": "--device: expected cpu|cuda|auto, got 'gpu'",
     "--threads -1": "--threads: expected 0 to 1024, got -1",
     "--threads 1025": "--threads: expected 0 to 1024, got 1025",
     "--train-limit -1": "--train-limit and --test-limit: expected 0 or more, got -1 and 0",
@@ -59,7 +58,7 @@ MISUSES = {
 }
 
 
-class Usage(support.ProgramTest):
+class Usage(support.TrainerTest):
     def test_help_lists_every_option(self):
         result = self.call("--help")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -108,7 +107,7 @@ def damaged_files():
     }
 
 
-class Failure(support.ProgramTest):
+class Failure(support.TrainerTest):
     """Code 1, one line on standard error that says why, and no trace in --out."""
 
     def expect_failure(self, message, *arguments):
@@ -140,14 +139,8 @@ class Failure(support.ProgramTest):
             (self.directory / "locked").mkdir(mode=0o555)
             self.expect_failure("Permission denied", *small, "--out", "locked")
 
-    def test_device_that_is_not_there(self):
-        result = self.call("--dataset", "synthetic", "--device", "cuda", "--out", "out")
-        self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertRegex(result.stderr, r"^lenet: (--)?device: expected cpu [^\n]*no CUDA[^\n]*, got cuda\n$")
-        self.assertFalse((self.directory / "out").exists())
 
-
-class Training(support.ProgramTest):
+class Training(support.TrainerTest):
     def setUp(self):
         super().setUp()
         support.write_mnist(self.directory / "data")
@@ -215,7 +208,7 @@ class Training(support.ProgramTest):
     def on_terminal(self, *arguments):
         """Standard error of a training whose standard error is a terminal."""
         terminal, program_end = pty.openpty()
-        command = [self.program, "--data", "data", "--epochs", "2", "--batch-size", "20", *arguments]
+        command = [*self.command(), "--data", "data", "--epochs", "2", "--batch-size", "20", *arguments]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=program_end, cwd=self.directory,
                               env=support.environment()) as process:
             os.close(program_end)

@@ -50,6 +50,7 @@ class ProgramTest(unittest.TestCase):
     """A test of the program named on the command line, in a directory of its own."""
 
     program = ""
+    options = ()  # that come first in each call
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="mpad-")
@@ -58,8 +59,17 @@ class ProgramTest(unittest.TestCase):
 
     def call(self, *arguments, **options):
         return subprocess.run(
-            [self.program, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
+            [*self.command(), *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
             cwd=self.directory, env=environment(), **options)
+
+    def command(self):
+        return [self.program, *self.options]
+
+
+class TrainerTest(ProgramTest):
+    """A test of a training program, on the CPU whatever the build has."""
+
+    options = ("--device", "cpu")
 
 
 def main():
