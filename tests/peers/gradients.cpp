@@ -3,6 +3,7 @@
 // n,h,w,c and labels.k), in double from the same weights, prints the loss and writes OUT.k: gradients in the place of
 // parameters, and buffers behind the step.
 #include <mpad/core/check.h>
+#include <mpad/nn/densenet.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/nn/resnet.h>
 #include <mpad/nn/vgg.h>
@@ -19,6 +20,9 @@ std::unique_ptr<Module> make_network(const std::string& name, int depth, const s
                                      const TieRule& ties) {
   if (name == "lenet") return std::make_unique<Lenet>(LenetOptions{.ties = ties, .batch_norm = batch_norm});
   if (name == "vgg") return std::make_unique<Vgg>(VggOptions{.depth = depth, .ties = ties, .batch_norm = batch_norm});
+  if (name == "densenet")
+    return std::make_unique<Densenet>(
+        DensenetOptions{.ties = ties, .batch_norm = batch_norm, .study_norms = stem == "study-norms"});
   for (const Stem choice : {Stem::cifar, Stem::imagenet, Stem::imagenet_3x3})
     if (name == "resnet" && stem == to_string(choice))
       return std::make_unique<Resnet>(

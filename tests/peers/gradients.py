@@ -23,9 +23,10 @@ import torch_networks
 PROGRAM = ""
 # Network, depth, stem, batch normalisation. --all takes each with and without, which takes minutes.
 NETWORKS = [("lenet", 0, "", False), ("lenet", 0, "", True), ("vgg", 11, "", False), ("vgg", 11, "", True),
-            ("resnet", 18, "cifar", False), ("resnet", 18, "cifar", True), ("resnet", 50, "imagenet-3x3", True)]
+            ("resnet", 18, "cifar", False), ("resnet", 18, "cifar", True), ("resnet", 50, "imagenet-3x3", True),
+            ("densenet", 121, "", True), ("densenet", 121, "study-norms", True)]
 MORE = [("vgg", 13, ""), ("vgg", 16, ""), ("vgg", 19, ""), ("resnet", 18, "imagenet"), ("resnet", 34, "cifar"),
-        ("resnet", 50, "imagenet-3x3")]
+        ("resnet", 50, "imagenet-3x3"), ("densenet", 121, "")]
 TIED = [("lenet", 0, "", False, "minimal"), ("lenet", 0, "", True, "beta:10"), ("vgg", 11, "", False, "beta:10"),
         ("resnet", 18, "imagenet-3x3", True, "minimal")]
 RULES = {"native": None, "minimal": 1, "beta:10": 10}  # and the beta of TiedMaxPool; native is PyTorch's own
@@ -106,10 +107,18 @@ def plant_ties(model):
 
 
 def scales(gradients):
-    """What errors of each gradient are measured by: its largest element, or that of the weight beside a bias, because
-    a bias that normalisation follows has no gradient but for rounding."""
+    """What errors of each gradient are measured by: its largest element. Normalisation makes no difference of what is
+    added or multiplied before it: the bias of a convolution, or the weight of another normalisation, then has next to no
+    gradient, and rounding (PyTorch's moves by 1e-10 of it if weights move by half a unit) is measured by the largest
+    element beside it, of the weight or the bias."""
+    def beside(name):
+        last = name.rpartition(".")[2]
+        if last == "weight" and gradients[name].dim() == 1:
+            return name.replace(".weight", ".bias")
+        return name.replace(".bias", ".weight") if last == "bias" else name
+
     largest = {name: float(gradient.abs().max()) for name, gradient in gradients.items()}
-    return {name: max(size, largest.get(name.replace(".bias", ".weight"), 0)) for name, size in largest.items()}
+    return {name: max(size, largest[beside(name)]) for name, size in largest.items()}
 
 
 class Gradients(unittest.TestCase):
@@ -120,8 +129,10 @@ class Gradients(unittest.TestCase):
         options = {"batch_norm": batch_norm}
         if beta is not None:
             options["pool"] = lambda *window: TiedMaxPool(beta, *window)
-        if name != "lenet":
+        if name in ("vgg", "resnet"):
             options["depth"] = depth
+        if name == "densenet":
+            options["study_norms"] = stem == "study-norms"
         if name == "resnet":
             options["stem"] = stem
         model = getattr(torch_networks, name)(**options).double()

@@ -67,3 +67,37 @@ def resnet(depth=18, stem="cifar", batch_norm=True, pool=nn.MaxPool2d, classes=1
         layers[f"layer{stage + 1}"] = nn.Sequential(*blocks)
     layers.update(avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(channels, classes))
     return nn.Sequential(layers)
+
+
+class DenseLayer(nn.Module):
+    """The input, and the channels computed from it behind it."""
+
+    def __init__(self, channels, norm):
+        super().__init__()
+        self.norm1, self.conv1 = norm(channels), nn.Conv2d(channels, 128, 1, bias=False)
+        self.norm2, self.conv2 = norm(128), nn.Conv2d(128, 32, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        y = self.conv1(torch.relu(self.norm1(x)))
+        return torch.cat([x, self.conv2(torch.relu(self.norm2(y)))], 1)
+
+
+def densenet(batch_norm=True, study_norms=False, pool=nn.MaxPool2d, classes=10):
+    def norm(channels, outer=False):
+        return nn.BatchNorm2d(channels) if batch_norm and (outer or not study_norms) else nn.Identity()
+
+    features, channels = collections.OrderedDict(
+        conv0=nn.Conv2d(3, 64, 7, 2, 3, bias=False), norm0=norm(64, True), relu0=nn.ReLU(), pool0=pool(2)), 64
+    for block, layers in enumerate((6, 12, 24, 16), 1):
+        if block > 1:
+            features[f"transition{block - 1}"] = nn.Sequential(collections.OrderedDict(
+                norm=norm(channels), relu=nn.ReLU(), conv=nn.Conv2d(channels, channels // 2, 1, bias=False),
+                pool=nn.AvgPool2d(2)))
+            channels //= 2
+        features[f"denseblock{block}"] = nn.Sequential(collections.OrderedDict(
+            (f"denselayer{i + 1}", DenseLayer(channels + 32 * i, norm)) for i in range(layers)))
+        channels += 32 * layers
+    features["norm5"] = norm(channels, True)
+    return nn.Sequential(collections.OrderedDict(
+        features=nn.Sequential(features), relu=nn.ReLU(), pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(),
+        classifier=nn.Linear(channels, classes)))
