@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// VGG and ResNet: names, sizes, shapes, and that fused layers are the layers apart. tests/peers compares them to
-// PyTorch.
+// VGG, ResNet and DenseNet: names, sizes, shapes, and that fused layers are the layers apart. tests/peers compares them
+// to PyTorch.
 #include "support.h"
 
+#include <mpad/nn/densenet.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/nn/relu_pool.h>
 #include <mpad/nn/resnet.h>
@@ -127,6 +128,35 @@ TEST_CASE("ResNet-18 without normalisation, with the usual stem") {
         std::vector<std::string>{"conv1.weight", "conv2.weight", "downsample.0.weight"});
   CHECK(pooled(model) == "ReluMaxPool2d(alpha 0.5, 3x3, stride 2x2, pad 1x1, ties native) to 2,8,8,64");
   CHECK_THROWS_WITH(Resnet({.depth = 20}), "Resnet: expected a depth of 18, 34 or 50, got 20");
+}
+
+TEST_CASE("DenseNet-121: torchvision's names and number of parameters") {
+  Densenet model({.classes = 1000});
+  CHECK(count_parameters(model) == 7'978'856);
+  CHECK(paths_below(model, "features.conv0.") == std::vector<std::string>{"weight"});
+  CHECK(paths_below(model, "features.denseblock3.denselayer24.") ==
+        std::vector<std::string>{"norm1.weight", "norm1.bias", "norm1.running_mean", "norm1.running_var",
+                                 "conv1.weight", "norm2.weight", "norm2.bias", "norm2.running_mean",
+                                 "norm2.running_var", "conv2.weight"});
+  CHECK(paths_below(model, "features.transition3.").back() == "conv.weight");
+  CHECK(paths_below(model, "features.norm5.").size() == 4);
+  CHECK(model(Tensor::zeros({2, 32, 32, 3})).shape() == Shape{2, 1000});
+}
+
+TEST_CASE("DenseNet-121 normalises where it is told to") {
+  const auto norms = [](const DensenetOptions& options) {
+    Densenet model(options);
+    std::vector<std::string> paths;
+    for (const NamedTensor& named : state(model))
+      if (named.path.ends_with("running_var")) paths.push_back(named.path);
+    return paths;
+  };
+  CHECK(norms({.batch_norm = false, .study_norms = true}).empty());
+  CHECK(norms({.study_norms = true}) ==
+        std::vector<std::string>{"features.norm0.running_var", "features.norm5.running_var"});
+  CHECK(norms({}).size() == 1 + 2 * (6 + 12 + 24 + 16) + 3 + 1);
+  CHECK(Densenet({.study_norms = true}).describe() ==
+        "Densenet(depth 121, 3 to 10, the study's two batch norms, ties native)");
 }
 
 TEST_CASE("ReLU and pool in one layer have the bits of both apart, and stay apart where they would not") {

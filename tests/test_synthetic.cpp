@@ -132,7 +132,7 @@ TEST_CASE("synthetic colours are valid, with the same bits for any number of thr
                     "synthetic colours: expected 1 image or more in each part, got 10 and 0");
 }
 
-// 99 % and 17 % were seen; a linear classifier cannot add up brightness that means either.
+// Ten classes: chance is 10 %. A linear classifier cannot add up brightness that means either.
 TEST_CASE("a small convolutional network learns synthetic colours, a linear classifier does not", "[learning]") {
   const Split split = synthetic_colours(5000, 1000, 0);
   set_seed(0);

@@ -68,6 +68,9 @@ void add_network_options(CLI::App& app, const Recipe& recipe, Options& o, Texts&
   group.text("--ties", "RULE", texts.ties, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
   group.number("--relu0", "A", s.relu0, "Derivative of ReLU at 0");
   group.flag("--batch-norm", s.batch_norm, "Normalise batches, where the study's network does");
+  if (recipe.has_study_norms)
+    group.flag("--study-norms", o.architecture.study_norms,
+               "With --batch-norm: normalise behind the stem and the last block only, as the study did");
   group.choice("--pool", s.pool, {PoolKind::max, PoolKind::average, PoolKind::norm}, "What pools compute of a window");
   group.number("--norm-at-zero", "C", s.norm_at_zero, "Derivative of norm pools where a window is 0");
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
@@ -160,10 +163,11 @@ void locate_data(const Recipe& recipe, const std::string& dataset, Options& o) {
           o.source.name);
 }
 
-void check_architecture(const Recipe& recipe, const Architecture& architecture) {
+void check_architecture(const Recipe& recipe, const Architecture& architecture, bool batch_norm) {
   const std::vector<int>& depths = recipe.depths;
   require(depths.empty() || std::find(depths.begin(), depths.end(), architecture.depth) != depths.end(),
           "--depth: expected {}, got {}", fmt::join(depths, "|"), architecture.depth);
+  require(!architecture.study_norms || batch_norm, "--study-norms: expected --batch-norm");
 }
 
 void finish(const Recipe& recipe, const Texts& texts, Options& o) {
@@ -172,7 +176,7 @@ void finish(const Recipe& recipe, const Texts& texts, Options& o) {
   s.ties = TieRule::parse(texts.ties);
   o.device = parse_device(texts.device);
   s.lr = texts.lr.value_or(default_rate(s, s.batch_norm ? recipe.lr_batch_norm : recipe.lr));
-  check_architecture(recipe, o.architecture);
+  check_architecture(recipe, o.architecture, s.batch_norm);
   check(s);
   require(o.threads >= 0 && o.threads <= 1024, "--threads: expected 0 to 1024, got {}", o.threads);
   require(o.train_limit >= 0 && o.test_limit >= 0, "--train-limit and --test-limit: expected 0 or more, got {} and {}",

@@ -28,6 +28,7 @@ struct DefaultRates {
 struct Architecture {
   int depth = 0;
   Stem stem = Stem::cifar;
+  bool study_norms = false;
   std::int64_t classes = 10, channels = 1;  ///< those of the data
 };
 
@@ -36,10 +37,11 @@ struct Recipe {
   std::string name, about;
   /// The default is the first if its files are there, else the last, which needs none.
   std::vector<DataSource> datasets;
-  std::vector<int> depths{};    ///< to choose from, the default first; empty: there is one
-  bool has_stems = false;       ///< whether there is a stem to choose
-  bool can_augment = false;     ///< whether training images are cropped and mirrored on request
-  std::int64_t image_size = 0;  ///< of images from files; 0: no such data sets
+  std::vector<int> depths{};     ///< to choose from, the default first; empty: there is one
+  bool has_stems = false;        ///< whether there is a stem to choose
+  bool has_study_norms = false;  ///< whether the study normalises elsewhere
+  bool can_augment = false;      ///< whether training images are cropped and mirrored on request
+  std::int64_t image_size = 0;   ///< of images from files; 0: no such data sets
   std::function<std::unique_ptr<Module>(const Settings&, const Architecture&)> model;
   DefaultRates lr, lr_batch_norm;
 };

@@ -33,6 +33,7 @@ std::string name_of(const Recipe& recipe, const Architecture& architecture) {
   std::string name = recipe.name;
   if (!recipe.depths.empty()) name += std::to_string(architecture.depth);
   if (recipe.has_stems) name += fmt::format(", stem {}", to_string(architecture.stem));
+  if (architecture.study_norms) name += ", study norms";
   return name;
 }
 

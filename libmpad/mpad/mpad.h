@@ -7,6 +7,7 @@
 #include <mpad/data/idx.h>
 #include <mpad/data/mnist.h>
 #include <mpad/data/synthetic.h>
+#include <mpad/nn/densenet.h>
 #include <mpad/nn/init.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/lenet.h>

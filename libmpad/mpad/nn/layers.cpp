@@ -105,24 +105,24 @@ Dropout::Dropout(double p) : p_(p) {
 
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
 
-void Sequential::append(std::unique_ptr<Module> module) {
+void Sequential::append(std::string name, std::unique_ptr<Module> module) {
   require(module != nullptr, "Sequential: expected a module, got none");
-  children_.push_back(std::move(module));
+  children_.push_back({std::move(name), std::move(module)});
 }
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (const auto& child : children_) y = (*child)(y);
+  for (const Child& child : children_) y = (*child.module)(y);
   return y;
 }
 
 void Sequential::visit(Visitor& visitor) {
-  for (std::size_t i = 0; i < children_.size(); ++i) visitor.child(std::to_string(i), *children_[i]);
+  for (const Child& child : children_) visitor.child(child.name, *child.module);
 }
 
 std::string Sequential::describe() const {
   std::string text = "Sequential(";
-  for (std::size_t i = 0; i < children_.size(); ++i) text += (i ? ", " : "") + children_[i]->describe();
+  for (std::size_t i = 0; i < children_.size(); ++i) text += (i ? ", " : "") + children_[i].module->describe();
   return text + ")";
 }
 

@@ -150,25 +150,34 @@ class Flatten final : public Module {
   std::string describe() const override { return "Flatten()"; }
 };
 
-/// Modules in a row. Their names are "0", "1", ...
+/// Modules in a row. Their names are "0", "1", ..., by place, or given.
 class Sequential : public Module {
  public:
   template <class... Modules>
   requires(std::derived_from<Modules, Module>&&...) explicit Sequential(Modules... modules) {
-    (children_.push_back(std::make_unique<Modules>(std::move(modules))), ...);
+    (append(std::move(modules)), ...);
   }
   /// Throws Error if there is no module.
-  void append(std::unique_ptr<Module> module);
+  void append(std::unique_ptr<Module> module) { append(std::to_string(children_.size()), std::move(module)); }
+  void append(std::string name, std::unique_ptr<Module> module);
   template <std::derived_from<Module> M>
   void append(M module) {
     append(std::make_unique<M>(std::move(module)));
+  }
+  template <std::derived_from<Module> M>
+  void append(std::string name, M module) {
+    append(std::move(name), std::make_unique<M>(std::move(module)));
   }
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 
  private:
-  std::vector<std::unique_ptr<Module>> children_{};
+  struct Child {
+    std::string name;
+    std::unique_ptr<Module> module;
+  };
+  std::vector<Child> children_{};
 };
 
 }  // namespace mpad

@@ -35,10 +35,4 @@ class Residual final : public Module {
   Relu relu_;
 };
 
-/// Batch normalisation and ReLU (in one pass), or ReLU alone.
-std::unique_ptr<Module> norm_relu(std::int64_t channels, bool batch_norm, double relu0);
-
-/// Batch normalisation, or the identity.
-std::unique_ptr<Module> norm(std::int64_t channels, bool batch_norm);
-
 }  // namespace mpad

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/nn/init.h>
+#include <mpad/nn/norm_relu.h>
 #include <mpad/nn/relu_pool.h>
 #include <mpad/nn/residual.h>
 #include <mpad/nn/resnet.h>
