@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Every network trains on CUDA as on the CPU, to rounding. tests/peers compares the CPU's to PyTorch. [large]: half a
+// minute each and more under the emulation, where they are run by hand.
+#include "backends.h"
+
+#include <mpad/nn/densenet.h>
+#include <mpad/nn/lenet.h>
+#include <mpad/nn/resnet.h>
+#include <mpad/nn/vgg.h>
+#include <mpad/ops.h>
+#include <mpad/optim.h>
+#include <mpad/random.h>
+
+using namespace mpad;
+using namespace mpad::test;
+
+namespace {
+
+constexpr std::int64_t steps = 3;
+
+struct Network {
+  const char* name;
+  Shape images;
+  std::function<std::unique_ptr<Module>()> make;
+};
+
+// The losses of three steps, all on the same images.
+std::vector<double> train(const Network& network, DType dtype, Device device) {
+  set_seed(1);
+  const std::unique_ptr<Module> model = network.make();
+  model->to(dtype);
+  model->to(device);
+  const Tensor images = random_tensor(network.images, dtype, 3).to(device);
+  std::vector<std::int32_t> classes;
+  for (std::int64_t i = 0; i < network.images[0]; ++i) classes.push_back(static_cast<std::int32_t>(3 * i % 10));
+  const Tensor labels = Tensor::from(classes, {network.images[0]}).to(device);
+  Sgd sgd(*model, {.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4});
+  std::vector<double> losses;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    Tape tape;
+    const Tensor loss = cross_entropy((*model)(images), labels);
+    tape.backward(loss);
+    sgd.step();
+    losses.push_back(loss.item());
+  }
+  return losses;
+}
+
+void follows(const Network& network) {
+  if (!can_use_cuda()) return;
+  for (const DType dtype : real_dtypes) {
+    const std::vector<double> want = train(network, dtype, Device::cpu), got = train(network, dtype, Device::cuda);
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      CAPTURE(network.name, to_string(dtype), i, got[i], want[i]);
+      // A step leaves an error of lr * |grad| times some ulps in the parameters, and rates are small. Networks that
+      // normalise over few values would multiply it.
+      CHECK(ulps(got[i], want[i], dtype) <= 16);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("on CUDA as on the CPU: LeNet-5") {
+  follows({"lenet", {8, 28, 28, 1}, [] { return std::make_unique<Lenet>(LenetOptions{.batch_norm = true}); }});
+}
+
+TEST_CASE("on CUDA as on the CPU: VGG-11", "[large]") {
+  follows({"vgg", {1, 32, 32, 3}, [] { return std::make_unique<Vgg>(VggOptions{.ties = TieRule::minimal()}); }});
+}
+
+TEST_CASE("on CUDA as on the CPU: ResNet-18", "[large]") {
+  follows({"resnet", {2, 16, 16, 3}, [] {
+             return std::make_unique<Resnet>(ResnetOptions{.stem = Stem::imagenet_3x3, .batch_norm = false});
+           }});
+}
+
+TEST_CASE("on CUDA as on the CPU: DenseNet-121", "[large]") {
+  follows(
+      {"densenet", {1, 32, 32, 3}, [] { return std::make_unique<Densenet>(DensenetOptions{.batch_norm = false}); }});
+}
