@@ -129,6 +129,16 @@ TEST_CASE("batch normalisation names what does not fit") {
                     "batch_norm: expected a gamma of half as the input, got float");
   CHECK_THROWS_WITH(batch_norm(Tensor::zeros({2, 3}), p.gamma, p.beta, {}, {}, {.training = false}),
                     "batch_norm: expected running statistics unless training, got none");
+  const Tensor x = Tensor::zeros({2, 3}, DType::f16), ones = Tensor::full({3}, 1, DType::f16),
+               wide = Tensor::zeros({3});
+  CHECK_NOTHROW(batch_norm(x, ones, ones, wide, wide));
+  CHECK_NOTHROW(batch_norm(x, ones, ones, wide, {}));
+  CHECK_THROWS_WITH(batch_norm(x, ones, ones, wide, ones),
+                    "batch_norm: expected running statistics of one dtype, got float and half");
+  CHECK_THROWS_WITH(batch_norm(x, ones, ones, wide.to(DType::f64), {}),
+                    "batch_norm: expected a running_mean of half as the input or float, got double");
+  CHECK_THROWS_WITH(batch_norm(wide.reshaped({1, 3}), wide, wide, ones, ones, {.training = false}),
+                    "batch_norm: expected a running_mean of float as the input, got half");
   CHECK_THROWS_WITH(run(Tensor::zeros({2, 3}), {.epsilon = -1}),
                     "batch_norm: expected a finite momentum and an epsilon of 0 or more, got 0.1 and -1");
   CHECK_THROWS_WITH(BatchNorm1d(3)(Tensor::zeros({2, 2, 2, 3})),

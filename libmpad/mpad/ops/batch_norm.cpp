@@ -56,9 +56,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
           "batch_norm: expected running statistics unless training, got none");
   check_running(x, "running_mean", running_mean, channels);
   check_running(x, "running_var", running_var, channels);
-  require(!running_mean || !running_var || running_mean.dtype() == running_var.dtype(),
-          "batch_norm: expected running statistics of one dtype, got {} and {}", running_mean.dtype(),
-          running_var.dtype());
+  if (running_mean && running_var)
+    require(running_mean.dtype() == running_var.dtype(),
+            "batch_norm: expected running statistics of one dtype, got {} and {}", running_mean.dtype(),
+            running_var.dtype());
   const Device device = common_device("batch_norm", {x, gamma, beta, running_mean, running_var});
   const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), device), inv_std = empty_like(mean);
   const auto norm = [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), options] {
