@@ -14,8 +14,8 @@ template <class... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Throws Error with the formatted message unless `condition` holds. Arguments are formatted only then, but evaluated in
-/// any case: they have to be valid where the condition holds too.
+/// Throws Error with the formatted message unless `condition` holds. Arguments are formatted only then, but evaluated
+/// in any case: they have to be valid where the condition holds too.
 template <class... Args>
 void require(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) [[unlikely]]
