@@ -3,6 +3,8 @@
 #include <mpad/train/progress.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 
 namespace mpad {
@@ -12,6 +14,9 @@ constexpr std::int64_t bar_width = 24;
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 
 double seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// A NaN without its sign, which carries nothing.
+double shown(double loss) { return std::isnan(loss) ? std::numeric_limits<double>::quiet_NaN() : loss; }
 
 std::string clock_text(double seconds) {
   const auto total = static_cast<std::int64_t>(seconds + 0.5);
@@ -71,8 +76,8 @@ void Progress::after_epoch(const EpochResult& r) {
   const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", r.run + 1, runs_) : "";
   const std::string line = fmt::format(
       "{}{}epoch {}/{}: train loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {:.0f} images/s{}\n",
-      style_ == Style::bar ? "\r\x1b[K" : "", run, r.epoch + 1, epochs_, r.train.loss, 100 * r.train.accuracy,
-      r.test.loss, 100 * r.test.accuracy, static_cast<double>(r.images) / r.train_seconds,
+      style_ == Style::bar ? "\r\x1b[K" : "", run, r.epoch + 1, epochs_, shown(r.train.loss), 100 * r.train.accuracy,
+      shown(r.test.loss), 100 * r.test.accuracy, static_cast<double>(r.images) / r.train_seconds,
       r.collapsed.empty() ? "" : "; collapsed in " + r.collapsed);
   std::fputs(line.c_str(), out_);
   std::fflush(out_);
