@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
                                   {.name = "kmnist", .load = load_kmnist},
                                   {.name = "synthetic", .on_disk = false, .load = digits}},
                      .model = make_lenet,
-                     .lr = {.sgd16 = 0.0233, .sgd = 0.0353, .adam = 1e-3},
+                     .lr = {.sgd16 = 0.0233, .sgd = 0.05, .adam = 1e-3},
                      .lr_batch_norm = {.sgd16 = 0.021, .sgd = 0.0132, .adam = 1e-3}},
                     argc, argv);
 }

@@ -149,7 +149,7 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"accumulate", "wide"},
                                                     {"weights", "none"},
                                                     {"optimizer", "sgd"},
-                                                    {"lr", "0.0353"},
+                                                    {"lr", "0.05"},
                                                     {"momentum", "0.9"},
                                                     {"weight-decay", "0.0005"},
                                                     {"nesterov", "false"},

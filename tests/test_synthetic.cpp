@@ -30,7 +30,7 @@ double held_out_accuracy(Module& model, const Dataset& test) {
 // Two epochs as the trainer runs them by default.
 double train_two_epochs(Module& model, const Split& split) {
   constexpr std::int64_t batch_size = 128;
-  const SgdOptions options{.lr = 0.0353, .momentum = 0.9, .weight_decay = 5e-4};
+  const SgdOptions options{.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4};
   Sgd sgd(model, options);
   Rng rng(1);
   const Schedule schedule{.kind = Schedule::Kind::cosine, .total = 2 * split.train.batches(batch_size).size()};

@@ -30,7 +30,7 @@ struct Settings {
   std::string weights{};  ///< file (weights.h) of what each run starts from; empty: parameters are drawn
 
   OptimizerKind optimizer = OptimizerKind::sgd;
-  double lr = 0.0353, momentum = 0.9, weight_decay = 5e-4;  ///< Adam has no momentum and reads none
+  double lr = 0.05, momentum = 0.9, weight_decay = 5e-4;  ///< Adam has no momentum and reads none
   bool nesterov = false;
   double epsilon = 0;  ///< Adam's; 0: 1e-8, or 1e-4 where second moments are half, below 2^-25 of which they vanish
 
