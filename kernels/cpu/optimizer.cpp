@@ -7,10 +7,10 @@
 namespace mpad::kernels {
 namespace {
 
-/// The copy of master weights that the network computes with, where there are any.
+/// A block of the copy that the network computes with, where parameters are master weights.
 template <class M, class G>
-void round_masters(const M* parameter, G* rounded, std::int64_t size) {
-  if constexpr (!std::is_same_v<M, G>) narrow_all(parameter, rounded, size);
+void round_masters(const M* parameter, const View& rounded, std::int64_t begin, std::int64_t size) {
+  if constexpr (!std::is_same_v<M, G>) narrow_all(parameter + begin, rounded.as<G>() + begin, size);
 }
 
 template <class M, class G>
@@ -52,14 +52,13 @@ void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum
   with_masters(parameter, grad, [&]<class M, class G>() {
     M *p = parameter.as<M>(), *v = momentum_buffer.data ? momentum_buffer.as<M>() : nullptr;
     const G* g = grad.as<const G>();
-    G* copy = rounded.data ? rounded.as<G>() : nullptr;
     const SgdUpdate<acc_t<M>> update(step);
     for_each_block(parameter.numel(), [&](std::int64_t begin, std::int64_t size) {
       if (v)
         sgd_momentum(update, p + begin, g + begin, v + begin, size);
       else
         sgd_plain(update, p + begin, g + begin, size);
-      round_masters(p + begin, copy + begin, size);
+      round_masters<M, G>(p, rounded, begin, size);
     });
   });
 }
@@ -70,7 +69,6 @@ void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_
   with_masters(parameter, grad, [&]<class M, class G>() {
     M *p = parameter.as<M>(), *m = first_moment.as<M>(), *v = second_moment.as<M>();
     const G* g = grad.as<const G>();
-    G* copy = rounded.data ? rounded.as<G>() : nullptr;
     for_each_block(parameter.numel(), [=, update = AdamUpdate<acc_t<M>>(step)](std::int64_t begin, std::int64_t size) {
       Block<M> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
       Block<const G> grads(g + begin, size);
@@ -81,7 +79,7 @@ void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_
       firsts.store();
       seconds.store();
       parameters.store();
-      round_masters(p + begin, copy + begin, size);
+      round_masters<M, G>(p, rounded, begin, size);
     });
   });
 }
