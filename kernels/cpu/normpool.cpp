@@ -3,6 +3,8 @@
 
 #include <mpad/core/square_range.h>
 
+#include <norm_share.h>
+
 #include <cmath>
 
 namespace mpad::kernels {
@@ -50,13 +52,6 @@ struct Taps {
   }
 };
 
-/// One element's share of a window's gradient.
-template <class A>
-MPAD_INLINE A share(A x, A y, A grad, A at_zero) {
-  const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
-  return y == A(0) ? tied : x / y * grad;
-}
-
 }  // namespace
 
 template <>
@@ -93,7 +88,7 @@ void normpool_backward(Cpu, const Sliding& s, double at_zero, View x, View y, Vi
             Block<const T> norm_block(y.as<const T>() + window, size), grad_block(grad_y.as<const T>() + window, size);
             const A *norm = norm_block.load(), *grad = grad_block.load();
             MPAD_LANES
-            for (std::int64_t i = 0; i < size; ++i) sum[i] += share(value[i], norm[i], grad[i], tied);
+            for (std::int64_t i = 0; i < size; ++i) sum[i] += norm_share(value[i], norm[i], grad[i], tied);
           }
         Block<T> to(grad_x.as<T>() + place, size);
         std::copy_n(sum, size, to.data());

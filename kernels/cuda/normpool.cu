@@ -3,6 +3,8 @@
 
 #include <mpad/core/square_range.h>
 
+#include <norm_share.h>
+
 #include <cmath>
 
 namespace mpad::kernels {
@@ -68,16 +70,11 @@ struct Backward {
         const std::int64_t window = ((in.n * s.oh + oh) * s.ow + ow) * s.c + in.c;
         const Pack<T, size> norm = load<size>(y + window), grad = load<size>(grad_y + window);
         for (int i = 0; i < size; ++i)
-          sum[i] += share(widen(value.element[i]), widen(norm.element[i]), widen(grad.element[i]));
+          sum[i] += norm_share(widen(value.element[i]), widen(norm.element[i]), widen(grad.element[i]), at_zero);
       }
     Pack<T, size> out;
     for (int i = 0; i < size; ++i) out.element[i] = narrow<T>(sum[i]);
     store(grad_x + index * size, out);
-  }
-
-  __device__ A share(A element, A norm, A grad) const {
-    const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
-    return norm == A(0) ? tied : element / norm * grad;
   }
 };
 
