@@ -23,6 +23,16 @@ class Collector final : public PathVisitor {
   std::vector<NamedTensor> found_{};
 };
 
+struct Modules final : PathVisitor {
+  void parameter(std::string_view, Tensor&) override {}
+  void buffer(std::string_view, Tensor&) override {}
+  void child(std::string_view name, Module& module) override {
+    found.push_back({path(name), &module});
+    PathVisitor::child(name, module);
+  }
+  std::vector<NamedModule> found{};
+};
+
 std::vector<NamedTensor> collect(Module& module, bool buffers) {
   Collector collector(buffers);
   module.visit(collector);
@@ -89,6 +99,13 @@ void Module::train(bool on) {
 
 std::vector<NamedTensor> parameters(Module& module) { return collect(module, false); }
 std::vector<NamedTensor> state(Module& module) { return collect(module, true); }
+
+std::vector<NamedModule> modules(Module& module) {
+  Modules all;
+  all.found.push_back({"", &module});
+  module.visit(all);
+  return std::move(all.found);
+}
 
 std::int64_t count_parameters(Module& module) {
   std::int64_t count = 0;

@@ -98,6 +98,15 @@ std::vector<NamedTensor> parameters(Module& module);
 /// Trained and other saved tensors, in visiting order.
 std::vector<NamedTensor> state(Module& module);
 
+/// A module and its path, such as "layer2.0".
+struct NamedModule {
+  std::string path;
+  Module* module;
+};
+
+/// The module itself, by an empty path, and all below it, each before its children.
+std::vector<NamedModule> modules(Module& module);
+
 /// Number of trained scalars.
 std::int64_t count_parameters(Module& module);
 

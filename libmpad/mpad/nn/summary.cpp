@@ -22,36 +22,27 @@ struct Own final : Visitor {
   bool is_leaf = true;
 };
 
-// Every module below one, parents first: its path, and its mode, which evaluation ends and the end of the scope
-// restores.
-class Evaluation final : public PathVisitor {
+// Every module of a model, and its mode, which evaluation ends and the end of the scope restores.
+class Evaluation {
  public:
-  explicit Evaluation(Module& model) : entries_{{&model, "", model.is_training()}} {
-    model.visit(*this);
+  explicit Evaluation(Module& model) : modules_(modules(model)) {
+    for (const NamedModule& named : modules_) was_training_.push_back(named.module->is_training());
     model.train(false);
   }
-  ~Evaluation() override {
-    for (const Entry& entry : entries_) entry.module->train(entry.was_training);
+  ~Evaluation() {
+    for (std::size_t i = 0; i < modules_.size(); ++i) modules_[i].module->train(was_training_[i]);
   }
-  void parameter(std::string_view, Tensor&) override {}
-  void buffer(std::string_view, Tensor&) override {}
-  void child(std::string_view name, Module& module) override {
-    entries_.push_back({&module, path(name), module.is_training()});
-    PathVisitor::child(name, module);
-  }
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
   std::string path_of(const Module& module) const {
-    const auto found =
-        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.module == &module; });
-    return found == entries_.end() ? "" : found->path;
+    const auto found = std::find_if(modules_.begin(), modules_.end(),
+                                    [&](const NamedModule& named) { return named.module == &module; });
+    return found == modules_.end() ? "" : found->path;
   }
 
  private:
-  struct Entry {
-    Module* module;
-    std::string path;
-    bool was_training;
-  };
-  std::vector<Entry> entries_;
+  std::vector<NamedModule> modules_;
+  std::vector<bool> was_training_{};
 };
 
 class Recorder final : public CallObserver {
