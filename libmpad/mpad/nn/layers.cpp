@@ -26,14 +26,9 @@ Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
   require(options.in > 0 && options.out > 0 && options.kernel.h > 0 && options.kernel.w > 0,
           "Conv2d: expected in, out and kernel of 1 or more, got in {}, out {}, kernel {}", options.in, options.out,
           to_string(options.kernel));
-  weight_ = Tensor({options.out, options.kernel.h, options.kernel.w, options.in});
-  const double fan_in = static_cast<double>(weight_.numel() / options.out);
-  init_default(weight_, fan_in);
-  weight_.set_requires_grad();
-  if (!options.bias) return;
-  bias_ = Tensor({options.out});
-  init_default(bias_, fan_in);
-  bias_.set_requires_grad();
+  weight_ = Tensor({options.out, options.kernel.h, options.kernel.w, options.in}).set_requires_grad();
+  if (options.bias) bias_ = Tensor({options.out}).set_requires_grad();
+  draw_default(weight_, bias_);
 }
 
 Tensor Conv2d::forward(const Tensor& x) {
@@ -56,13 +51,9 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
           options.out);
   require(options.image.h > 0 && options.image.w > 0 && options.in % (options.image.h * options.image.w) == 0,
           "Linear: expected features of an image of {}, got {}", to_string(options.image), options.in);
-  weight_ = Tensor({options.out, options.in});
-  init_default(weight_, static_cast<double>(options.in));
-  weight_.set_requires_grad();
-  if (!options.bias) return;
-  bias_ = Tensor({options.out});
-  init_default(bias_, static_cast<double>(options.in));
-  bias_.set_requires_grad();
+  weight_ = Tensor({options.out, options.in}).set_requires_grad();
+  if (options.bias) bias_ = Tensor({options.out}).set_requires_grad();
+  draw_default(weight_, bias_);
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
