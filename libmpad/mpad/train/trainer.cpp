@@ -111,18 +111,20 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   // Streams for each epoch: what a resumed epoch draws depends on its number, not on what was drawn before.
   const Rng run_rng(seed_of(settings_, run_)), draws = run_rng.split(drawing).split(results_.size());
   Rng order = run_rng.split(shuffling).split(results_.size());
-  std::int64_t steps = result.epoch * steps_per_epoch_;  // of the run, those that mixed precision skips included
+  // Of the run; those that mixed precision skips count too.
+  const std::int64_t steps_before = result.epoch * steps_per_epoch_;
+  std::int64_t step_of_epoch = 0;
   model_->train();
   Mean mean;
   for (const Batch& batch : train_.batches(settings_.batch_size, order)) {
-    optimizer_->set_lr(settings_.lr * schedule_.factor(steps));
-    const Rng draw = draws.split(static_cast<std::uint64_t>(steps - result.epoch * steps_per_epoch_));
-    ++steps;
+    optimizer_->set_lr(settings_.lr * schedule_.factor(steps_before + step_of_epoch));
+    const Rng draw = draws.split(static_cast<std::uint64_t>(step_of_epoch++));
     const Forward forward = compute_gradients(batch, draw);
     const double loss = forward.loss.item();
     if (!std::isfinite(loss)) {
       const RandomScope random(draw);
-      result.collapsed = fmt::format("step {} at {}", steps, first_nonfinite(*model_, batch.images));
+      result.collapsed =
+          fmt::format("step {} at {}", steps_before + step_of_epoch, first_nonfinite(*model_, batch.images));
     }
     step();
     mean.add(forward.logits, loss, batch.labels);
