@@ -113,8 +113,7 @@ bool Optimizer::has_finite_gradients() const {
 void Optimizer::zero_missing_gradients() const {
   std::int64_t offset = 0;
   for (const Tensor& tensor : members_) {
-    const Tensor place = gradients_.slice(offset, tensor.shape());
-    if (!tensor.grad()) place.fill(0);
+    if (!tensor.grad()) gradients_.slice(offset, tensor.shape()).fill(0);
     offset += tensor.numel();
   }
 }
