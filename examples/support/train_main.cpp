@@ -22,7 +22,7 @@ Split load(const Options& options) {
                                  : source.load(options.data_directory);
   for (Dataset* part : {&data.train, &data.test}) part->workers = options.workers;
   if (!options.augment) data.train.augment = {};
-  if (options.augment && !data.train.source) data.train.augment = {.crop_pad = 4, .flip = true};
+  if (options.augment && !data.train.source) data.train.augment = crop_and_flip;
   if (options.train_limit > 0) data.train = data.train.first(options.train_limit);
   if (options.test_limit > 0) data.test = data.test.first(options.test_limit);
   return data;

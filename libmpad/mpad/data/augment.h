@@ -13,4 +13,7 @@ struct Augment {
   bool operator==(const Augment&) const = default;
 };
 
+/// What is usual for images of 32x32 pixels.
+inline constexpr Augment crop_and_flip{.crop_pad = 4, .flip = true};
+
 }  // namespace mpad

@@ -12,7 +12,6 @@
 namespace mpad {
 namespace {
 
-constexpr Augment usual{.crop_pad = 4, .flip = true};
 constexpr std::int64_t side = 32, plane = side * side, image = 3 * plane;
 
 // What a record begins with, and what else the two sets differ in.
@@ -98,7 +97,7 @@ Split load_cifar10(const std::string& directory) {
   for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
   find_file(places, names);
   Split split{read_cifar10(find_files(places, names)), read_cifar10({find_file(places, {"test_batch.bin"})})};
-  split.train.augment = usual;
+  split.train.augment = crop_and_flip;
   return split;
 }
 
@@ -106,7 +105,7 @@ Split load_cifar100(const std::string& directory, CifarLabels labels) {
   const DataPlaces places = data_places("cifar100", directory, {"cifar100", "cifar-100-binary"});
   Split split{read_cifar100({find_file(places, {"train.bin"})}, labels),
               read_cifar100({find_file(places, {"test.bin"})}, labels)};
-  split.train.augment = usual;
+  split.train.augment = crop_and_flip;
   return split;
 }
 
