@@ -23,8 +23,8 @@ struct EpochResult {
   double seconds = 0;        ///< wall time of training and testing
   double train_seconds = 0;  ///< of training alone, in this process; not kept in files
   std::int64_t images = 0;   ///< trained on, in this process; not kept in files
-  std::string
-      collapsed{};  ///< "step 12 at features.3 (MaxPool2d)": where the loss was not finite; the run's last epoch
+  /// "step 12 at features.3 (MaxPool2d)": where the loss was not finite, in the run's last epoch; empty in all others.
+  std::string collapsed{};
 };
 
 /// The text of results.csv: a header line and one row for each result. Numbers read back to the same bits.
