@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Modules: names, sizes, types, modes, calls, descriptions, and how parameters start.
-#include "support.h"
+#include "module_support.h"
 
 #include <mpad/nn/lenet.h>
 #include <mpad/random.h>
@@ -9,12 +9,6 @@ using namespace mpad;
 using namespace mpad::test;
 
 namespace {
-
-std::vector<std::string> paths_of(const std::vector<NamedTensor>& tensors) {
-  std::vector<std::string> paths;
-  for (const NamedTensor& named : tensors) paths.push_back(named.path + ' ' + to_string(named.tensor.shape()));
-  return paths;
-}
 
 Sequential nested() {
   return Sequential(Linear({.in = 3, .out = 4}), Relu(),
@@ -44,6 +38,18 @@ struct Modes final : Visitor {
 };
 
 }  // namespace
+
+TEST_CASE("modules have their paths, each before its children") {
+  Sequential model = nested();
+  std::vector<std::string> names;
+  for (const auto& [path, module] : modules(model)) {
+    const std::string text = module->describe();
+    names.push_back(path + ' ' + text.substr(0, text.find('(')));
+  }
+  CHECK(names == std::vector<std::string>{" Sequential", "0 Linear", "1 Relu", "2 Sequential", "2.0 Conv2d",
+                                          "2.1 MaxPool2d", "2.2 Flatten"});
+  CHECK(modules(model).front().module == &model);
+}
 
 TEST_CASE("parameters of a sequence are named by place, as PyTorch names them") {
   Sequential model = nested();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // VGG, ResNet and DenseNet: names, sizes, shapes, and that fused layers are the layers apart. tests/peers compares them
 // to PyTorch.
-#include "support.h"
+#include "module_support.h"
 
 #include <mpad/nn/densenet.h>
 #include <mpad/nn/lenet.h>
@@ -14,12 +14,6 @@ using namespace mpad;
 using namespace mpad::test;
 
 namespace {
-
-std::vector<std::string> paths_of(const std::vector<NamedTensor>& tensors) {
-  std::vector<std::string> paths;
-  for (const NamedTensor& named : tensors) paths.push_back(named.path + ' ' + to_string(named.tensor.shape()));
-  return paths;
-}
 
 /// Paths that start so, without shapes.
 std::vector<std::string> paths_below(Module& module, const std::string& prefix) {
