@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <tuple>
 #include <utility>
 
 namespace mpad {
@@ -37,11 +39,49 @@ void add_to(GradSlot& slot, const Tensor& gradient) {
   slot.gradient = sum;
 }
 
+// Nothing records while a backward pass runs: its products are kernels, but a user's vjp may call operations.
+class Paused {
+ public:
+  Paused() : tape_(std::exchange(innermost, nullptr)) {}
+  ~Paused() { innermost = tape_; }
+  Paused(const Paused&) = delete;
+  Paused& operator=(const Paused&) = delete;
+
+ private:
+  Tape* tape_;
+};
+
+// While it lives these slots collect anew; then each has what it had.
+class FreshSlots {
+ public:
+  FreshSlots() = default;
+  ~FreshSlots() {
+    for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
+  }
+  FreshSlots(const FreshSlots&) = delete;
+  FreshSlots& operator=(const FreshSlots&) = delete;
+
+  void add(const std::shared_ptr<GradSlot>& slot) {
+    if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
+  }
+
+ private:
+  std::map<std::shared_ptr<GradSlot>, std::pair<Tensor, Tensor>> had_{};
+};
+
 }  // namespace
 
-Gradients::Gradients(const char* name, std::vector<std::shared_ptr<GradSlot>> inputs) : name_(name) {
-  for (auto& slot : inputs) entries_.push_back({std::move(slot), {}});
+Gradients::Gradients(const char* name, const std::vector<std::shared_ptr<GradSlot>>& inputs,
+                     const GradientOptions& options)
+    : name_(name), options_(&options) {
+  for (const auto& slot : inputs) entries_.push_back({slot, {}});
 }
+
+Tensor Gradients::saved(const Tensor& value) const {
+  return options_->in_double && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
+}
+
+DType Gradients::dtype_of(const GradSlot& slot) const { return options_->in_double ? DType::f64 : slot.dtype; }
 
 const Gradients::Entry& Gradients::at(int i) const {
   require(i >= 0 && static_cast<std::size_t>(i) < entries_.size(), "{}: expected an input in 0..{}, got {}", name_,
@@ -63,16 +103,16 @@ const Tensor& Gradients::into(int i) {
   const bool taken = slot.gradient || std::any_of(entries_.begin(), entries_.end(), [&](const Entry& other) {
                        return other.slot == entry.slot && other.gradient;
                      });
-  entry.gradient = slot.storage && !taken ? slot.storage : Tensor(slot.shape, slot.dtype, slot.device);
+  entry.gradient = slot.storage && !taken ? slot.storage : Tensor(slot.shape, dtype_of(slot), slot.device);
   return entry.gradient;
 }
 
 void Gradients::set(int i, const Tensor& gradient) {
   Entry& entry = wanted_entry(i);
-  require(gradient.shape() == entry.slot->shape && gradient.dtype() == entry.slot->dtype &&
-              gradient.device() == entry.slot->device,
-          "{}: expected a gradient of {} {} for input {}, got {} {}", name_, to_string(entry.slot->dtype),
-          entry.slot->shape, i, to_string(gradient.dtype()), gradient.shape());
+  const DType dtype = dtype_of(*entry.slot);
+  require(gradient.shape() == entry.slot->shape && gradient.dtype() == dtype && gradient.device() == entry.slot->device,
+          "{}: expected a gradient of {} {} for input {}, got {} {}", name_, to_string(dtype), entry.slot->shape, i,
+          to_string(gradient.dtype()), gradient.shape());
   // A leaf's gradient is the user's to change, so it shares no data with another tensor's.
   const bool owned = entry.slot->tape == 0 && !entry.slot->storage;
   entry.gradient = owned ? gradient.clone() : gradient;
@@ -83,7 +123,7 @@ void Gradients::add_up() {
     if (entry.gradient) add_to(*entry.slot, entry.gradient);
 }
 
-Tape::Tape() : outer_(innermost), serial_(next_serial()) { innermost = this; }
+Tape::Tape(Keep keep) : keep_(keep), outer_(innermost), serial_(next_serial()) { innermost = this; }
 
 Tape::~Tape() {
   // Tapes mostly end innermost first; one on the heap may end in any order.
@@ -96,33 +136,63 @@ Tape::~Tape() {
 
 Tape* Tape::current() { return innermost; }
 
-void Tape::backward(const Tensor& loss, double scale) {
-  require(!spent_, "backward: expected the first call on this tape, got a second (what it saved is gone)");
-  require(loss.numel() == 1, "backward: expected a loss of one element, got shape {}", loss.shape());
+void Tape::check_loss(const char* who, const Tensor& loss) const {
+  require(!spent_, "{}: expected the first call on this tape, got a second (what it saved is gone)", who);
+  require(loss.numel() == 1, "{}: expected a loss of one element, got shape {}", who, loss.shape());
   require(slot_of(loss) != nullptr && slot_of(loss)->tape == serial_,
-          "backward: expected a loss recorded by this tape from a tensor that requires a gradient, got one that {}",
+          "{}: expected a loss recorded by this tape from a tensor that requires a gradient, got one that {}", who,
           slot_of(loss) ? "another tape recorded or that is a leaf" : "nothing recorded");
+}
+
+void Tape::run(const Node& node, const GradientOptions& options) {
+  const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
+  if (!grad_output) return;
+  Gradients gradients(node.name, node.inputs, options);
+  node.vjp(grad_output, gradients);
+  gradients.add_up();
+}
+
+void Tape::backward(const Tensor& loss, double scale) {
+  check_loss("backward", loss);
   spent_ = true;
   slot_of(loss)->gradient = Tensor::full(loss.shape(), scale, loss.dtype(), loss.device());
-  // Recording is off: the products below are kernels, but a user's vjp may call operations.
-  struct Restore {
-    Tape* tape;
-    ~Restore() { innermost = tape; }
-  } restore{std::exchange(innermost, nullptr)};
+  const Paused paused;
   while (!nodes_.empty()) {
-    Node node = std::move(nodes_.back());
+    const Node node = std::move(nodes_.back());
     nodes_.pop_back();
-    const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
-    if (!grad_output) continue;
-    Gradients gradients(node.name, std::move(node.inputs));
-    node.vjp(grad_output, gradients);
-    gradients.add_up();
+    run(node, {});
   }
+}
+
+std::vector<Tensor> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
+                                    const GradientOptions& options) {
+  check_loss("gradients", loss);
+  require(keep_ == Keep::choices, "gradients: expected a tape made with Keep::choices, got one that keeps the least");
+  FreshSlots fresh;
+  for (const Tensor& leaf : leaves) {
+    require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
+            "gradients: expected leaves that require a gradient, got a tensor that {}",
+            leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
+    fresh.add(slot_of(leaf));
+  }
+  for (const Node& node : nodes_) {
+    fresh.add(node.output);
+    for (const auto& slot : node.inputs) fresh.add(slot);
+  }
+  const DType dtype = options.in_double ? DType::f64 : loss.dtype();
+  slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+  const Paused paused;
+  std::for_each(nodes_.rbegin(), nodes_.rend(), [&](const Node& node) { run(node, options); });
+  std::vector<Tensor> gradients;
+  for (const Tensor& leaf : leaves) gradients.push_back(slot_of(leaf)->gradient);
+  return gradients;
 }
 
 bool recording(std::span<const Tensor> inputs) {
   return innermost && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); });
 }
+
+bool keeps_choices() { return innermost && innermost->keep() == Tape::Keep::choices; }
 
 void record(const char* name, std::span<const Tensor> inputs, const Tensor& output, Vjp vjp) {
   if (!recording(inputs)) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reverse-mode automatic differentiation: a tape that operations append to while it is alive.
 #pragma once
+#include <mpad/choices.h>
 #include <mpad/tensor.h>
 
 #include <functional>
@@ -13,9 +14,22 @@
 
 namespace mpad {
 
+/// How Tape::gradients differentiates.
+struct GradientOptions {
+  Choices choices{};
+  /// Starts from saved values as they are and computes in double what follows from them: what is left of a difference
+  /// between two choices is no rounding of a narrower type.
+  bool in_double = false;
+  double scale = 1;  ///< multiplies the loss
+};
+
 /// The gradient of one operation's inputs, as its vector-Jacobian product writes them.
 class Gradients {
  public:
+  /// What this pass was asked to choose.
+  const Choices& choices() const { return options_->choices; }
+  /// What forward saved, for kernels that want one dtype: itself, or in double where this pass computes in double.
+  Tensor saved(const Tensor& value) const;
   /// Whether the gradient of input i is wanted.
   bool wanted(int i) const;
   /// A tensor shaped like input i for the product to write all of; the tape adds it to what else flows there.
@@ -29,11 +43,13 @@ class Gradients {
     std::shared_ptr<GradSlot> slot;
     Tensor gradient;
   };
-  Gradients(const char* name, std::vector<std::shared_ptr<GradSlot>> inputs);
+  Gradients(const char* name, const std::vector<std::shared_ptr<GradSlot>>& inputs, const GradientOptions& options);
+  DType dtype_of(const GradSlot& slot) const;
   const Entry& at(int i) const;
   Entry& wanted_entry(int i);
   void add_up();
   const char* name_;
+  const GradientOptions* options_;
   std::vector<Entry> entries_;
 };
 
@@ -43,7 +59,10 @@ using Vjp = std::function<void(const Tensor& grad_output, Gradients& gradients)>
 /// Records the operations of this thread from its construction to its destruction. Tapes nest; the innermost records.
 class Tape {
  public:
-  Tape();
+  /// What operations save: what their own backward needs, or what one needs with any Choices.
+  enum class Keep : unsigned char { least, choices };
+
+  explicit Tape(Keep keep = Keep::least);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -52,6 +71,14 @@ class Tape {
   /// on the way. Throws Error if the loss has more than one element or was not recorded by this tape, or if the tape
   /// has run backward before. If a product throws, the tape is spent and leaves may hold part of their gradients.
   void backward(const Tensor& loss, double scale = 1);
+
+  /// d loss / d leaf for each leaf, times options.scale; an empty tensor where the loss does not depend on it. May be
+  /// called any number of times before backward: it frees nothing and leaves the gradients of leaves alone. Throws
+  /// Error as backward does, and if the tape keeps too little (see Keep).
+  std::vector<Tensor> gradients(const Tensor& loss, std::span<const Tensor> leaves,
+                                const GradientOptions& options = {});
+
+  Keep keep() const { return keep_; }
 
   /// Operations recorded.
   std::size_t size() const { return nodes_.size(); }
@@ -67,7 +94,10 @@ class Tape {
     std::shared_ptr<GradSlot> output;
     Vjp vjp;
   };
+  void check_loss(const char* who, const Tensor& loss) const;
+  static void run(const Node& node, const GradientOptions& options);
   std::vector<Node> nodes_;
+  Keep keep_;
   Tape* outer_;
   std::uint64_t serial_;
   bool spent_ = false;
@@ -85,5 +115,8 @@ bool recording(std::span<const Tensor> inputs);
 inline bool recording(std::initializer_list<Tensor> inputs) {
   return recording(std::span(inputs.begin(), inputs.size()));
 }
+
+/// Whether the tape that records keeps what any choice needs.
+bool keeps_choices();
 
 }  // namespace mpad

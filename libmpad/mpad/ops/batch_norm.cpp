@@ -49,6 +49,12 @@ View view_of(const Tensor& tensor) { return tensor ? tensor.view() : View{}; }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options) {
+  // In one pass backward computes ReLU's input again, in double where it is asked to, which may change its sign.
+  if (options.relu && keeps_choices()) {
+    BatchNormOptions apart = options;
+    apart.relu = false;
+    return relu(batch_norm(x, gamma, beta, running_mean, running_var, apart), options.alpha);
+  }
   const std::int64_t channels = check(x, options);
   check_parameter(x, "gamma", gamma, channels);
   check_parameter(x, "beta", beta, channels);
@@ -62,9 +68,6 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
             running_var.dtype());
   const Device device = common_device("batch_norm", {x, gamma, beta, running_mean, running_var});
   const Tensor y = empty_like(x), mean({channels}, acc_dtype(x.dtype()), device), inv_std = empty_like(mean);
-  const auto norm = [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), options] {
-    return kernels::BatchNorm{mean.view(), inv_std.view(), gamma.view(), beta.view(), options.relu, options.alpha};
-  };
   on(device, [&](auto where) {
     if (options.training)
       kernels::batch_norm_statistics(where, options.epsilon, options.momentum, x.view(), mean.view(), inv_std.view(),
@@ -72,15 +75,21 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     else
       kernels::batch_norm_running(where, options.epsilon, running_mean.view(), running_var.view(), mean.view(),
                                   inv_std.view());
-    kernels::batch_norm_forward(where, norm(), x.view(), y.view());
+    kernels::batch_norm_forward(where, {mean.view(), inv_std.view(), gamma.view(), beta.view(), options.relu}, x.view(),
+                                y.view());
   });
   record("batch_norm", {x, gamma, beta}, y,
-         [norm, x = x.detach(), training = options.training](const Tensor& grad_y, Gradients& gradients) {
+         [mean, inv_std, gamma = gamma.detach(), beta = beta.detach(), x = x.detach(), options](const Tensor& grad_y,
+                                                                                                Gradients& gradients) {
            const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
            const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
+           const Tensor saved[] = {gradients.saved(mean), gradients.saved(inv_std), gradients.saved(gamma),
+                                   gradients.saved(beta), gradients.saved(x)};
+           const kernels::BatchNorm norm{saved[0].view(), saved[1].view(), saved[2].view(),
+                                         saved[3].view(), options.relu,    options.alpha};
            on(grad_y.device(), [&](auto where) {
-             kernels::batch_norm_backward(where, norm(), training, x.view(), grad_y.view(), grad_x, grad_gamma,
-                                          grad_beta);
+             kernels::batch_norm_backward(where, norm, options.training, saved[4].view(), grad_y.view(), grad_x,
+                                          grad_gamma, grad_beta);
            });
          });
   return y;

@@ -46,6 +46,7 @@ Tensor concat(const std::vector<Tensor>& inputs) {
   for (View& part : parts) part.data = nullptr;  // backward needs the shapes alone
   record("concat", inputs, y, [parts](const Tensor& grad_y, Gradients& gradients) {
     std::vector<View> grad_parts = parts;
+    for (View& part : grad_parts) part.dtype = grad_y.dtype();
     for (std::size_t i = 0; i < parts.size(); ++i)
       if (const int input = static_cast<int>(i); gradients.wanted(input)) grad_parts[i] = gradients.into(input).view();
     on(grad_y.device(), [&](auto where) { kernels::concat_backward(where, grad_y.view(), grad_parts); });

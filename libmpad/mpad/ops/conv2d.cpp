@@ -2,6 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/ops.h>
 #include <mpad/ops/common_device.h>
+#include <mpad/ops/summation.h>
 
 #include <kernels.h>
 
@@ -22,12 +23,14 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   });
   record("conv2d", {x, weight, bias}, y,
          [s, x = x.detach(), weight = weight.detach()](const Tensor& grad_y, Gradients& gradients) {
+           const Tensor saved_weight = gradients.saved(weight);
+           const Terms terms = summed_terms(gradients, x, grad_y);
            on(grad_y.device(), [&](auto where) {
              if (gradients.wanted(1))
-               kernels::conv2d_backward_weight(where, s, x.view(), grad_y.view(), gradients.into(1).view());
-             if (gradients.wanted(2)) kernels::sum_rows(where, grad_y.view(), gradients.into(2).view());
+               kernels::conv2d_backward_weight(where, s, terms.x.view(), terms.grad_y.view(), gradients.into(1).view());
+             if (gradients.wanted(2)) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
              if (gradients.wanted(0))
-               kernels::conv2d_backward_data(where, s, grad_y.view(), weight.view(), gradients.into(0).view());
+               kernels::conv2d_backward_data(where, s, grad_y.view(), saved_weight.view(), gradients.into(0).view());
            });
          });
   return y;

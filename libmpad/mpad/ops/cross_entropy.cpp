@@ -32,8 +32,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   record("cross_entropy", {logits}, loss,
          [logits = logits.detach(), labels](const Tensor& grad_loss, Gradients& gradients) {
            const Tensor& grad_logits = gradients.into(0);
+           const Tensor saved = gradients.saved(logits);
            on(grad_loss.device(), [&](auto where) {
-             kernels::cross_entropy_backward(where, logits.view(), labels.view(), grad_loss.view(), grad_logits.view());
+             kernels::cross_entropy_backward(where, saved.view(), labels.view(), grad_loss.view(), grad_logits.view());
            });
          });
   return loss;

@@ -30,11 +30,13 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
          [s, ties, beta, composed_backward, accumulate = options.accumulate, mask](const Tensor& grad_y,
                                                                                    Gradients& gradients) {
            const Tensor& grad_x = gradients.into(0);
+           const std::optional<TieRule>& chosen = gradients.choices().ties;
            on(grad_y.device(), [&](auto where) {
-             if (composed_backward)
+             if (composed_backward && !chosen)
                kernels::maxpool_composed_backward(where, s, beta, grad_y.view(), mask.view(), grad_x.view());
              else
-               kernels::maxpool_backward(where, s, ties, accumulate, grad_y.view(), mask.view(), grad_x.view());
+               kernels::maxpool_backward(where, s, chosen.value_or(ties), accumulate, grad_y.view(), mask.view(),
+                                         grad_x.view());
            });
          });
   return y;

@@ -17,8 +17,10 @@ Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options) {
   record("normpool2d", {x}, y,
          [s, at_zero = options.at_zero, x = x.detach(), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
            const Tensor& grad_x = gradients.into(0);
+           const Tensor saved_x = gradients.saved(x), saved_y = gradients.saved(y);
            on(grad_y.device(), [&](auto where) {
-             kernels::normpool_backward(where, s, at_zero, x.view(), y.view(), grad_y.view(), grad_x.view());
+             kernels::normpool_backward(where, s, gradients.choices().norm_at_zero.value_or(at_zero), saved_x.view(),
+                                        saved_y.view(), grad_y.view(), grad_x.view());
            });
          });
   return y;

@@ -11,12 +11,14 @@ Tensor relu(const Tensor& x, double alpha) {
   const Tensor y = empty_like(x);
   on(x.device(), [&](auto where) { kernels::relu_forward(where, x.view(), y.view()); });
   // With alpha = 0 the output tells all, and the input need not be kept.
-  record("relu", {x}, y,
-         [alpha, saved = alpha == 0 ? y.detach() : x.detach()](const Tensor& grad_y, Gradients& gradients) {
-           const Tensor& grad_x = gradients.into(0);
-           on(grad_y.device(),
-              [&](auto where) { kernels::relu_backward(where, alpha, saved.view(), grad_y.view(), grad_x.view()); });
-         });
+  const bool output_tells = alpha == 0 && !keeps_choices();
+  record("relu", {x}, y, [alpha, kept = (output_tells ? y : x).detach()](const Tensor& grad_y, Gradients& gradients) {
+    const Tensor& grad_x = gradients.into(0);
+    const Tensor saved = gradients.saved(kept);
+    const double at_zero = gradients.choices().relu0.value_or(alpha);
+    on(grad_y.device(),
+       [&](auto where) { kernels::relu_backward(where, at_zero, saved.view(), grad_y.view(), grad_x.view()); });
+  });
   return y;
 }
 

@@ -19,9 +19,10 @@ Tensor relu_maxpool2d(const Tensor& x, double alpha, const MaxPool2dOptions& opt
   record("relu_maxpool2d", {x}, y,
          [s, ties, accumulate = options.accumulate, alpha, code](const Tensor& grad_y, Gradients& gradients) {
            const Tensor& grad_x = gradients.into(0);
+           const Choices& choices = gradients.choices();
            on(grad_y.device(), [&](auto where) {
-             kernels::relu_maxpool_backward(where, s, ties, accumulate, alpha, grad_y.view(), code.view(),
-                                            grad_x.view());
+             kernels::relu_maxpool_backward(where, s, choices.ties.value_or(ties), accumulate,
+                                            choices.relu0.value_or(alpha), grad_y.view(), code.view(), grad_x.view());
            });
          });
   return y;
