@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Training gives the same bits from run to run and for any number of threads.
-#include "support.h"
+#include "training_support.h"
 
 #include <mpad/data/synthetic.h>
 #include <mpad/nn/lenet.h>
+#include <mpad/nn/resnet.h>
+#include <mpad/nn/vgg.h>
 #include <mpad/optim.h>
 #include <mpad/schedule.h>
+
+#include <optional>
+#include <string_view>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -75,6 +80,27 @@ Trained train_alike(const Run& run) {
   return first;
 }
 
+/// Two steps and a test of a network, with 1, 2 and 4 threads and in every precision, end in the same state.
+template <class Make>
+void deep_trains_alike(const Make& make) {
+  const Split data = synthetic_colours(6, 2, 5);  // the second step has fewer images
+  const ModelFactory make_model = [&](const Settings&) { return make(); };
+  for (const char* bits : {"16", "32", "64", "mixed"}) {
+    CAPTURE(bits);
+    Settings settings{.lr = 0.01, .epochs = 1, .batch_size = 4};
+    settings.mixed = std::string_view(bits) == "mixed";
+    settings.dtype = bits[0] == '3' ? DType::f32 : bits[0] == '6' ? DType::f64 : DType::f16;
+    std::optional<Trainer> first;
+    with_threads([&] {
+      Trainer trainer(settings, 0, make_model, data);
+      trainer.run_epoch();
+      CHECK(std::isfinite(trainer.results().back().train.loss));
+      if (first) CHECK(same_state(trainer, *first));
+      if (!first) first.emplace(std::move(trainer));
+    });
+  }
+}
+
 }  // namespace
 
 TEST_CASE("100 steps of LeNet learn, and give the same bits on each run, with 1, 2 and 4 threads") {
@@ -112,4 +138,9 @@ TEST_CASE("another tie rule, and another seed of a random one, train another net
   CHECK_FALSE(same(with(TieRule::native()), with(TieRule::minimal())));
   CHECK_FALSE(same(with(TieRule::native()), with(TieRule::random(1))));
   CHECK_FALSE(same(with(TieRule::random(1)), with(TieRule::random(2))));
+}
+
+TEST_CASE("VGG and ResNet give the same bits with 1, 2 and 4 threads, in every precision", "[learning]") {
+  deep_trains_alike([] { return std::make_unique<Vgg>(VggOptions{.ties = TieRule::minimal(), .batch_norm = true}); });
+  deep_trains_alike([] { return std::make_unique<Resnet>(ResnetOptions{.stem = Stem::imagenet_3x3}); });
 }

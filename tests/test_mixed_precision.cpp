@@ -4,7 +4,9 @@
 #include "training_support.h"
 
 #include <mpad/train/checkpoint.h>
+#include <mpad/train/experiment.h>
 #include <mpad/train/loss_scaler.h>
+#include <mpad/train/weights.h>
 
 #include "temporary.h"
 
@@ -155,6 +157,29 @@ TEST_CASE("mixed precision follows float to the rounding of activations") {
   Trainer mixed(narrow, 0, make_small, spots_split()), reference(wide, 0, make_small, spots_split());
   // Seven steps from the same float parameters. Activations and gradients are off by some units of half, 2^-11.
   CHECK(mixed.run_epoch().train.loss == Approx(reference.run_epoch().train.loss).epsilon(0.01));
+}
+
+TEST_CASE("what a training in mixed precision exports is its float masters") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/weights.safetensors";
+  const Settings settings = mixed_settings();
+  Trainer trainer(settings, 0, make_normalized, spots_split());
+  while (!trainer.finished()) trainer.run_epoch();
+  run_experiment("small", settings, make_normalized, spots_split(), {.weights = path}, {});
+  const std::unique_ptr<Module> loaded = make_normalized(settings);
+  load_weights(*loaded, path);
+  const std::vector<Tensor> masters = trainer.optimizer().unrounded();
+  std::size_t at = 0;
+  bool rounding_shows = false;
+  for (const NamedTensor& parameter : parameters(*loaded)) {
+    CAPTURE(parameter.path);
+    rounding_shows |= !same_bits(parameter.tensor, parameter.tensor.to(DType::f16).to(DType::f32));
+    CHECK(same_bits(parameter.tensor, masters.at(at++)));
+  }
+  CHECK(at == masters.size());
+  CHECK(rounding_shows);
+  for (const TensorFile file = read_safetensors(path); const NamedTensor& named : file.tensors)
+    CHECK(named.tensor.dtype() == DType::f32);
 }
 
 TEST_CASE("mixed precision resumes to the same bits, the loss scale included") {

@@ -104,6 +104,25 @@ TEST_CASE("what is exported is what PyTorch would, and loads again") {
   }
 }
 
+TEST_CASE("what is written instead of the parameters has to be of their shapes, and no more or fewer") {
+  const TemporaryDirectory directory;
+  Sequential model = make_model();
+  std::vector<Tensor> other;
+  for (const NamedTensor& parameter : parameters(model)) other.push_back(parameter.tensor.to(DType::f64));
+  const std::string path = directory.path() + "/x";
+  export_weights(model, path, other);
+  const TensorFile file = read_safetensors(path);
+  for (const NamedTensor& named : file.tensors)
+    CHECK((named.tensor.dtype() == DType::f64) == (named.path.find("running") == std::string::npos));
+  other.push_back(Tensor::zeros({2}));
+  CHECK_THROWS_WITH(export_weights(model, path, other),
+                    fmt::format("export_weights: expected {} parameters, got {}", other.size() - 1, other.size()));
+  other.resize(1);
+  CHECK_THROWS_WITH(
+      export_weights(model, path, other),
+      Catch::Matchers::StartsWith("export_weights: expected a tensor") && Catch::Matchers::EndsWith("got none"));
+}
+
 TEST_CASE("values are rounded once to the network's type") {
   const TemporaryDirectory directory;
   TensorFile file = exported();

@@ -118,6 +118,17 @@ void Optimizer::zero_missing_gradients() const {
   }
 }
 
+std::vector<Tensor> Optimizer::unrounded() const {
+  if (!masters_) return members_;
+  std::vector<Tensor> found;
+  std::int64_t offset = 0;
+  for (const Tensor& tensor : members_) {
+    found.push_back(masters_.slice(offset, tensor.shape()));
+    offset += tensor.numel();
+  }
+  return found;
+}
+
 std::vector<NamedTensor> Optimizer::state() const { return state_; }
 
 Sgd::Sgd(Module& module, const SgdOptions& options)

@@ -34,6 +34,8 @@ class Optimizer {
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
+  /// The parameters before any rounding, in visiting order: views of the float masters, or the module's own.
+  std::vector<Tensor> unrounded() const;
   /// What a checkpoint needs beside the parameters: the state arrays, float masters the last of them, in a fixed order.
   /// Restore by copying into them.
   std::vector<NamedTensor> state() const;

@@ -65,7 +65,8 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
       images += static_cast<double>(result.images);
       seconds += result.train_seconds;
     }
-    if (run + 1 == settings.runs && !output.weights.empty()) export_weights(trainer.model(), output.weights);
+    if (run + 1 == settings.runs && !output.weights.empty())
+      export_weights(trainer.model(), output.weights, trainer.optimizer().unrounded());
   }
   if (seconds > 0) outcome.images_per_second = images / seconds;
   return outcome;

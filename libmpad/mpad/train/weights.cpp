@@ -14,6 +14,7 @@ struct Entry {
   std::string path;
   Tensor tensor;
   Shape krsc{};
+  bool is_trained = true;
   bool is_image_weight() const { return krsc.rank() == 4; }
   // Its shape in PyTorch.
   Shape shape() const {
@@ -27,7 +28,7 @@ struct Entries final : PathVisitor {
   void image_weight(std::string_view name, Tensor& tensor, const Shape& krsc) override {
     found.push_back({path(name), tensor, krsc});
   }
-  void buffer(std::string_view name, Tensor& tensor) override { found.push_back({path(name), tensor}); }
+  void buffer(std::string_view name, Tensor& tensor) override { found.push_back({path(name), tensor, {}, false}); }
   std::vector<Entry> found{};
 };
 
@@ -57,6 +58,18 @@ Tensor from_torch(const Entry& entry, const Tensor& x) {
   if (!entry.is_image_weight()) return rounded;
   const Shape& s = entry.krsc;
   return transpose_each(rounded, s[0], s[3], s[1] * s[2], entry.tensor.shape());
+}
+
+void replace_parameters(std::vector<Entry>& entries, std::span<const Tensor> by) {
+  std::size_t next = 0;
+  for (Entry& entry : entries) {
+    if (!entry.is_trained) continue;
+    require(next < by.size() && by[next].shape() == entry.tensor.shape(),
+            "export_weights: expected a tensor {} for {}, got {}", entry.tensor.shape(), entry.path,
+            next < by.size() ? fmt::format("{}", by[next].shape()) : "none");
+    entry.tensor = by[next++];
+  }
+  require(next == by.size(), "export_weights: expected {} parameters, got {}", next, by.size());
 }
 
 // All but the counter of BatchNorm, 64 bits wide, that momentum as a number does not need.
@@ -99,9 +112,11 @@ void load_weights(Module& module, const std::string& path) {
   for (const Entry& entry : entries) entry.tensor.copy_from(from_torch(entry, saved.at(entry.path)));
 }
 
-void export_weights(Module& module, const std::string& path) {
+void export_weights(Module& module, const std::string& path, std::span<const Tensor> unrounded) {
+  std::vector<Entry> entries = Entries(module).found;
+  if (!unrounded.empty()) replace_parameters(entries, unrounded);
   TensorFile file{.metadata = {{"format", "pt"}}};
-  for (const Entry& entry : Entries(module).found) file.tensors.push_back({entry.path, to_torch(entry)});
+  for (const Entry& entry : entries) file.tensors.push_back({entry.path, to_torch(entry)});
   write_safetensors(path, file);
 }
 

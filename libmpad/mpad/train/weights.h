@@ -4,6 +4,7 @@
 #pragma once
 #include <mpad/nn/module.h>
 
+#include <span>
 #include <string>
 
 namespace mpad {
@@ -14,7 +15,9 @@ namespace mpad {
 /// changed then.
 void load_weights(Module& module, const std::string& path);
 
-/// Writes parameters and buffers so that PyTorch reads them into the same module's state dict.
-void export_weights(Module& module, const std::string& path);
+/// Writes parameters and buffers so that PyTorch reads them into the same module's state dict. `unrounded` (see
+/// Optimizer): what to write instead of the module's own parameters, of their shapes, in visiting order. Throws Error
+/// if these are others.
+void export_weights(Module& module, const std::string& path, std::span<const Tensor> unrounded = {});
 
 }  // namespace mpad
