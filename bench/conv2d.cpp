@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Convolutions and linear layers (images of 1x1) of LeNet-5 and VGG at batch 128, on the CPU and, where there is a
 // device, on CUDA, timed by events. Operands are random: zeros run faster.
-#include <mpad/core/parallel.h>
-#include <mpad/memory.h>
-#include <mpad/tensor.h>
-
-#include <benchmark/benchmark.h>
-
-#include <cuda/runtime.h>
-#include <kernels.h>
+#include "run.h"
 
 #include <chrono>
 
@@ -31,12 +24,6 @@ const Layer kLayers[] = {
 
 enum class Pass { forward, data, weight, bias };
 
-Tensor random(const Shape& shape, DType dtype, Device device) {
-  const Tensor t(shape, dtype);
-  on(Device::cpu, [&](auto where) { kernels::fill_uniform(where, t.view(), -1, 1, 1, 0); });
-  return t.to(device);
-}
-
 /// Seconds of one call on the device: of one on the CPU, the mean of 20 on CUDA, queued together.
 template <class F>
 double seconds_of(Device device, F&& call) {
@@ -57,9 +44,10 @@ double seconds_of(Device device, F&& call) {
 void run(benchmark::State& state, Device device, const Layer& layer, DType dtype, Pass pass) {
   const Sliding s = slide("bench", layer.window, {128, layer.h, layer.h, layer.c});
   const Pair kernel = layer.window.kernel;
-  const Tensor x = random({s.n, s.h, s.w, s.c}, dtype, device), y = random({s.n, s.oh, s.ow, layer.k}, dtype, device);
-  const Tensor weight = random({layer.k, kernel.h, kernel.w, s.c}, dtype, device);
-  const Tensor bias = random({layer.k}, dtype, device);
+  const Tensor x = bench::random_tensor({s.n, s.h, s.w, s.c}, dtype, device),
+               y = bench::random_tensor({s.n, s.oh, s.ow, layer.k}, dtype, device);
+  const Tensor weight = bench::random_tensor({layer.k, kernel.h, kernel.w, s.c}, dtype, device);
+  const Tensor bias = bench::random_tensor({layer.k}, dtype, device);
   const auto call = [&] {
     on(device, [&](auto where) {
       switch (pass) {

@@ -3,7 +3,7 @@
 // with
 // --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in the
 // same run.
-#include "timing.h"
+#include "run.h"
 
 #include <mpad/core/half.h>
 #include <mpad/core/jacobian.h>
@@ -13,7 +13,6 @@
 #include <kernels.h>
 
 #include <cmath>
-#include <cstdio>
 
 namespace {
 using namespace mpad;
@@ -138,21 +137,13 @@ void add_case(const Case& shape, DType dtype, bool ties) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  device = bench::take_device(argc, argv);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+void add_all(Device on) {
+  device = on;
   for (const Case& shape : cases())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const bool ties : {false, true}) add_case(shape, dtype, ties);
-  benchmark::AddCustomContext("mpad_device", device == Device::cuda ? cuda::device_info().name : "cpu");
-  benchmark::AddCustomContext("mpad_threads", std::to_string(num_threads()));
-  benchmark::AddCustomContext("mpad_isa", to_string(current_isa()));
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-} catch (const Error& error) {
-  std::fprintf(stderr, "bench_maxpool: %s\n", error.what());
-  return 2;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return bench::run_benchmarks("bench_maxpool", argc, argv, add_all); }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps at batch 128: forward, loss, backward and SGD, on random images that are on the device already.
 // bench/peers/networks_torch.py times PyTorch's. The peak memory is the process's: name one network to learn its own.
-#include "timing.h"
+#include "run.h"
 
 #include <mpad/mpad.h>
 
-#include <kernels.h>
 #include <sys/resource.h>
 
 #include <memory>
@@ -15,11 +14,7 @@ namespace {
 using namespace mpad;
 
 template <class Network, class Options>
-std::unique_ptr<Module> make(bool batch_norm, int depth = 0) {
-  Options options;
-  options.batch_norm = batch_norm;
-  if constexpr (requires { options.depth; })
-    if (depth != 0) options.depth = depth;
+std::unique_ptr<Module> make(const Options& options) {
   return std::make_unique<Network>(options);
 }
 
@@ -30,18 +25,12 @@ struct Subject {
 };
 
 const Subject subjects[] = {
-    {"lenet", 28, 1, [](bool batch_norm) { return make<Lenet, LenetOptions>(batch_norm); }},
-    {"vgg11", 32, 3, [](bool batch_norm) { return make<Vgg, VggOptions>(batch_norm); }},
-    {"resnet18", 32, 3, [](bool batch_norm) { return make<Resnet, ResnetOptions>(batch_norm, 18); }},
-    {"resnet50", 32, 3, [](bool batch_norm) { return make<Resnet, ResnetOptions>(batch_norm, 50); }},
-    {"densenet121", 32, 3, [](bool batch_norm) { return make<Densenet, DensenetOptions>(batch_norm); }},
+    {"lenet", 28, 1, [](bool bn) { return make<Lenet>(LenetOptions{.batch_norm = bn}); }},
+    {"vgg11", 32, 3, [](bool bn) { return make<Vgg>(VggOptions{.batch_norm = bn}); }},
+    {"resnet18", 32, 3, [](bool bn) { return make<Resnet>(ResnetOptions{.batch_norm = bn}); }},
+    {"resnet50", 32, 3, [](bool bn) { return make<Resnet>(ResnetOptions{.depth = 50, .batch_norm = bn}); }},
+    {"densenet121", 32, 3, [](bool bn) { return make<Densenet>(DensenetOptions{.batch_norm = bn}); }},
 };
-
-Tensor random_images(const Shape& shape, DType dtype, Device device) {
-  const Tensor images(shape, dtype);
-  on(Device::cpu, [&](auto where) { kernels::fill_uniform(where, images.view(), -1, 1, 1, 0); });
-  return images.to(device);
-}
 
 Tensor cycling_labels(std::int64_t n, Device device) {
   const Tensor labels({n}, DType::i32);
@@ -63,7 +52,7 @@ void run(benchmark::State& state, Device device, const Subject& subject, bool ba
   model->to(dtype);
   model->to(device);
   Sgd sgd(*model, {.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4});
-  const Tensor images = random_images({batch, subject.size, subject.size, subject.channels}, dtype, device);
+  const Tensor images = bench::random_tensor({batch, subject.size, subject.size, subject.channels}, dtype, device);
   const Tensor labels = cycling_labels(batch, device);
   bench::time_rounds(state, device, 1, [&](std::size_t) {
     Tape tape;
@@ -88,17 +77,4 @@ void add_all(Device device) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const Device device = bench::take_device(argc, argv);
-  add_all(device);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("mpad_device", device == Device::cuda ? cuda::device_info().name : "cpu");
-  benchmark::AddCustomContext("mpad_threads", std::to_string(num_threads()));
-  benchmark::AddCustomContext("mpad_isa", to_string(current_isa()));
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-} catch (const Error& error) {
-  std::fprintf(stderr, "bench_step: %s\n", error.what());
-  return 2;
-}
+int main(int argc, char** argv) { return bench::run_benchmarks("bench_step", argc, argv, add_all); }
