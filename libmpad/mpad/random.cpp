@@ -2,6 +2,9 @@
 #include <mpad/core/philox.h>
 #include <mpad/random.h>
 
+#include <numeric>
+#include <utility>
+
 namespace mpad {
 namespace {
 
@@ -24,6 +27,13 @@ double Rng::uniform() {
 }
 
 std::uint32_t Rng::below(std::uint32_t count) { return uniform_below(word(), count); }
+
+std::vector<std::int32_t> Rng::permutation(std::int32_t count) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(static_cast<std::uint32_t>(i))]);
+  return order;
+}
 
 Rng Rng::split(std::uint64_t child) const {
   // 64 of the 128 bits of (stream, child) under another key: streams meet with a chance of 2^-64 for each pair.

@@ -2,6 +2,7 @@
 // Where random numbers come from: one seed for each thread, and a fresh stream of it for each consumer.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 namespace mpad {
 
@@ -21,6 +22,8 @@ class Rng {
   double uniform();
   /// Uniform in {0, ..., count - 1}.
   std::uint32_t below(std::uint32_t count);
+  /// 0, ..., count - 1 in an order drawn uniformly (Fisher and Yates).
+  std::vector<std::int32_t> permutation(std::int32_t count);
   /// A generator with the same seed and a stream of its own, derived from this one's and `child`.
   Rng split(std::uint64_t child) const;
 

@@ -107,10 +107,7 @@ Batches Dataset::batches(std::int64_t batch_size) const { return Batches(*this, 
 
 Batches Dataset::batches(std::int64_t batch_size, Rng& rng) const {
   const Rng augmenting = rng.split(augmentation).split(rng.position());
-  std::vector<std::int32_t> order = first_indices(size());
-  for (std::size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
-  return Batches(*this, batch_size, std::move(order), augmenting);
+  return Batches(*this, batch_size, rng.permutation(static_cast<std::int32_t>(size())), augmenting);
 }
 
 Batches::Batches(const Dataset& dataset, std::int64_t batch_size, std::vector<std::int32_t> order,

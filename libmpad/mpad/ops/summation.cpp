@@ -2,22 +2,10 @@
 #include <mpad/ops/summation.h>
 #include <mpad/random.h>
 
-#include <numeric>
-#include <utility>
-
 namespace mpad {
 namespace {
 
-std::vector<std::int64_t> random_order(std::int64_t count, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), 0);
-  Rng rng(seed);
-  for (std::size_t left = order.size(); left > 1; --left)
-    std::swap(order[left - 1], order[rng.below(static_cast<std::uint32_t>(left))]);
-  return order;
-}
-
-Tensor reordered(const Tensor& x, const std::vector<std::int64_t>& order) {
+Tensor reordered(const Tensor& x, const std::vector<std::int32_t>& order) {
   const Tensor y = empty_like(x);
   const std::int64_t image = order.empty() ? 0 : x.numel() / x.shape()[0];
   for (std::size_t i = 0; i < order.size(); ++i)
@@ -30,7 +18,8 @@ Tensor reordered(const Tensor& x, const std::vector<std::int64_t>& order) {
 Terms summed_terms(const Gradients& gradients, const Tensor& x, const Tensor& grad_y) {
   const Tensor saved = gradients.saved(x);
   if (!gradients.choices().summation_order) return {saved, grad_y};
-  const auto order = random_order(saved.shape()[0], *gradients.choices().summation_order);
+  Rng rng(*gradients.choices().summation_order);
+  const std::vector<std::int32_t> order = rng.permutation(static_cast<std::int32_t>(saved.shape()[0]));
   return {reordered(saved, order), reordered(grad_y, order)};
 }
 
