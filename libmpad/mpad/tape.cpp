@@ -157,10 +157,11 @@ void Tape::backward(const Tensor& loss, double scale) {
   spent_ = true;
   slot_of(loss)->gradient = Tensor::full(loss.shape(), scale, loss.dtype(), loss.device());
   const Paused paused;
+  const GradientOptions as_recorded;
   while (!nodes_.empty()) {
     const Node node = std::move(nodes_.back());
     nodes_.pop_back();
-    run(node, {});
+    run(node, as_recorded);
   }
 }
 

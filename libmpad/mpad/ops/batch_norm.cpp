@@ -83,12 +83,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                                                                                                 Gradients& gradients) {
            const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
            const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
-           const Tensor saved[] = {gradients.saved(mean), gradients.saved(inv_std), gradients.saved(gamma),
-                                   gradients.saved(beta), gradients.saved(x)};
-           const kernels::BatchNorm norm{saved[0].view(), saved[1].view(), saved[2].view(),
-                                         saved[3].view(), options.relu,    options.alpha};
+           const Tensor saved_x = gradients.saved(x), saved_mean = gradients.saved(mean),
+                        saved_inv_std = gradients.saved(inv_std), saved_gamma = gradients.saved(gamma),
+                        saved_beta = gradients.saved(beta);
+           const kernels::BatchNorm norm{saved_mean.view(), saved_inv_std.view(), saved_gamma.view(),
+                                         saved_beta.view(), options.relu,         options.alpha};
            on(grad_y.device(), [&](auto where) {
-             kernels::batch_norm_backward(where, norm, options.training, saved[4].view(), grad_y.view(), grad_x,
+             kernels::batch_norm_backward(where, norm, options.training, saved_x.view(), grad_y.view(), grad_x,
                                           grad_gamma, grad_beta);
            });
          });

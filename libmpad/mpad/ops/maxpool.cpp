@@ -35,7 +35,7 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
              if (composed_backward && !chosen)
                kernels::maxpool_composed_backward(where, s, beta, grad_y.view(), mask.view(), grad_x.view());
              else
-               kernels::maxpool_backward(where, s, chosen.value_or(ties), accumulate, grad_y.view(), mask.view(),
+               kernels::maxpool_backward(where, s, chosen ? *chosen : ties, accumulate, grad_y.view(), mask.view(),
                                          grad_x.view());
            });
          });

@@ -21,7 +21,7 @@ Tensor relu_maxpool2d(const Tensor& x, double alpha, const MaxPool2dOptions& opt
            const Tensor& grad_x = gradients.into(0);
            const Choices& choices = gradients.choices();
            on(grad_y.device(), [&](auto where) {
-             kernels::relu_maxpool_backward(where, s, choices.ties.value_or(ties), accumulate,
+             kernels::relu_maxpool_backward(where, s, choices.ties ? *choices.ties : ties, accumulate,
                                             choices.relu0.value_or(alpha), grad_y.view(), code.view(), grad_x.view());
            });
          });
