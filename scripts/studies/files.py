@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Reading what the study's programs wrote: CSV files and run.json, anywhere below a folder named as the program."""
+import csv
+import json
+import pathlib
+from collections import defaultdict
+
+from common import fail, root
+
+programs = ("compensation", "zones", "thresholds", "drift", "sweep")
+bits_order = ("16", "mixed", "32", "64")
+
+
+def read(path):
+    """The rows of a CSV file, as texts by column."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        fail(f"{path}: expected a CSV file, got {error}")
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            fail(f"{path}: expected as many values as the header has names, line {number} has not")
+    return rows
+
+
+def published(name):
+    """The rows of a table of published figures."""
+    return read(root / "docs/results/published" / f"{name}.csv")
+
+
+class Results:
+    """A folder of results; files of a program that did not run have no rows."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        if not any((self.folder / program).is_dir() for program in programs):
+            fail(f"{folder}: expected a folder with results of {', '.join(programs)}, got none of them")
+
+    def rows(self, program, name, *columns):
+        """All rows of the program's files of that name, which have to have the columns."""
+        rows = []
+        for path in sorted((self.folder / program).rglob(f"{name}.csv")):
+            found = read(path)
+            missing = [column for column in columns if found and column not in found[0]]
+            if missing:
+                fail(f"{path}: expected columns {', '.join(columns)}, got none named {missing[0]}")
+            rows += found
+        return rows
+
+    def records(self):
+        """The name of each folder with a run.json, and what that holds."""
+        for path in sorted(self.folder.rglob("run.json")):
+            try:
+                yield str(path.parent.relative_to(self.folder)), json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                fail(f"{path}: expected the record of a run, got {error}")
+
+
+def group(rows, *columns):
+    """Rows by the values of these columns, in the order in which they first come."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[column] for column in columns)].append(row)
+    return dict(groups)
+
+
+def by_bits(rows):
+    """Rows by bits, the fewest first."""
+    groups = group(rows, "bits")
+    return {bits: groups[bits,] for bits in bits_order if (bits,) in groups}
+
+
+def numbers(rows, column):
+    return [float(row[column]) for row in rows]

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What the study found, question by question, and what the results at hand say to it."""
+from studies import text
+from studies.files import group, numbers
+from studies.tables import drift, sweep, zones
+from studies.tables.table import Table, agree, differ
+
+undecided = "undecided: intervals overlap"
+high_beta = 1000.0
+
+
+def _zone_cells(results):
+    """Shares of the zone at tau, of the first two programs compared."""
+    rows = [row for row in zones.summary(results) if row["quantity"] == "zone"]
+    programs = group(rows, "first", "second", "noise")
+    cells = group(next(iter(programs.values()), []), "bits", *zones.keys)
+    return [zones.at_tau(cell) for cell in cells.values()]
+
+
+def _all_or_none(cells):
+    """16 bits: nearly all pairs are in the zone; 64 bits: none is."""
+    for bits, claim, holds in (("16", "nearly all pairs are in the zone", lambda share: share >= 0.95),
+                               ("64", "no pair is in the zone", lambda share: share == 0)):
+        for _, found in group([row for row in cells if row["bits"] == bits], "network", "dataset").items():
+            shares = numbers(found, "share")
+            yield (f"{text.bits(bits)}: {claim}", text.setting(found[0]), text.span(shares, text.percent),
+                   agree if all(map(holds, shares)) else differ)
+
+
+def _rises(small, large):
+    """The verdict on whether a share is larger in a second cell, by the 95 % intervals of both."""
+    if float(large["low"]) > float(small["high"]):
+        return agree
+    return differ if float(large["high"]) < float(small["low"]) else undecided
+
+
+def _from_to(small, large):
+    return " to ".join(text.percent(*(float(row[name]) for name in ("share", "low", "high"))) for row in (small, large))
+
+
+def _larger_batch(cells):
+    for _, found in group([row for row in cells if row["bits"] == "32"], "network", "dataset", "batch_norm").items():
+        small, large = (choose(found, key=lambda row: int(row["batch_size"])) for choose in (min, max))
+        if small is not large:
+            yield ("32 bits: a larger batch raises the share",
+                   f"{text.setting(small)}, {text.normalised(small['batch_norm'])}, batch {small['batch_size']} to "
+                   f"{large['batch_size']}", _from_to(small, large), _rises(small, large))
+
+
+def _batch_norm(cells):
+    for _, found in group([row for row in cells if row["bits"] == "32"], "network", "dataset", "batch_size").items():
+        by_flag = {row["batch_norm"]: row for row in found}
+        if len(by_flag) == 2:
+            without, with_bn = by_flag["false"], by_flag["true"]
+            yield ("32 bits: batch normalisation raises the share",
+                   f"{text.setting(without)}, batch {without['batch_size']}", _from_to(without, with_bn),
+                   _rises(without, with_bn))
+
+
+def _second_beta0(results):
+    for _, found in group(drift.rows(results), *drift.keys).items():
+        for name, epochs in drift.replicas(found).items():
+            if name.endswith("(again)"):
+                farthest = max(numbers(epochs, "distance"))
+                yield ("deterministic: the same rule drifts to distance 0",
+                       f"{text.setting(epochs[0])}, {text.bits(epochs[0]['bits'])}", text.number(farthest),
+                       agree if farthest == 0 else differ)
+
+
+def collapses(found):
+    """Collapsed runs and the accuracy of the others at each beta, as text, and whether all, some or none collapsed."""
+    words, dead, count = [], 0, 0
+    for beta in sweep.betas(found):
+        score, lost, runs = sweep.cell([row for row in found if float(row["beta"]) == beta])
+        words.append(f"beta {text.number(beta)}: {lost}/{runs}" + (f" (others {text.percent(score[0])})" if score else ""))
+        dead, count = dead + lost, count + runs
+    return ", ".join(words), "all" if dead == count else "some" if dead else "none"
+
+
+def _collapse(results):
+    rows = [row for row in sweep.rows(results) if row["bits"] == "16" and float(row["beta"]) >= high_beta]
+    answers = {"all": "yes, every run", "some": "some runs do", "none": "no run does"}
+    for arithmetic in ("composed/composed", "exact/fused"):
+        chosen = [row for row in rows if sweep.arithmetic_name(row) == arithmetic]
+        for _, found in group(chosen, *sweep.training).items():
+            words, extent = collapses(found)
+            verdict = f"new: {answers[extent]}"
+            if arithmetic == "composed/composed":
+                verdict = {"all": agree, "some": f"{differ}: some runs live", "none": f"{differ}: no run collapses"}[extent]
+            yield (f"16 bits, {arithmetic}: training collapses at beta 1000 and more", sweep.training_name(found[0]),
+                   f"collapsed: {words}", verdict)
+
+
+def tables(results):
+    cells = _zone_cells(results)
+    rows = [*_all_or_none(cells), *_larger_batch(cells), *_batch_norm(cells), *_second_beta0(results), *_collapse(results)]
+    if rows:
+        yield Table("claims", "What was claimed, and what is seen here", ("claim", "setting", "here", "verdict"), rows,
+                    "The study published the claims on the zone for VGG networks and 32 bits, and the collapse where its "
+                    "forward pass is composed of rounded products too; exact/fused changes the Jacobian alone, which "
+                    "nobody had tried.")

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Accuracy and collapse by beta, beside the published trainings; pools and learning rates."""
+import math
+
+from studies import intervals, text
+from studies.files import group, numbers, published
+from studies.tables.table import Table, agree, differ
+
+training = ("network", "dataset", "bits", "optimizer", "batch_norm")
+arithmetic = ("forward", "backward", "test_forward")
+columns = (*training, *arithmetic, "beta")
+
+
+def rows(results):
+    return results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "test_accuracy", "test_loss", "collapsed")
+
+
+def collapsed(row):
+    """A run whose loss was not finite."""
+    return bool(row["collapsed"]) or not math.isfinite(float(row["test_loss"]))
+
+
+def arithmetic_name(row):
+    """Forward and backward, and the forward that tests where it is another."""
+    test = "" if row["test_forward"] in ("", row["forward"]) else f", tested {row['test_forward']}"
+    return f"{row['forward']}/{row['backward']}{test}"
+
+
+def training_name(row):
+    return f"{text.setting(row)}, {row['optimizer']}, {text.bits(row['bits'])}, {text.normalised(row['batch_norm'])}"
+
+
+def betas(found):
+    return sorted({float(row["beta"]) for row in found})
+
+
+def cell(runs):
+    """(mean, low, high) of the accuracy of the runs that live (None if none does), how many collapsed, how many there are."""
+    living = [row for row in runs if not collapsed(row)]
+    return (intervals.share(numbers(living, "test_accuracy")) if living else None), len(runs) - len(living), len(runs)
+
+
+def _cell_text(runs):
+    score, dead, count = cell(runs)
+    parts = [] if score is None else [text.percent(*score)]
+    return ", ".join(parts + ([f"{dead}/{count} collapsed"] if dead else []))
+
+
+def published_training(row):
+    """Published trainings of the same network, data, precision, optimizer and normalisation, by beta."""
+    return {float(other["beta"]): other for other in published("training")
+            if all(other[name] == row[name] for name in training)}
+
+
+def _published_text(row):
+    accuracy, dead = text.percent(float(row["test_accuracy"])), int(row["collapsed"])
+    return f"{dead}/{row['runs']} collapsed" if dead == int(row["runs"]) else (
+        accuracy + (f", {dead}/{row['runs']} collapsed" if dead else ""))
+
+
+def differing(by_beta, known):
+    """Betas at which most runs collapse in one of ours and the published ones, and not in the other."""
+    def mostly(dead, count):
+        return 2 * dead > count
+
+    return [beta for beta, runs in by_beta.items() if beta in known
+            and mostly(*cell(runs)[1:]) != mostly(int(known[beta]["collapsed"]), int(known[beta]["runs"]))]
+
+
+def _verdict(name, by_beta, known):
+    if name != "composed/composed" or not known:
+        return ""
+    wrong = differing(by_beta, known)
+    return f"{differ} at beta {', '.join(map(text.number, wrong))}" if wrong else agree
+
+
+def _training(found):
+    all_betas = betas(found)
+    body = []
+    for _, same in group(found, *training).items():
+        known = published_training(same[0])
+        for _, cells in group(same, *arithmetic).items():
+            row, name = cells[0], arithmetic_name(cells[0])
+            by_beta = {beta: [run for run in cells if float(run["beta"]) == beta] for beta in betas(cells)}
+            body.append((training_name(row), name, row["epochs"], text.span(numbers(cells, "lr"), text.number),
+                         *(_cell_text(by_beta[beta]) if beta in by_beta else "" for beta in all_betas),
+                         _verdict(name, by_beta, known)))
+        if known:
+            first = next(iter(known.values()))
+            body.append((training_name(same[0]), "published", first["epochs"], "",
+                         *(_published_text(known[beta]) if beta in known else "" for beta in all_betas), ""))
+    if body:
+        yield Table("training", "Test accuracy by beta",
+                    ("training", "forward/backward", "epochs", "rate",
+                     *(f"beta {text.number(beta)}" for beta in all_betas), "verdict"), body,
+                    "Means over the runs that live, with 95 % intervals by Student's t; collapsed runs are counted beside "
+                    "them. The verdict is on collapse alone, at each beta: the study trained longer.")
+
+
+def mean_of(found, column):
+    """The mean of a column's finite values; NaN if there are none."""
+    values = [value for value in numbers(found, column) if math.isfinite(value)]
+    return sum(values) / len(values) if values else math.nan
+
+
+def _pools(found):
+    all_betas = betas(found)
+    body = []
+    for _, cells in group(found, *training, *arithmetic, "layer").items():
+        row = cells[0]
+        body.append((training_name(row), arithmetic_name(row), row["layer"],
+                     *(_pool_text([run for run in cells if float(run["beta"]) == beta]) for beta in all_betas)))
+    if body:
+        yield Table("pools", "Signal-to-noise of pools in dB, by beta",
+                    ("training", "forward/backward", "layer", *(f"beta {text.number(beta)}" for beta in all_betas)), body,
+                    "Of the pool's output against the true maximum, mean over runs; in brackets the shares of values that "
+                    "are not finite and that became 0.")
+
+
+def _pool_text(runs):
+    if not runs:
+        return ""
+    noise = numbers(runs, "signal_to_noise_db")
+    total = sum(numbers(runs, "values"))
+    shares = [sum(numbers(runs, name)) / total if total else 0 for name in ("nonfinite", "zeroed")]
+    signal = "exact" if all(value == math.inf for value in noise) else text.number(mean_of(runs, "signal_to_noise_db"))
+    return signal + (f" ({text.percent(shares[0])}, {text.percent(shares[1])})" if any(shares) else "")
+
+
+def _rates(found):
+    known = {tuple(row[name] for name in training) + (float(row["beta"]),): row for row in published("rates")}
+    body = []
+    for key, trials in group(found, *training, "beta").items():
+        last = max(trials, key=lambda row: (int(row["rung"]), float(row["score"])))
+        theirs = known.get((*key[:-1], float(key[-1])))
+        body.append((training_name(last), key[-1], str(len({row["trial"] for row in trials})), text.number(last["lr"]),
+                     text.percent(float(last["score"])), text.number(theirs["lr"]) if theirs else ""))
+    if body:
+        yield Table("rates", "Learning rates found", ("training", "beta", "trials", "rate", "score", "published"), body)
+
+
+def tables(results):
+    yield from _training(rows(results))
+    yield from _pools(results.rows("sweep", "pools", *columns, "layer", "signal_to_noise_db", "nonfinite", "zeroed", "values"))
+    yield from _rates(results.rows("sweep", "search", *training, "beta", "trial", "lr", "rung", "score"))
