@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Accuracy, collapse and signal-to-noise of pools, by beta."""
+import math
+
+from studies import text
+from studies.files import bits_order, group, numbers
+from studies.plots.style import grid, legend_below
+from studies.tables import sweep
+
+setting = ("network", "dataset", "optimizer", "batch_norm")
+
+
+def _panels(rows):
+    """For each network, data and normalisation: title, name of file, and rows by (bits)."""
+    for key, found in group(rows, *setting).items():
+        row = found[0]
+        title = f"{text.setting(row)}, {row['optimizer']}, {text.normalised(row['batch_norm'])}"
+        name = f"{key[0]}-{key[1]}-{key[2]}{'-bn' if key[3] == 'true' else ''}"
+        yield title, name, {bits: cells for bits in bits_order
+                            if (cells := [other for other in found if other["bits"] == bits])}
+
+
+def _beta_axis(axis, betas):
+    axis.set_xticks(range(len(betas)), [text.number(beta) for beta in betas])
+    axis.set(xlabel="beta")
+
+
+def _accuracy(axis, cells, betas, number, name):
+    """Means and intervals of the runs that live, each run as a dot; collapsed ones as crosses at 0 with their count."""
+    colour, shift = f"C{number}", 0.16 * (number - 1)
+    xs, middle, half = [], [], ([], [])
+    for place, beta in enumerate(betas):
+        runs = [row for row in cells if float(row["beta"]) == beta]
+        if not runs:
+            continue
+        score, dead, count = sweep.cell(runs)
+        if score:
+            xs.append(place + shift)
+            middle.append(100 * score[0])
+            for side, end in zip(half, score[1:]):
+                side.append(0 if math.isnan(end) else 100 * abs(end - score[0]))
+        for row in runs:
+            if not sweep.collapsed(row):
+                axis.plot([place + shift], [100 * float(row["test_accuracy"])], ".", color=colour, markersize=3)
+        if dead:
+            axis.plot([place + shift], [0], "x", color=colour, markersize=7, markeredgewidth=2, clip_on=False)
+            axis.annotate(f"{dead}/{count}", (place + shift, 0), (0, 5 + 9 * number), textcoords="offset points",
+                          color=colour, fontsize=8, ha="center")
+    axis.errorbar(xs, middle, yerr=half, color=colour, marker="o", markersize=4, capsize=3, label=name)
+
+
+def _accuracy_figures(rows):
+    for title, name, by_bits in _panels(rows):
+        figure, axes = grid(1, len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6, height=3.4)
+        for axis, (bits, found) in zip(axes[0], by_bits.items()):
+            betas = sweep.betas(found)
+            for number, cells in enumerate(group(found, *sweep.arithmetic).values()):
+                _accuracy(axis, cells, betas, number, sweep.arithmetic_name(cells[0]))
+            _beta_axis(axis, betas)
+            axis.set(title=text.bits(bits), ylabel="test accuracy (%)", ylim=(0, 103))
+        legend_below(figure, axes)
+        yield f"sweep-{name}", figure
+
+
+def _noise(axis, cells, betas):
+    """Signal-to-noise by beta, a line for each pool; exact pools at the upper edge, values that are not finite at the lower."""
+    edge = axis.get_xaxis_transform()
+    for number, ((layer,), found) in enumerate(group(cells, "layer").items()):
+        by_beta = {place: [row for row in found if float(row["beta"]) == beta] for place, beta in enumerate(betas)}
+        means = {place: sweep.mean_of(runs, "signal_to_noise_db") for place, runs in by_beta.items() if runs}
+        axis.plot(list(means), list(means.values()), marker="o", markersize=4, color=f"C{number}", label=layer)
+        marks = {"^": [place for place, runs in by_beta.items() if "inf" in {row["signal_to_noise_db"] for row in runs}],
+                 "x": [place for place, runs in by_beta.items() if sum(numbers(runs, "nonfinite"))]}
+        for height, (mark, places) in zip((0.97, 0.03), marks.items()):
+            axis.plot([place + 0.1 * (number - 1) for place in places], [height] * len(places), mark, color=f"C{number}",
+                      transform=edge)
+
+
+def _noise_figures(rows):
+    """Of the forwards that are not exact, whose pools have no noise."""
+    for title, name, by_bits in _panels([row for row in rows if row["forward"] != "exact"]):
+        kinds = list(dict.fromkeys(sweep.arithmetic_name(row) for found in by_bits.values() for row in found))
+        figure, axes = grid(len(kinds), len(by_bits), f"{title}: noise of pools\n(triangle: exact; x: values that are not "
+                            "finite)", width=4.2, height=2.6, sharex=True)
+        for line, kind in zip(axes, kinds):
+            for axis, (bits, found) in zip(line, by_bits.items()):
+                _noise(axis, [row for row in found if sweep.arithmetic_name(row) == kind], sweep.betas(found))
+                axis.axhline(0, color="black", linewidth=0.8)
+                axis.set(title=f"{text.bits(bits)}, {kind}")
+            line[0].set(ylabel="signal-to-noise (dB)")
+        for axis, found in zip(axes[-1], by_bits.values()):
+            _beta_axis(axis, sweep.betas(found))
+        legend_below(figure, axes)
+        yield f"pools-{name}", figure
+
+
+def figures(results):
+    yield from _accuracy_figures(sweep.rows(results))
+    yield from _noise_figures(results.rows("sweep", "pools", *sweep.columns, "layer", "signal_to_noise_db", "nonfinite"))

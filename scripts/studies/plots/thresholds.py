@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""Distributions of D by program pair and precision, with the thresholds."""
+from studies import text
+from studies.files import by_bits, group
+from studies.plots.style import grid, legend_below
+from studies.plots.histogram import decades_of, log_histogram, mark_taus
+from studies.tables.thresholds import differences
+
+
+def figures(results):
+    by_bits_and_rule = group(results.rows("thresholds", "thresholds", "bits", "rule", "tau"), "bits")
+    taus = {bits: {row["rule"]: float(row["tau"]) for row in rows if row["tau"]} for (bits,), rows in by_bits_and_rule.items()}
+    for key, found in group(differences(results), "network", "dataset").items():
+        present, pairs = by_bits(found), [pair for pair, in group(found, "pair")]
+        figure, axes = grid(len(pairs), len(present), f"{text.setting(found[0])}: differences D by pair of programs", height=1.9)
+        for line, pair in zip(axes, pairs):
+            for axis, (bits, cells) in zip(line, present.items()):
+                marks = taus.get(bits, {})
+                log_histogram(axis, [row for row in cells if row["pair"] == pair], decades_of(cells, marks))
+                mark_taus(axis, marks)
+            line[0].set(ylabel=f"{pair}\nmini-batches (%)")
+        for axis, bits in zip(axes[0], present):
+            axis.set(title=text.bits(bits))
+        for axis in axes[-1]:
+            axis.set(xlabel="D")
+        legend_below(figure, axes)
+        yield f"thresholds-{key[0]}-{key[1]}", figure
