@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""report.py SOURCE: scripts/figures and scripts/report on made-up results: what is drawn, said, refused."""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import made_up
+
+source = pathlib.Path(sys.argv.pop(1))
+has_matplotlib = subprocess.run([sys.executable, "-c", "import matplotlib"], capture_output=True).returncode == 0
+
+
+class ReportTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="mpad-")
+        self.addCleanup(temporary.cleanup)
+        self.directory = pathlib.Path(temporary.name)
+        self.results = self.directory / "results"
+        made_up.write_all(self.results)
+
+    def call(self, script, *arguments):
+        command = [sys.executable, "-B", source / "scripts" / script, *arguments]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, check=False)
+
+    def tables(self, *names):
+        """The tables of these names, as a document has them."""
+        document = self.directory / "document.md"
+        document.write_text("before\n" + "".join(f"<!-- table {name} -->\n<!-- end -->\n" for name in names) + "after\n")
+        done = self.call("report", self.results, "--into", document)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        text = document.read_text()
+        self.assertTrue(text.startswith("before\n") and text.endswith("<!-- end -->\nafter\n"))
+        return text
+
+
+class Tables(ReportTest):
+    def test_verdicts(self):
+        text = self.tables("claims")
+        for line in ("| 16 bits: nearly all pairs are in the zone | VGG-11, CIFAR-10 | 100.0 % | agree |",
+                     "| 64 bits: no pair is in the zone | VGG-11, CIFAR-10 | 0.0 % | agree |",
+                     "batch 64 to 512 | 50.0 % [40.0, 60.0] to 80.0 % [70.0, 90.0] | agree |",
+                     "batch 64 | 50.0 % [40.0, 60.0] to 60.0 % [50.0, 70.0] | undecided: intervals overlap |",
+                     "LeNet-5, MNIST, 64 bits | 0 | agree |",
+                     "collapsed: beta 1000: 2/2, beta 10000: 2/2 | agree |"):
+            self.assertIn(line, text)
+        self.assertRegex(text, r"exact/fused.*beta 1000: 0/2 \(others 9\d\.\d %\).* \| new: no run does \|")
+
+    def test_a_claim_that_does_not_hold_is_said_to_differ(self):
+        for program, old, new in (("zones/summary", ",zone,1e-15,0.0,0,0", ",zone,1e-15,0.5,0.4,0.6"),
+                                  ("sweep/sweep", "step 3 at pool1 (MaxPool2d)", ""), ("sweep/sweep", "nan,0.098", "2.3,0.098")):
+            path = self.results / f"{program}.csv"
+            self.assertIn(old, path.read_text())
+            path.write_text(path.read_text().replace(old, new))
+        text = self.tables("claims", "training")
+        self.assertIn("| VGG-11, CIFAR-10 | 50.0 % | differ |", text)
+        self.assertIn("beta 1000: 0/2 (others 9.8 %), beta 10000: 0/2 (others 9.8 %) | differ: no run collapses |", text)
+        self.assertIn("| differ at beta 1000, 10000 |", text)
+
+    def test_values_beside_published_ones(self):
+        text = self.tables("compensation", "zones", "ties", "differences", "taus", "drift", "training", "pools", "rates")
+        for line in ("| 32 bits | equal | 0.1 | 0 | 5.960464477539063e-08 | 0 | 5.960464477539063e-08 | agree |",
+                     "| 73.5 % to 76.5 % | not comparable: other network |",
+                     "| 10.7 % [10.3, 11.1] | 22.4 % [19.5, 25.2] |",
+                     "| LeNet-5, MNIST | 16 bits | same | 40 | 100.0 % [91.2, 100.0] |  |  |  |  | 100.0 % | agree |",
+                     "| 87.5 % [73.9, 94.5] |", "| 98.5 % | differ |",
+                     "| 16 bits | 0.0001 |  | 0.001 |",
+                     "| LeNet-5, MNIST | 16 bits | beta:10000 | 3 | NaN | NaN | 9.8 % | step 7 at pool1 (MaxPool2d) |",
+                     "| published | 100 |  | 99.2 % | 99.2 % | 99.2 % | 99.3 % | 10/10 collapsed | 10/10 collapsed |  |",
+                     "| composed/standard | pool2 | exact | exact | 50 | 30 | 10 (0.0 %, 5.0 %) | -10 (0.0 %, 5.0 %) |",
+                     "| LeNet-5, MNIST, sgd, 16 bits, no BN | 0 | 3 | 0.03 | 92.0 % | 0.0233 |"):
+            self.assertIn(line, text)
+
+    def test_results_of_several_folders_are_one(self):
+        (self.results / "sweep").rename(self.results / "moved")
+        (self.results / "sweep").mkdir()
+        (self.results / "moved").rename(self.results / "sweep/lenet")
+        shutil.rmtree(self.results / "drift")
+        self.assertIn("| composed/composed | 1 | 0.05 |", self.tables("training"))
+
+    def test_a_place_without_a_table(self):
+        document = self.directory / "document.md"
+        document.write_text("<!-- table nonsense -->\n<!-- end -->\n")
+        done = self.call("report", self.results, "--into", document)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^report: expected a table of the results \(claims, .*\), got the place of 'nonsense'\n$")
+        self.assertEqual(document.read_text(), "<!-- table nonsense -->\n<!-- end -->\n")
+
+
+class Misuse(ReportTest):
+    def test_one_line_and_an_exit_code(self):
+        damaged = self.directory / "damaged"
+        (damaged / "drift").mkdir(parents=True)
+        (damaged / "drift/drift.csv").write_text("network,dataset\nlenet,mnist\n")
+        short = self.directory / "short"
+        (short / "drift").mkdir(parents=True)
+        (short / "drift/drift.csv").write_text("network,dataset\nlenet\n")
+        for arguments, code, said in (((), 2, "DIR"), ((self.directory / "none",), 1, "expected a folder with results of"),
+                                      ((damaged, "--list"), 1, "drift.csv: expected columns network, dataset, bits, "),
+                                      ((short, "--list"), 1, "line 2 has not")):
+            done = self.call("report", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (code, ""))
+            self.assertIn(said, done.stderr)
+            self.assertTrue(code == 2 or done.stderr.count("\n") == 1, done.stderr)
+
+
+@unittest.skipUnless(has_matplotlib, "no matplotlib (scripts/install-dependencies plot)")
+class Pictures(ReportTest):
+    def test_the_page_has_every_kind_of_figure_and_needs_nothing_else(self):
+        done = self.call("report", self.results, "-o", self.directory / "page.html")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for name in ("compensation", "zones-vgg11-cifar10", "classes-vgg11-cifar10", "differences-vgg11-cifar10",
+                     "ties-vgg11-cifar10", "thresholds-lenet-mnist", "drift-lenet-mnist", "sweep-lenet-mnist-sgd",
+                     "pools-lenet-mnist-sgd"):
+            self.assertTrue((self.results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name)
+            self.assertIn("<svg", (self.results / f"figures/{name}.svg").read_text())
+        page = (self.directory / "page.html").read_text()
+        self.assertEqual(page.count("<img "), 9)
+        self.assertEqual(re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page), [])
+        for words in ("A &lt;fast&gt; CPU (2 cores)", "build/cpu/bin/zones --seed 0", '<td class="agree">', "arXiv 2401.02736"):
+            self.assertIn(words, page)
+        self.assertNotIn("class=warning", page)
+
+    def keep(self, *programs):
+        """Removes the results of all others."""
+        for folder in self.results.iterdir():
+            if folder.name not in programs:
+                shutil.rmtree(folder)
+
+    def test_synthetic_data_are_named(self):
+        self.keep("drift")
+        path = self.results / "drift/drift.csv"
+        path.write_text(path.read_text().replace(",mnist,", ",synthetic,"))
+        self.assertEqual(self.call("report", self.results).returncode, 0)
+        self.assertIn("<p class=warning>", (self.results / "report.html").read_text())
+
+    def test_figures_of_one_program(self):
+        self.keep("compensation")
+        done = self.call("figures", self.results)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"1 figure in {self.results}/figures\n", ""))
+        self.assertEqual({path.name for path in (self.results / "figures").iterdir()}, {"compensation.svg", "compensation.png"})
+
+    def test_runs_that_never_lived_are_drawn(self):
+        self.keep("sweep", "drift")
+        for path in (self.results / "sweep/sweep.csv", self.results / "drift/drift.csv"):
+            path.write_text(re.sub(r",0\.[19]\d*(?=,)", ",nan", path.read_text()))
+        done = self.call("report", self.results)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("2/2 collapsed</td><td>2/2 collapsed", (self.results / "report.html").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
