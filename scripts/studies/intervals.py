@@ -3,10 +3,16 @@
 import math
 import statistics
 
-# 97.5 % points of Student's t with 1, 2, ... degrees of freedom; beyond them the normal distribution's.
-_t = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-      2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
-_z = 1.960
+# Student's 97.5 % points for 1, 2, ... degrees of freedom; beyond them Fisher's expansion from the normal one.
+_t = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604, 2.1448,
+      2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860)
+_z = 1.959964
+
+
+def student(degrees):
+    if degrees <= len(_t):
+        return _t[degrees - 1]
+    return _z + (_z ** 3 + _z) / (4 * degrees) + (5 * _z ** 5 + 16 * _z ** 3 + 3 * _z) / (96 * degrees ** 2)
 
 
 def mean(values):
@@ -14,19 +20,32 @@ def mean(values):
     middle = statistics.fmean(values)
     if len(values) < 2:
         return middle, math.nan, math.nan
-    t = _t[len(values) - 2] if len(values) - 2 < len(_t) else _z
-    half = t * statistics.stdev(values) / math.sqrt(len(values))
+    half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     return middle, middle - half, middle + half
 
 
-def share(values):
-    """(mean, low, high) as of mean, of values in [0, 1]."""
+def mean_share(values):
+    """As mean, of values in [0, 1]."""
     middle, low, high = mean(values)
     return middle, max(low, 0.0), min(high, 1.0)
 
 
-def proportion(count, total):
-    """(share, low, high) by Wilson of `count` in `total` independent trials."""
-    p, z2 = count / total, _z * _z / total
-    centre, half = (p + z2 / 2) / (1 + z2), _z * math.sqrt(p * (1 - p) / total + z2 / total / 4) / (1 + z2)
-    return p, max(0.0, centre - half), min(1.0, centre + half)
+def _wilson(share, count, quantile):
+    q = quantile * quantile / count
+    half = math.sqrt(share * (1 - share) * q + q * q / 4)
+    return share, max(0.0, (share + q / 2 - half) / (1 + q)), min(1.0, (share + q / 2 + half) / (1 + q))
+
+
+def share_of(draws):
+    """(share, low, high) of (hits, count) by draw, draws taken for clusters: as share_of of mpad/study/interval.h."""
+    draws = [(hits, count) for hits, count in draws if count]
+    hits, count = (sum(part) for part in zip(*draws))
+    share = hits / count
+    if len(draws) == 1:
+        return _wilson(share, count, _z)
+    if hits in (0, count):
+        return _wilson(share, len(draws), _z)
+    squares = sum((of_draw - share * pairs) ** 2 for of_draw, pairs in draws)
+    between = len(draws) / (len(draws) - 1) * squares / count ** 2
+    design_effect = max(1.0, between / (share * (1 - share) / count))
+    return _wilson(share, count / design_effect, student(len(draws) - 1))

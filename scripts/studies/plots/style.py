@@ -14,8 +14,9 @@ matplotlib.rcParams.update({"svg.hashsalt": "mpad", "axes.grid": True, "grid.alp
                             "axes.spines.right": False, "figure.titlesize": 12, "axes.titlesize": 10})
 # Of precisions and classes: dark enough for print, and apart for who sees red and green alike.
 colours = {"16": "#d55e00", "mixed": "#cc79a7", "32": "#0072b2", "64": "#009e73",
-           "none": "#aaaaaa", "compensation": "#56b4e9", "bifurcation": "#b2182b"}
-class_names = {"none": "no difference", "compensation": "compensation", "bifurcation": "bifurcation"}
+           "none": "#aaaaaa", "compensation": "#56b4e9", "bifurcation": "#b2182b", "nonfinite": "#222222"}
+class_names = {"none": "no difference", "compensation": "compensation", "bifurcation": "bifurcation",
+               "nonfinite": "not finite"}
 
 
 def grid(rows, columns, title, width=3.4, height=3.0, **options):

@@ -37,7 +37,7 @@ def betas(found):
 def cell(runs):
     """(mean, low, high) of the accuracy of the runs that live (None if none does), how many collapsed, how many there are."""
     living = [row for row in runs if not collapsed(row)]
-    return (intervals.share(numbers(living, "test_accuracy")) if living else None), len(runs) - len(living), len(runs)
+    return (intervals.mean_share(numbers(living, "test_accuracy")) if living else None), len(runs) - len(living), len(runs)
 
 
 def _cell_text(runs):

@@ -15,7 +15,8 @@ def differences(results):
 
 def zero_share(rows):
     """(share, low, high) of mini-batches whose difference is exactly 0."""
-    return intervals.proportion(sum(difference == 0 for difference in numbers(rows, "difference")), len(rows))
+    draws = (numbers(found, "difference") for found in group(rows, "draw").values())
+    return intervals.share_of([(sum(difference == 0 for difference in draw), len(draw)) for draw in draws])
 
 
 def _published_zero(row):
@@ -43,7 +44,7 @@ def _differences(rows):
         yield Table("differences", "Differences D of two programs",
                     ("network", "precision", "pair", "mini-batches", "exactly 0", "least positive", "median positive",
                      "largest", "classes", "published: 0", "verdict"), body,
-                    "95 % intervals by Wilson. The pair \"same\" is one program twice.")
+                    "95 % intervals by Wilson, draws of weights taken for clusters. The pair \"same\" is one program twice.")
 
 
 def _taus(rows):

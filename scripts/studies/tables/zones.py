@@ -91,8 +91,8 @@ def tie_shares(rows):
     """(share, low, high) of ties that are positive over draws, and of windows that tie."""
     tied = [row["zero_ties"] + row["positive_ties"] for row in rows]
     positive = [row["positive_ties"] / count for row, count in zip(rows, tied) if count]
-    windows = intervals.share([count / row["windows"] for row, count in zip(rows, tied)])
-    return (intervals.share(positive) if positive else None), windows
+    windows = intervals.mean_share([count / row["windows"] for row, count in zip(rows, tied)])
+    return (intervals.mean_share(positive) if positive else None), windows
 
 
 def _ties(rows):
