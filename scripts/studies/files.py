@@ -24,6 +24,15 @@ def read(path):
     return rows
 
 
+def read_record(path):
+    """An object in JSON."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        fail(f"{path}: expected the record of a run, got {error}")
+    return record if isinstance(record, dict) else fail(f"{path}: expected the record of a run, got other text")
+
+
 def published(name):
     """The rows of a table of published figures."""
     return read(root / "docs/results/published" / f"{name}.csv")
@@ -51,10 +60,12 @@ class Results:
     def records(self):
         """The name of each folder with a run.json, and what that holds."""
         for path in sorted(self.folder.rglob("run.json")):
-            try:
-                yield str(path.parent.relative_to(self.folder)), json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                fail(f"{path}: expected the record of a run, got {error}")
+            yield str(path.parent.relative_to(self.folder)), read_record(path)
+
+    def steps(self):
+        """What scripts/study ran, by folder: command, seconds, problem; nothing if it was not that which ran."""
+        path = self.folder / "study.json"
+        return read_record(path).get("steps", {}) if path.exists() else {}
 
 
 def group(rows, *columns):

@@ -44,17 +44,17 @@ def _picture(path):
 
 
 def machines(results):
-    """Where, when and by which command each folder of results was made."""
+    """Where, when and by which command each folder of results was made, and how long that took where it is known."""
+    seconds = {name: f"{step['seconds']:.0f}" for name, step in results.steps().items()}
     rows = []
     for folder, record in results.records():
-        sessions = [record, *record.get("resumed", [])]
-        for session in sessions:
+        for session in (record, *record.get("resumed", [])):
             machine = session.get("machine", {})
-            gpu = machine.get("gpu", {}).get("name", "")
-            rows.append((folder, session.get("command", ""), session.get("started", ""), str(session.get("threads", "")),
-                         ", ".join(filter(None, (gpu, f"{machine.get('cpu', '')} ({machine.get('cores', '?')} cores)",
-                                                 machine.get("isa"), machine.get("compiler"))))))
-    return Table("machines", "Machines and commands", ("results", "command", "started", "threads", "machine"), rows)
+            parts = (machine.get("gpu", {}).get("name"), f"{machine.get('cpu', '?')} ({machine.get('cores', '?')} cores)",
+                     machine.get("isa"), machine.get("compiler"))
+            rows.append((folder, session.get("command", ""), session.get("started", ""), seconds.get(folder, ""),
+                         str(session.get("threads", "")), ", ".join(part for part in parts if part)))
+    return Table("machines", "Machines and commands", ("results", "command", "started", "seconds", "threads", "machine"), rows)
 
 
 def _warning(results):

@@ -25,7 +25,7 @@ def compensation(folder):
     derivative = {16: 0, 32: 2.0 ** -24, 64: 0}
     rows = [(bits, "equal", t, 0, derivative[bits], 0) for bits in (16, 32, 64) for t in ("-6", "-0.0001", "0", "0.1", "1")]
     rows += [(bits, "increasing", t, 0, -1.5 if t == "0" else 0, 0) for bits in (16, 32, 64) for t in ("0", "1")]
-    write(folder / "compensation/compensation.csv", "bits,x,t,value,derivative,real_derivative", rows)
+    write(folder / "compensation.csv", "bits,x,t,value,derivative,real_derivative", rows)
 
 
 def zones(folder):
@@ -49,10 +49,10 @@ def zones(folder):
         for name, value in (("bifurcation", p if bits == 16 else 0), ("compensation", 0 if bits == 16 else p), ("none", 1 - p)):
             summary.append((*common, name, tau, value, max(0, value - 0.1), min(1, value + 0.1)))
     names = "network,dataset,bits,batch_norm,"
-    write(folder / "zones/pairs.csv", names + "init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
+    write(folder / "pairs.csv", names + "init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
           "zero_ties,positive_ties,windows", pairs)
-    write(folder / "zones/ties.csv", names + "batch_size,draw,batch,layer,windows,zero_ties,positive_ties", ties)
-    write(folder / "zones/summary.csv", names + "batch_size,first,second,noise,draws,pairs,quantity,threshold,share,low,high",
+    write(folder / "ties.csv", names + "batch_size,draw,batch,layer,windows,zero_ties,positive_ties", ties)
+    write(folder / "summary.csv", names + "batch_size,first,second,noise,draws,pairs,quantity,threshold,share,low,high",
           summary)
 
 
@@ -63,20 +63,20 @@ def thresholds(folder):
         zero = pair == "same" or (pair, bits) == ("minimal", 16) and batch
         value = 0 if zero else 10 ** draw.uniform(-2, 1) * {16: 1e-2, 32: 1e-7, 64: 1e-16}[bits]
         rows.append(("lenet", "mnist", bits, pair, replica, batch, value, "none" if zero else "bifurcation"))
-    write(folder / "thresholds/differences.csv", "network,dataset,bits,pair,draw,batch,difference,class", rows)
-    write(folder / "thresholds/thresholds.csv", "bits,rule,tau",
+    write(folder / "differences.csv", "network,dataset,bits,pair,draw,batch,difference,class", rows)
+    write(folder / "thresholds.csv", "bits,rule,tau",
           [(16, "min-positive", 1e-4), (32, "max-same", 2e-7), (64, "max-same", 3e-16)])
 
 
 def drift(folder):
     rules = [f"beta:{beta}" for beta in betas] + ["beta:0"]
     rows = []
-    for bits, (replica, rule), epoch in itertools.product((16, 32, 64), enumerate(rules), range(1, 4)):
+    for bits, (replica, rule), epoch in itertools.product((16, 32, 64), enumerate(rules), range(3)):
         same, dead = rule == "beta:0", rule == "beta:10000" and bits == 16
-        distance = 0 if same else math.nan if dead else epoch * 10.0 ** replica * {16: 1, 32: 1e-4, 64: 1e-12}[bits]
+        distance = 0 if same else math.nan if dead else (epoch + 1) * 10.0 ** replica * {16: 1, 32: 1e-4, 64: 1e-12}[bits]
         rows.append(("lenet", "mnist", bits, replica, rule, epoch, distance, distance / 1e4, 0.098 if dead else 0.9,
-                     math.nan if dead else 0.3, "step 7 at pool1 (MaxPool2d)" if dead and epoch == 3 else ""))
-    write(folder / "drift/drift.csv", "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,"
+                     math.nan if dead else 0.3, "step 7 at pool1 (MaxPool2d)" if dead and epoch == 2 else ""))
+    write(folder / "drift.csv", "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,"
           "train_loss,collapsed", rows)
 
 
@@ -95,13 +95,16 @@ def sweep(folder):
             pools.append((*key, 0.05, run, layer, noise, 0, 50 if noise < 20 else 0, 1000))
     names = "network,dataset,bits,optimizer,batch_norm,"
     key = names + "forward,backward,test_forward,beta,lr,run,"
-    write(folder / "sweep/sweep.csv", key + "epochs,train_loss,train_accuracy,test_loss,test_accuracy,collapsed,seconds", rows)
-    write(folder / "sweep/pools.csv", key + "layer,signal_to_noise_db,nonfinite,zeroed,values", pools)
-    write(folder / "sweep/search.csv", names + "beta,trial,lr,rung,epochs,score,kept",
+    write(folder / "sweep.csv", key + "epochs,train_loss,train_accuracy,test_loss,test_accuracy,collapsed,seconds", rows)
+    write(folder / "pools.csv", key + "layer,signal_to_noise_db,nonfinite,zeroed,values", pools)
+    write(folder / "search.csv", names + "beta,trial,lr,rung,epochs,score,kept",
           [("lenet", "mnist", 16, "sgd", "false", 0, trial, 0.01 * (trial + 1), 0, 1, 0.9 + 0.01 * trial, "true")
            for trial in range(3)])
 
 
+programs = {"compensation": compensation, "zones": zones, "thresholds": thresholds, "drift": drift, "sweep": sweep}
+
+
 def write_all(folder):
-    for program in (compensation, zones, thresholds, drift, sweep):
-        program(folder)
+    for name, write_results in programs.items():
+        write_results(folder / name)

@@ -10,7 +10,7 @@ from studies.tables import drift
 
 def _line(axis, epochs, column, scale, **options):
     """One replica's values; a replica that collapsed, or whose value is not finite, ends in a cross."""
-    values = [(int(row["epoch"]), scale * float(row[column])) for row in epochs]
+    values = [(int(row["epoch"]) + 1, scale * float(row[column])) for row in epochs]
     finite = [(epoch, value) for epoch, value in values if math.isfinite(value)]
     axis.plot([epoch for epoch, _ in finite], [value for _, value in finite], marker="o", markersize=3, **options)
     if epochs[-1]["collapsed"] or len(finite) < len(values):

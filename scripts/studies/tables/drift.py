@@ -39,7 +39,7 @@ def tables(results):
         for name, epochs in replicas(found).items():
             last = epochs[-1]
             known = _published(last) if last["replica"] != "0" else ""
-            body.append((text.setting(last), text.bits(last["bits"]), name, last["epoch"], text.number(last["distance"]),
+            body.append((text.setting(last), text.bits(last["bits"]), name, str(int(last["epoch"]) + 1), text.number(last["distance"]),
                          text.number(last["relative_distance"]), text.percent(float(last["test_accuracy"])),
                          last["collapsed"], known, _verdict(name, last, known)))
     if body:

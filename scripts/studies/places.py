@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Where real data and a GPU's toolkit are, if they are."""
+import os
+import pathlib
+import subprocess
+
+from common import fail, find_tool, root
+
+_folders = {"mnist": ("mnist", "."), "cifar10": ("cifar10", "cifar-10-batches-bin", "cifar10/exact", ".")}
+_files = {"mnist": ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"), "cifar10": ("data_batch_1.bin",)}
+
+
+def data_folder(named):
+    """The folder that was named, or $MPAD_DATA, or data/ in the checkout, or shared/data beside it; None if there is none."""
+    if named:
+        if not pathlib.Path(named).is_dir():
+            fail(f"--data: expected a directory, got '{named}'")
+        return pathlib.Path(named).resolve()
+    places = (os.environ.get("MPAD_DATA"), root / "data", root.parent / "shared/data")
+    return next((pathlib.Path(place).resolve() for place in places if place and pathlib.Path(place).is_dir()), None)
+
+
+def place_of(dataset, data):
+    """The folder that holds the files of a data set, in or below `data`; None if none does."""
+    places = [data / folder for folder in _folders[dataset]] if data else []
+    return next((place for place in places if any((place / name).exists() for name in _files[dataset])), None)
+
+
+def can_use_gpu():
+    """Whether there is a GPU, and a toolkit to build for it."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0 and "GPU 0" in listed.stdout and find_tool("nvcc") is not None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What the study runs, in which order: all of it in small within twenty minutes, or the most valuable on a GPU."""
+from dataclasses import dataclass, field
+
+from studies.places import place_of
+
+betas = "0,1,10,100,1000,10000"
+cells = 12  # of six betas, exact and composed
+
+
+@dataclass
+class Stage:
+    """One call of a program."""
+    name: str  # its folder of results
+    program: str
+    arguments: list
+    environment: dict = field(default_factory=dict)
+    share: float = 1  # of the time that is left
+    continues: bool = False  # whether the program goes on where it was stopped, and takes --minutes
+
+
+class Plan:
+    """Stages on the data at hand; images drawn on the spot in place of what is missing."""
+
+    def __init__(self, data):
+        self.places = {dataset: place_of(dataset, data) for dataset in ("mnist", "cifar10")}
+
+    def missing(self):
+        return [dataset for dataset, place in self.places.items() if not place]
+
+    def stage(self, program, network, dataset, arguments, name="", **options):
+        place = self.places[dataset]
+        source = dataset if place else "synthetic"
+        return Stage(f"{program}/{network}-{source}{name}", program,
+                     ["--network", network, "--dataset", source, *arguments.split()],
+                     {"MPAD_DATA": str(place)} if place else {}, **options)
+
+    def small(self):
+        zones = "--draws 5 --bits 16,32,64 --batch-size 64,128,256,512 --batch-norm off,on"
+        return [
+            Stage("compensation", "compensation", []),
+            self.stage("sweep", "lenet", "mnist", f"--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 --beta {betas}",
+                       continues=True),
+            self.stage("drift", "lenet", "mnist", "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
+            self.stage("thresholds", "lenet", "mnist", "--train-limit 2048 --draws 5 --bits 16,32,64"),
+            self.stage("zones", "lenet", "mnist", f"--train-limit 2048 {zones}"),
+            self.stage("zones", "vgg11", "cifar10", f"--train-limit 512 {zones}"),
+        ]
+
+    def calibration(self):
+        """An epoch of what `full` spends its time on, to know how many fit."""
+        return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --beta 0 --lr 0.0185 --epochs 1 "
+                          "--runs 1 --arithmetic exact/fused", "-calibration")
+
+    def full(self, epochs, runs):
+        """The collapse first, with the causes apart; then what the small study shows, at the study's size."""
+        def sweep(network, rate, bits, batch_norm, share):
+            return self.stage("sweep", network, "cifar10", f"--augment --bits {bits} --batch-norm {batch_norm} --beta {betas} "
+                              f"--lr {rate} --epochs {epochs} --runs {runs} --arithmetic exact/fused,composed/composed",
+                              f"-{bits}-bn-{batch_norm}", share=share, continues=True)
+
+        zones = "--augment --bits 16,32,64 --batch-norm off,on"
+        return [
+            sweep("vgg11", 0.0185, 16, "on", 0.6),
+            Stage("compensation", "compensation", []),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --draws 5 --batch-size 128", share=0.5),
+            self.stage("thresholds", "lenet", "mnist", "--draws 5 --bits 16,32,64", share=0.3),
+            self.stage("drift", "vgg11", "cifar10", "--bits 16,32,64 --epochs 5 --lr 0.01", share=0.5),
+            sweep("vgg11", 0.0182, 16, "off", 0.5),
+            sweep("vgg11", 0.0382, 32, "off", 0.5),
+            sweep("resnet18", 0.0298, 16, "on", 0.5),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --draws 5 --batch-size 64,256,512,1024", "-batch-sizes"),
+            *(self.stage("zones", network, "cifar10", f"{zones} --draws 5 --batch-size 128")
+              for network in ("vgg13", "vgg16", "vgg19")),
+        ]
+
+
+def fitting(seconds, epoch):
+    """(epochs, runs) of all cells in so many seconds, if an epoch takes `epoch`: the study's 200 and 10 at most."""
+    epochs = int(seconds / (cells * epoch))
+    return (200, min(10, epochs // 200)) if epochs >= 200 else (max(3, epochs), 1)
