@@ -33,7 +33,7 @@ def _accuracy(axis, cells, betas, number, name):
         runs = [row for row in cells if float(row["beta"]) == beta]
         if not runs:
             continue
-        score, dead, count = sweep.cell(runs)
+        score, dead = sweep.accuracy(runs), sum(map(sweep.collapsed, runs))
         if score:
             xs.append(place + shift)
             middle.append(100 * score[0])
@@ -44,7 +44,7 @@ def _accuracy(axis, cells, betas, number, name):
                 axis.plot([place + shift], [100 * float(row["test_accuracy"])], ".", color=colour, markersize=3)
         if dead:
             axis.plot([place + shift], [0], "x", color=colour, markersize=7, markeredgewidth=2, clip_on=False)
-            axis.annotate(f"{dead}/{count}", (place + shift, 0), (0, 5 + 9 * number), textcoords="offset points",
+            axis.annotate(f"{dead}/{len(runs)}", (place + shift, 0), (0, 5 + 9 * number), textcoords="offset points",
                           color=colour, fontsize=8, ha="center")
     axis.errorbar(xs, middle, yerr=half, color=colour, marker="o", markersize=4, capsize=3, label=name)
 

@@ -20,6 +20,14 @@ def collapsed(row):
     return bool(row["collapsed"]) or not math.isfinite(float(row["test_loss"]))
 
 
+def at_chance(row):
+    """A run that lives and has learned nothing: an accuracy of at most 1.5 times that of guessing."""
+    return not collapsed(row) and float(row["test_accuracy"]) * _classes.get(row["dataset"], 10) <= 1.5
+
+
+_classes = {"cifar100": 100, "imagenet": 1000}  # the others have 10
+
+
 def arithmetic_name(row):
     """Forward and backward, and the forward that tests where it is another."""
     test = "" if row["test_forward"] in ("", row["forward"]) else f", tested {row['test_forward']}"
@@ -34,16 +42,25 @@ def betas(found):
     return sorted({float(row["beta"]) for row in found})
 
 
-def cell(runs):
-    """(mean, low, high) of the accuracy of the runs that live (None if none does), how many collapsed, how many there are."""
+def accuracy(runs):
+    """(mean, low, high) of the accuracy of the runs that live; None if none does."""
     living = [row for row in runs if not collapsed(row)]
-    return (intervals.mean_share(numbers(living, "test_accuracy")) if living else None), len(runs) - len(living), len(runs)
+    return intervals.mean_share(numbers(living, "test_accuracy")) if living else None
+
+
+def failures(runs):
+    """How many runs collapsed, and how many are at chance."""
+    return sum(map(collapsed, runs)), sum(map(at_chance, runs))
+
+
+def failures_text(runs):
+    """"2/2 collapsed, 1/2 at chance"; empty if all learn."""
+    return ", ".join(f"{count}/{len(runs)} {what}" for count, what in zip(failures(runs), ("collapsed", "at chance")) if count)
 
 
 def _cell_text(runs):
-    score, dead, count = cell(runs)
-    parts = [] if score is None else [text.percent(*score)]
-    return ", ".join(parts + ([f"{dead}/{count} collapsed"] if dead else []))
+    score = accuracy(runs)
+    return ", ".join(part for part in (text.percent(*score) if score else "", failures_text(runs)) if part)
 
 
 def published_training(row):
@@ -53,18 +70,15 @@ def published_training(row):
 
 
 def _published_text(row):
-    accuracy, dead = text.percent(float(row["test_accuracy"])), int(row["collapsed"])
-    return f"{dead}/{row['runs']} collapsed" if dead == int(row["runs"]) else (
-        accuracy + (f", {dead}/{row['runs']} collapsed" if dead else ""))
+    dead, runs = int(row["collapsed"]), int(row["runs"])
+    return ", ".join(([text.percent(float(row["test_accuracy"]))] if dead < runs else [])
+                     + ([f"{dead}/{runs} collapsed"] if dead else []))
 
 
 def differing(by_beta, known):
-    """Betas at which most runs collapse in one of ours and the published ones, and not in the other."""
-    def mostly(dead, count):
-        return 2 * dead > count
-
+    """Betas at which most runs fail, collapsed or at chance, in one of ours and the published ones, and not in the other."""
     return [beta for beta, runs in by_beta.items() if beta in known
-            and mostly(*cell(runs)[1:]) != mostly(int(known[beta]["collapsed"]), int(known[beta]["runs"]))]
+            and (2 * sum(failures(runs)) > len(runs)) != (2 * int(known[beta]["collapsed"]) > int(known[beta]["runs"]))]
 
 
 def _verdict(name, by_beta, known):
@@ -93,8 +107,10 @@ def _training(found):
         yield Table("training", "Test accuracy by beta",
                     ("training", "forward/backward", "epochs", "rate",
                      *(f"beta {text.number(beta)}" for beta in all_betas), "verdict"), body,
-                    "Means over the runs that live, with 95 % intervals by Student's t; collapsed runs are counted beside "
-                    "them. The verdict is on collapse alone, at each beta: the study trained longer.")
+                    "Means over the runs that live, with 95 % intervals by Student's t. Beside them the runs that collapsed "
+                    "(the loss was not finite), and those that live at chance: an accuracy of at most 1.5 times that of "
+                    "guessing. The verdict is on failure, one or the other, of most runs at each beta; accuracies do not "
+                    "compare where epochs differ.")
 
 
 def mean_of(found, column):
