@@ -6,6 +6,7 @@ from studies.places import place_of
 
 betas = "0,1,10,100,1000,10000"
 cells = 12  # of six betas, exact and composed
+share_of_collapse = 0.6  # of all the time, for the first of them
 
 
 @dataclass
@@ -31,44 +32,51 @@ class Plan:
     def stage(self, program, network, dataset, arguments, name="", **options):
         place = self.places[dataset]
         source = dataset if place else "synthetic"
+        option = "--networks" if program == "sweep" else "--network"
         return Stage(f"{program}/{network}-{source}{name}", program,
-                     ["--network", network, "--dataset", source, *arguments.split()],
+                     [option, network, "--dataset", source, *arguments.split()],
                      {"MPAD_DATA": str(place)} if place else {}, **options)
 
     def small(self):
         zones = "--draws 5 --bits 16,32,64 --batch-size 64,128,256,512 --batch-norm off,on"
         return [
             Stage("compensation", "compensation", []),
-            self.stage("sweep", "lenet", "mnist", f"--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 --beta {betas}",
-                       continues=True),
+            self.stage("sweep", "lenet", "mnist", f"--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 --betas {betas} "
+                       "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
             self.stage("drift", "lenet", "mnist", "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
-            self.stage("thresholds", "lenet", "mnist", "--train-limit 2048 --draws 5 --bits 16,32,64"),
-            self.stage("zones", "lenet", "mnist", f"--train-limit 2048 {zones}"),
-            self.stage("zones", "vgg11", "cifar10", f"--train-limit 512 {zones}"),
+            self.stage("thresholds", "lenet", "mnist", "--batches 20 --draws 5 --bits 16,32,64"),
+            self.stage("zones", "lenet", "mnist", f"--batches 10 {zones}"),
+            self.stage("zones", "vgg11", "cifar10", f"--batches 3 {zones}"),
         ]
 
     def calibration(self):
         """An epoch of what `full` spends its time on, to know how many fit."""
-        return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --beta 0 --lr 0.0185 --epochs 1 "
-                          "--runs 1 --arithmetic exact/fused", "-calibration")
+        return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --betas 0 --lr 0.0185 --epochs 1 "
+                          "--runs 1", "-calibration")
 
     def full(self, epochs, runs):
         """The collapse first, with the causes apart; then what the small study shows, at the study's size."""
         def sweep(network, rate, bits, batch_norm, share):
-            return self.stage("sweep", network, "cifar10", f"--augment --bits {bits} --batch-norm {batch_norm} --beta {betas} "
-                              f"--lr {rate} --epochs {epochs} --runs {runs} --arithmetic exact/fused,composed/composed",
-                              f"-{bits}-bn-{batch_norm}", share=share, continues=True)
+            common = (f"--augment --bits {bits} --batch-norm {batch_norm} --betas {betas} --lr {rate} --epochs {epochs} "
+                      f"--runs {runs}")
+            name = f"-{bits}{'-bn' if batch_norm == 'on' else ''}"
+            exact, composed = (self.stage("sweep", network, "cifar10", f"{common} --pool-forward {forward} --pool-backward {back}",
+                                          f"{name}-{forward}", continues=True)
+                               for forward, back in (("exact", "fused"), ("composed", "composed")))
+            exact.share = share / 2
+            composed.share = share / 2 / (1 - share / 2)
+            return exact, composed
 
         zones = "--augment --bits 16,32,64 --batch-norm off,on"
         return [
-            sweep("vgg11", 0.0185, 16, "on", 0.6),
+            *sweep("vgg11", 0.0185, 16, "on", share_of_collapse),
             Stage("compensation", "compensation", []),
             self.stage("zones", "vgg11", "cifar10", f"{zones} --draws 5 --batch-size 128", share=0.5),
             self.stage("thresholds", "lenet", "mnist", "--draws 5 --bits 16,32,64", share=0.3),
             self.stage("drift", "vgg11", "cifar10", "--bits 16,32,64 --epochs 5 --lr 0.01", share=0.5),
-            sweep("vgg11", 0.0182, 16, "off", 0.5),
-            sweep("vgg11", 0.0382, 32, "off", 0.5),
-            sweep("resnet18", 0.0298, 16, "on", 0.5),
+            *sweep("vgg11", 0.0182, 16, "off", 0.5),
+            *sweep("vgg11", 0.0382, 32, "off", 0.5),
+            *sweep("resnet18", 0.0298, 16, "on", 0.5),
             self.stage("zones", "vgg11", "cifar10", f"{zones} --draws 5 --batch-size 64,256,512,1024", "-batch-sizes"),
             *(self.stage("zones", network, "cifar10", f"{zones} --draws 5 --batch-size 128")
               for network in ("vgg13", "vgg16", "vgg19")),

@@ -90,7 +90,7 @@ def sweep(folder):
         accuracy = 0.098 if dead else draw.uniform(0.95, 0.97)
         loss = math.nan if dead else 0.1
         rows.append((*key, 0.05, run, 1, loss, accuracy, loss, accuracy, "step 3 at pool1 (MaxPool2d)" if dead else "", 1.5))
-        noise = math.inf if forward == "exact" or beta <= 1 else (70 if bits == 16 else 140) - 10 * math.log10(beta ** 2)
+        noise = math.inf if beta <= 1 else (70 if bits == 16 else 140) - 10 * math.log10(beta ** 2)
         for layer in ("pool1", "pool2"):
             pools.append((*key, 0.05, run, layer, noise, 0, 50 if noise < 20 else 0, 1000))
     names = "network,dataset,bits,optimizer,batch_norm,"

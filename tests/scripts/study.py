@@ -67,7 +67,8 @@ class Small(StudyTest):
         self.assertIn("study: no mnist and no cifar10 found: drawn images instead", said)
         for call in calls[1:]:
             self.assertIn("--dataset synthetic", call)
-        self.assertRegex(calls[1], "--network lenet .*--train-limit 10000 .*--runs 2 .*--bits 16,32 --beta 0,1,10,100,1000,10000 ")
+        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 .*--runs 2 .*--bits 16,32 --betas 0,1,10,100,1000,10000 "
+                         "--pool-forward exact,composed --pool-backward fused,composed,standard ")
         self.assertRegex(calls[5], "--network vgg11 .*--draws 5 --bits 16,32,64 --batch-size 64,128,256,512 --batch-norm off,on ")
         self.assertRegex(said, r"== zones/vgg11-synthetic: done \(\d+ s\)")
         self.assertRegex(said, r"study: \d\.\d minutes; results in .*/out\n$")
@@ -112,10 +113,12 @@ class Full(StudyTest):
     def test_the_collapse_first_sized_to_the_time(self):
         code, said, calls = self.study("--full", "--minutes", 5, results="sweep")
         # 0.6 of 300 s for 12 cells of epochs of 1.5 s, as made_up has it
-        self.assertRegex(calls[0], "^sweep --network vgg11 .*--beta 0 .*--epochs 1 --runs 1 ")
-        self.assertRegex(calls[1], "^sweep --network vgg11 .*--bits 16 --batch-norm on --beta 0,1,10,100,1000,10000 --lr 0.0185 "
-                         "--epochs (9|10) --runs 1 --arithmetic exact/fused,composed/composed --minutes [23]\\.")
-        self.assertEqual([call.split()[0] for call in calls[2:7]], ["compensation", "zones", "thresholds", "drift", "sweep"])
+        self.assertRegex(calls[0], "^sweep --networks vgg11 .*--betas 0 .*--epochs 1 --runs 1 ")
+        cell = ("^sweep --networks vgg11 .*--bits 16 --batch-norm on --betas 0,1,10,100,1000,10000 --lr 0.0185 --epochs (9|10) "
+                "--runs 1 --pool-forward {} --pool-backward {} --minutes {}")
+        self.assertRegex(calls[1], cell.format("exact", "fused", "1\\.[45]"))
+        self.assertRegex(calls[2], cell.format("composed", "composed", "2\\.[01]"))
+        self.assertEqual([call.split()[0] for call in calls[3:8]], ["compensation", "zones", "thresholds", "drift", "sweep"])
         size = json.loads((self.out / "study.json").read_text())["notes"]["size"]
         self.assertIn(size, ([9, 1], [10, 1]))
         code, said, calls = self.study("--full", "--minutes", 50, "--resume")

@@ -50,16 +50,25 @@ def _accuracy(axis, cells, betas, number, name):
 
 
 def _accuracy_figures(rows):
+    """A row of axes for each forward, a column for each precision, a line for each backward."""
     for title, name, by_bits in _panels(rows):
-        figure, axes = grid(1, len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6, height=3.4)
-        for axis, (bits, found) in zip(axes[0], by_bits.items()):
-            betas = sweep.betas(found)
-            for number, cells in enumerate(group(found, *sweep.arithmetic).values()):
-                _accuracy(axis, cells, betas, number, sweep.arithmetic_name(cells[0]))
-            _beta_axis(axis, betas)
-            axis.set(title=text.bits(bits), ylabel="test accuracy (%)", ylim=(0, 103))
+        forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
+        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6, height=2.9,
+                            sharex=True)
+        for line, forward in zip(axes, forwards):
+            for axis, (bits, found) in zip(line, by_bits.items()):
+                cells = group([row for row in found if row["forward"] == forward], "backward", "test_forward")
+                for number, runs in enumerate(cells.values()):
+                    _accuracy(axis, runs, sweep.betas(found), number, f"backward {_backward_name(runs[0])}")
+                axis.set(title=f"{text.bits(bits)}, {forward} forward", ylabel="test accuracy (%)", ylim=(0, 103))
+        for axis, found in zip(axes[-1], by_bits.values()):
+            _beta_axis(axis, sweep.betas(found))
         legend_below(figure, axes)
         yield f"sweep-{name}", figure
+
+
+def _backward_name(row):
+    return sweep.arithmetic_name(row).split("/")[1]
 
 
 def _noise(axis, cells, betas):
@@ -77,21 +86,25 @@ def _noise(axis, cells, betas):
 
 
 def _noise_figures(rows):
-    """Of the forwards that are not exact, whose pools have no noise."""
-    for title, name, by_bits in _panels([row for row in rows if row["forward"] != "exact"]):
-        kinds = list(dict.fromkeys(sweep.arithmetic_name(row) for found in by_bits.values() for row in found))
-        figure, axes = grid(len(kinds), len(by_bits), f"{title}: noise of pools\n(triangle: exact; x: values that are not "
-                            "finite)", width=4.2, height=2.6, sharex=True)
-        for line, kind in zip(axes, kinds):
+    """What the composed forward makes of the pools of networks that were trained with it, or with an exact one."""
+    for title, name, by_bits in _panels([row for row in rows if row["backward"] == row_backward[row["forward"]]]):
+        forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
+        figure, axes = grid(len(forwards), len(by_bits), f"{title}: noise of composed pools\n(triangle: exact; x: values that "
+                            "are not finite)", width=4.4, height=2.6, sharex=True)
+        for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
-                _noise(axis, [row for row in found if sweep.arithmetic_name(row) == kind], sweep.betas(found))
+                cells = [row for row in found if row["forward"] == forward]
+                _noise(axis, cells, sweep.betas(found))
                 axis.axhline(0, color="black", linewidth=0.8)
-                axis.set(title=f"{text.bits(bits)}, {kind}")
+                axis.set(title=f"{text.bits(bits)}, trained {forward}/{row_backward[forward]}")
             line[0].set(ylabel="signal-to-noise (dB)")
         for axis, found in zip(axes[-1], by_bits.values()):
             _beta_axis(axis, sweep.betas(found))
         legend_below(figure, axes)
         yield f"pools-{name}", figure
+
+
+row_backward = {"exact": "fused", "composed": "composed"}  # of the trainings whose pools are drawn
 
 
 def figures(results):

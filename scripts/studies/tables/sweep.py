@@ -129,8 +129,8 @@ def _pools(found):
     if body:
         yield Table("pools", "Signal-to-noise of pools in dB, by beta",
                     ("training", "forward/backward", "layer", *(f"beta {text.number(beta)}" for beta in all_betas)), body,
-                    "Of the pool's output against the true maximum, mean over runs; in brackets the shares of values that "
-                    "are not finite and that became 0.")
+                    "Of what the composed forward makes of the maxima of a trained network's pool, whatever forward it was "
+                    "trained with; mean over runs. In brackets the shares of values that are not finite and that became 0.")
 
 
 def _pool_text(runs):
