@@ -4,6 +4,7 @@ import base64
 import html
 
 from studies.tables import all_tables
+from studies.tables.claims import new_result
 from studies.tables.table import Table
 
 questions = {
@@ -22,6 +23,7 @@ questions = {
     "sweep": ("Training, and the confound taken apart", "The study composed its pool of rounded products, so at high beta the "
               "forward pass was no maximum. Which of the two kills a training in 16 bits: the noise of that forward pass "
               "(composed), or the Jacobian (exact/fused)?"),
+    "missing": ("What was not run", "The published experiments that are not among these results at their full size."),
 }
 
 _style = """
@@ -34,6 +36,7 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid #e4e4e4; text-align: le
 th { background: #f5f5f5; border-bottom: 2px solid #bbb } tbody tr:hover { background: #fafafa }
 .agree { color: #00664d; font-weight: 600 } .differ { color: #b2182b; font-weight: 600 } .comparable { color: #777 }
 .note { color: #555; font-size: .88rem } .warning { background: #fff4d6; padding: .6rem 1rem; border-left: 4px solid #e0a800 }
+.answer { background: #eef5fb; padding: .2rem 1rem; border-left: 4px solid #0072b2 }
 code { font-size: .85em; overflow-wrap: anywhere } nav a { margin-right: 1rem }
 """
 
@@ -64,6 +67,14 @@ def _warning(results):
             "they do not compare with published ones.</p>" if made_up else "")
 
 
+def _answer(results):
+    """The new result, in words: whether training fails at high beta where nothing but the Jacobian differs."""
+    answers = [f"<li>{html.escape(setting)}: {html.escape(words)}.</li>" for _, setting, words, _ in new_result(results)]
+    if answers:
+        yield ("<div class=answer><p>Does the Jacobian alone (exact forward, fused backward) end a training in 16 bits at high "
+               f"beta?</p><ul>{''.join(answers)}</ul></div>")
+
+
 def page(results, pictures):
     """The page; `pictures` has paths of figures by section, without their endings."""
     tables, parts = all_tables(results), []
@@ -71,7 +82,7 @@ def page(results, pictures):
     for name in present:
         title, question = questions[name]
         parts += [f"<h2 id={name}>{html.escape(title)}</h2>", f"<p>{html.escape(question)}</p>",
-                  *map(_picture, pictures.get(name, [])), *(table.html() for table in tables[name])]
+                  *(_answer(results) if name == "claims" else ()), *map(_picture, pictures.get(name, [])), *(table.html() for table in tables[name])]
     links = "".join(f"<a href='#{name}'>{html.escape(questions[name][0])}</a>" for name in present)
     return "\n".join([
         "<!doctype html>", "<html lang=en><head><meta charset=utf-8>", "<title>The MaxPool study, redone with mpad</title>",

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""What was published and is not among the results, with the command that would run it."""
+from studies import text
+from studies.files import group, published
+from studies.tables import drift, sweep, zones
+from studies.tables.table import Table
+
+
+def _rate(row):
+    """The published rate of a training, that found for beta 0."""
+    found = [other["lr"] for other in published("rates")
+             if other["beta"] == "0" and all(other[name] == row[name] for name in sweep.training)]
+    return found[0] if found else "0.1"
+
+
+def _sweep_command(rows):
+    row, betas = rows[0], ",".join(other["beta"] for other in rows)
+    schedule = {"imagenet": " --batch-size 512 --schedule step --step-every 30 --weight-decay 1e-4"}.get(row["dataset"], "")
+    return (f"sweep --networks {row['network']} --dataset {row['dataset']}{' --augment' if row['dataset'] == 'cifar10' else ''}"
+            f" --bits {row['bits']} --optimizers {row['optimizer']} --batch-norm {'on' if row['batch_norm'] == 'true' else 'off'}"
+            f" --betas {betas} --pool-forward composed --pool-backward composed --lr {_rate(row)} --epochs {row['epochs']}"
+            f" --runs {row['runs']}{schedule} --out DIR")
+
+
+def _trainings(results):
+    have = group(sweep.rows(results), *sweep.training, "epochs")
+    for key, rows in group(published("training"), *sweep.training).items():
+        if (*key, rows[0]["epochs"]) not in have:
+            yield f"{sweep.training_name(rows[0])}, {rows[0]['epochs']} epochs", _sweep_command(rows)
+
+
+def _zones(results):
+    have = group(zones.summary(results), "network", "batch_size")
+    for network, size in [(f"vgg{depth}", "128") for depth in (11, 13, 16, 19)] + [
+            ("vgg19", size) for size in ("64", "256", "512", "1024")]:
+        if (network, size) not in have:
+            yield (f"zone: {text.network(network)}, batch size {size}",
+                   f"zones --network {network} --dataset cifar10 --augment --bits 16,32,64 --batch-size {size} "
+                   "--batch-norm off,on --draws 5 --out DIR")
+
+
+def _drift(results):
+    if not any(row["network"] == "vgg11" for row in drift.rows(results)):
+        yield "drift: VGG-11, 200 epochs", ("drift --network vgg11 --dataset cifar10 --augment --bits 16,32,64 --epochs 200 "
+                                            "--lr 0.01 --momentum 0 --out DIR")
+
+
+def tables(results):
+    rows = [(what, "not run", f"build/cuda/bin/{command}") for find in (_zones, _drift, _trainings) for what, command in find(results)]
+    if rows:
+        yield Table("missing", "Published, and not run here at the study's size", ("what", "", "command"), rows,
+                    "They need all of CIFAR-10 or ImageNet, and a GPU; scripts/study --full runs the most valuable of them.")
