@@ -16,7 +16,7 @@ def student(degrees):
 
 
 def mean(values):
-    """(mean, low, high) by Student's t of values drawn independently; one value has no interval: low and high are NaN."""
+    """(mean, low, high) by Student's t of independent values; one has no interval: low and high are NaN."""
     middle = statistics.fmean(values)
     if len(values) < 2:
         return middle, math.nan, math.nan

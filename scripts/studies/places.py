@@ -11,7 +11,7 @@ _files = {"mnist": ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"), "c
 
 
 def data_folder(named):
-    """The folder that was named, or $MPAD_DATA, or data/ in the checkout, or shared/data beside it; None if there is none."""
+    """The folder named, or $MPAD_DATA, or data/ in the checkout, or shared/data beside it; None if there is none."""
     if named:
         if not pathlib.Path(named).is_dir():
             fail(f"--data: expected a directory, got '{named}'")

@@ -38,31 +38,36 @@ class Plan:
                      {"MPAD_DATA": str(place)} if place else {}, **options)
 
     def small(self):
-        zones = "--draws 5 --bits 16,32,64 --batch-size 64,128,256,512 --batch-norm off,on"
+        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most pairs."""
+        zones = "--draws 5 --batch-norm off,on"
         return [
             Stage("compensation", "compensation", []),
-            self.stage("sweep", "lenet", "mnist", f"--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 --betas {betas} "
-                       "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
+            self.stage("sweep", "lenet", "mnist", "--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 "
+                       f"--betas {betas} --pool-forward exact,composed --pool-backward fused,composed,standard",
+                       continues=True),
             self.stage("drift", "lenet", "mnist", "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
-            self.stage("thresholds", "lenet", "mnist", "--batches 20 --draws 5 --bits 16,32,64"),
-            self.stage("zones", "lenet", "mnist", f"--batches 10 {zones}"),
-            self.stage("zones", "vgg11", "cifar10", f"--batches 3 {zones}"),
+            self.stage("thresholds", "lenet", "mnist", "--draws 5 --batches 10 --bits 16,32,64"),
+            self.stage("zones", "lenet", "mnist", f"{zones} --batches 8 --bits 16,32,64 --batch-size 64,128,256,512"),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 2 --bits 32 --batch-size 64,128", "-32-small"),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 32 --batch-size 256,512", "-32-large"),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 16,64 --batch-size 64,512", "-16-64"),
         ]
 
     def calibration(self):
         """An epoch of what `full` spends its time on, to know how many fit."""
-        return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --betas 0 --lr 0.0185 --epochs 1 "
-                          "--runs 1", "-calibration")
+        return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --betas 0 --lr 0.0185 "
+                          "--epochs 1 --runs 1", "-calibration")
 
     def full(self, epochs, runs):
         """The collapse first, with the causes apart; then what the small study shows, at the study's size."""
         def sweep(network, rate, bits, batch_norm, share):
-            common = (f"--augment --bits {bits} --batch-norm {batch_norm} --betas {betas} --lr {rate} --epochs {epochs} "
-                      f"--runs {runs}")
             name = f"-{bits}{'-bn' if batch_norm == 'on' else ''}"
-            exact, composed = (self.stage("sweep", network, "cifar10", f"{common} --pool-forward {forward} --pool-backward {back}",
-                                          f"{name}-{forward}", continues=True)
-                               for forward, back in (("exact", "fused"), ("composed", "composed")))
+            grid = f"--augment --bits {bits} --batch-norm {batch_norm} --betas {betas}"
+            training = f"--lr {rate} --epochs {epochs} --runs {runs}"
+            exact, composed = (
+                self.stage("sweep", network, "cifar10", f"{grid} --pool-forward {forward} --pool-backward {back} "
+                           f"{training}", f"{name}-{forward}", continues=True)
+                for forward, back in (("exact", "fused"), ("composed", "composed")))
             exact.share = share / 2
             composed.share = share / 2 / (1 - share / 2)
             return exact, composed

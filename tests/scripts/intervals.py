@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""intervals.py SOURCE: the intervals of the report, at the values that tests/test_interval.cpp has for the library's."""
+"""intervals.py SOURCE: the intervals of the report, at the values of tests/test_interval.cpp for the library's."""
 import math
 import pathlib
 import sys

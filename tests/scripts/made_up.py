@@ -23,8 +23,9 @@ def write(path, header, rows):
 
 def compensation(folder):
     derivative = {16: 0, 32: 2.0 ** -24, 64: 0}
-    rows = [(bits, "equal", t, 0, derivative[bits], 0) for bits in (16, 32, 64) for t in ("-6", "-0.0001", "0", "0.1", "1")]
-    rows += [(bits, "increasing", t, 0, -1.5 if t == "0" else 0, 0) for bits in (16, 32, 64) for t in ("0", "1")]
+    ts = ("-6", "-0.0001", "0", "0.1", "1")
+    rows = [(bits, "equal", t, 0, derivative[bits], 0) for bits in (16, 32, 64) for t in ts]
+    rows += [(bits, "increasing", t, 0, *[-1.5 if t == "0" else 0] * 2) for bits in (16, 32, 64) for t in ("0", "1")]
     write(folder / "compensation.csv", "bits,x,t,value,derivative,real_derivative", rows)
 
 
@@ -39,15 +40,18 @@ def zones(folder):
             hit = draw.random() < p
             size_of_d = 10 ** draw.uniform(-3, -1) * {16: 1, 32: 1e-3, 64: 1e-11}[bits] if hit else 0
             kind = ("bifurcation" if bits == 16 else "compensation") if hit else "none"
-            pairs.append((*cell, "study", "native", "minimal", size, 0, replica, batch, size_of_d, kind, 0, 90, 10, 1000))
+            pairs.append((*cell, "volume", "native", "minimal", size, 0, replica, batch, size_of_d, kind, 0, 90, 10,
+                          1000))
+            positive = {16: 10 + replica, 32: 1, 64: 0}[bits]
             for layer in ("features.2", "features.5"):
-                ties.append((*cell, size, replica, batch, layer, 500, 40 + batch, {16: 10 + replica, 32: 1, 64: 0}[bits]))
+                ties.append((*cell, size, replica, batch, layer, 500, 40 + batch, positive))
         common = (*cell, size, "native", "minimal", 0, 5, 20)
         tau = {16: 1e-3, 32: 1e-7, 64: 1e-15}[bits]
         low, high = max(0, p - 0.1), min(1, p + 0.1)
         summary.append((*common, "zone", tau, p, low if p else 0, high if p else 0))
-        for name, value in (("bifurcation", p if bits == 16 else 0), ("compensation", 0 if bits == 16 else p), ("none", 1 - p)):
-            summary.append((*common, name, tau, value, max(0, value - 0.1), min(1, value + 0.1)))
+        shares = {"bifurcation": p if bits == 16 else 0, "compensation": 0 if bits == 16 else p, "none": 1 - p}
+        for name, value in shares.items():
+            summary.append((*common, name, "nan", value, max(0, value - 0.1), min(1, value + 0.1)))
     names = "network,dataset,bits,batch_norm,"
     write(folder / "pairs.csv", names + "init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
           "zero_ties,positive_ties,windows", pairs)
@@ -73,7 +77,8 @@ def drift(folder):
     rows = []
     for bits, (replica, rule), epoch in itertools.product((16, 32, 64), enumerate(rules), range(3)):
         same, dead = rule == "beta:0", rule == "beta:10000" and bits == 16
-        distance = 0 if same else math.nan if dead else (epoch + 1) * 10.0 ** replica * {16: 1, 32: 1e-4, 64: 1e-12}[bits]
+        scale = {16: 1, 32: 1e-4, 64: 1e-12}[bits]
+        distance = 0 if same else math.nan if dead else (epoch + 1) * 10.0 ** replica * scale
         rows.append(("lenet", "mnist", bits, replica, rule, epoch, distance, distance / 1e4, 0.098 if dead else 0.9,
                      math.nan if dead else 0.3, "step 7 at pool1 (MaxPool2d)" if dead and epoch == 2 else ""))
     write(folder / "drift.csv", "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,"
@@ -89,13 +94,15 @@ def sweep(folder):
         dead = bits == 16 and forward == "composed" and beta >= 1000
         accuracy = 0.098 if dead else draw.uniform(0.95, 0.97)
         loss = math.nan if dead else 0.1
-        rows.append((*key, 0.05, run, 1, loss, accuracy, loss, accuracy, "step 3 at pool1 (MaxPool2d)" if dead else "", 1.5))
+        collapsed = "step 3 at pool1 (MaxPool2d)" if dead else ""
+        rows.append((*key, 0.05, run, 1, loss, accuracy, loss, accuracy, collapsed, 1.5))
         noise = math.inf if beta <= 1 else (70 if bits == 16 else 140) - 10 * math.log10(beta ** 2)
         for layer in ("pool1", "pool2"):
             pools.append((*key, 0.05, run, layer, noise, 0, 50 if noise < 20 else 0, 1000))
     names = "network,dataset,bits,optimizer,batch_norm,"
     key = names + "forward,backward,test_forward,beta,lr,run,"
-    write(folder / "sweep.csv", key + "epochs,train_loss,train_accuracy,test_loss,test_accuracy,collapsed,seconds", rows)
+    write(folder / "sweep.csv", key + "epochs,train_loss,train_accuracy,test_loss,test_accuracy,collapsed,seconds",
+          rows)
     write(folder / "pools.csv", key + "layer,signal_to_noise_db,nonfinite,zeroed,values", pools)
     write(folder / "search.csv", names + "beta,trial,lr,rung,epochs,score,kept",
           [("lenet", "mnist", 16, "sgd", "false", 0, trial, 0.01 * (trial + 1), 0, 1, 0.9 + 0.01 * trial, "true")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""study.py SOURCE: scripts/study with stubs for programs, which write made-up results: what is run, in which order, what is
-said of failures, and how a study is continued."""
+"""study.py SOURCE: scripts/study with stubs for programs, which write made-up results: what is run, in which order,
+what is said of failures, and how a study is continued."""
 import json
 import os
 import pathlib
@@ -13,7 +13,7 @@ source = pathlib.Path(sys.argv.pop(1)).resolve()
 tests = pathlib.Path(__file__).resolve().parent
 has_matplotlib = subprocess.run([sys.executable, "-c", "import matplotlib"], capture_output=True).returncode == 0
 
-# Writes down its command line, fails or takes long where $FAULT says so, and leaves results in --out if $RESULTS names it.
+# Writes down its command line, fails or is slow where $FAULT says so, and leaves results in --out if $RESULTS names it.
 stub = f"""#!{sys.executable} -B
 import os, pathlib, sys, time
 sys.path.insert(0, {str(tests)!r})
@@ -51,7 +51,8 @@ class StudyTest(unittest.TestCase):
         environment = {**os.environ, "FAULT": fault, "CALLS": str(self.calls), "RESULTS": results}
         command = [sys.executable, "-B", source / "scripts/study", "--bin", self.programs, "--out", self.out, "--data",
                    self.directory / data, *arguments]
-        done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True,
+                              timeout=300)
         return done.returncode, done.stdout + done.stderr, self.calls.read_text().splitlines()
 
     def steps(self):
@@ -63,18 +64,21 @@ class Small(StudyTest):
     def test_all_programs_then_the_report(self):
         code, said, calls = self.study("--small", results="compensation zones thresholds drift sweep")
         self.assertEqual(code, 0, said)
-        self.assertEqual([call.split()[0] for call in calls], ["compensation", "sweep", "drift", "thresholds", "zones", "zones"])
+        self.assertEqual([call.split()[0] for call in calls],
+                         ["compensation", "sweep", "drift", "thresholds", "zones", "zones", "zones", "zones"])
         self.assertIn("study: no mnist and no cifar10 found: drawn images instead", said)
         for call in calls[1:]:
             self.assertIn("--dataset synthetic", call)
-        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 .*--runs 2 .*--bits 16,32 --betas 0,1,10,100,1000,10000 "
-                         "--pool-forward exact,composed --pool-backward fused,composed,standard ")
-        self.assertRegex(calls[5], "--network vgg11 .*--draws 5 --bits 16,32,64 --batch-size 64,128,256,512 --batch-norm off,on ")
-        self.assertRegex(said, r"== zones/vgg11-synthetic: done \(\d+ s\)")
+        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 .*--runs 2 .*--bits 16,32 "
+                                   "--betas 0,1,10,100,1000,10000 --pool-forward exact,composed "
+                                   "--pool-backward fused,composed,standard ")
+        self.assertRegex(calls[7], "--network vgg11 .*--draws 5 --batch-norm off,on .*--bits 16,64 "
+                                   "--batch-size 64,512 ")
+        self.assertRegex(said, r"== zones/vgg11-synthetic-16-64: done \(\d+ s\)")
         self.assertRegex(said, r"study: \d\.\d minutes; results in .*/out\n$")
         page = (self.out / "report.html").read_text()
         self.assertIn("<h2 id=sweep>", page)
-        self.assertRegex(page, r"<td>zones/vgg11-synthetic</td><td>[^<]*</td><td>[^<]*</td><td>\d+</td>")
+        self.assertRegex(page, r"<td>zones/vgg11-synthetic-16-64</td><td>[^<]*</td><td>[^<]*</td><td>\d+</td>")
 
     def test_real_data_where_they_are(self):
         for name in ("mnist/train-images-idx3-ubyte.gz", "cifar10/exact/data_batch_1.bin"):
@@ -88,7 +92,7 @@ class Small(StudyTest):
 
     def test_a_failure_does_not_stop_the_others_and_is_made_up_for(self):
         code, said, calls = self.study("--small", fault="drift fails")
-        self.assertEqual((code, len(calls)), (1, 6))
+        self.assertEqual((code, len(calls)), (1, 8))
         self.assertIn("drift: expected something, got nothing", said)
         self.assertRegex(said, r"; failed: drift/lenet-synthetic(, report)?\n")
         self.assertEqual(self.steps()["drift/lenet-synthetic"]["problem"], "exit code 1")
@@ -105,7 +109,7 @@ class Small(StudyTest):
         code, said, calls = self.study("--small", "--minutes", 0.3, fault="thresholds is slow")
         self.assertEqual(code, 1)
         self.assertIn("== thresholds/lenet-synthetic: not done in time", said)
-        self.assertIn("== zones/vgg11-synthetic: no time left", said)
+        self.assertIn("== zones/vgg11-synthetic-16-64: no time left", said)
         self.assertEqual(len(calls), 4)
 
 
@@ -114,11 +118,12 @@ class Full(StudyTest):
         code, said, calls = self.study("--full", "--minutes", 5, results="sweep")
         # 0.6 of 300 s for 12 cells of epochs of 1.5 s, as made_up has it
         self.assertRegex(calls[0], "^sweep --networks vgg11 .*--betas 0 .*--epochs 1 --runs 1 ")
-        cell = ("^sweep --networks vgg11 .*--bits 16 --batch-norm on --betas 0,1,10,100,1000,10000 --lr 0.0185 --epochs (9|10) "
-                "--runs 1 --pool-forward {} --pool-backward {} --minutes {}")
+        cell = ("^sweep --networks vgg11 .*--bits 16 --batch-norm on --betas 0,1,10,100,1000,10000 --pool-forward {} "
+                "--pool-backward {} --lr 0.0185 --epochs (9|10) --runs 1 --minutes {}")
         self.assertRegex(calls[1], cell.format("exact", "fused", "1\\.[45]"))
         self.assertRegex(calls[2], cell.format("composed", "composed", "2\\.[01]"))
-        self.assertEqual([call.split()[0] for call in calls[3:8]], ["compensation", "zones", "thresholds", "drift", "sweep"])
+        self.assertEqual([call.split()[0] for call in calls[3:8]],
+                         ["compensation", "zones", "thresholds", "drift", "sweep"])
         size = json.loads((self.out / "study.json").read_text())["notes"]["size"]
         self.assertIn(size, ([9, 1], [10, 1]))
         code, said, calls = self.study("--full", "--minutes", 50, "--resume")
@@ -136,8 +141,8 @@ class Misuse(StudyTest):
         for arguments, code, line in (((), 2, "one of the arguments --small --full is required"),
                                       (("--small", "--full"), 2, "not allowed with argument --small"),
                                       (("--small", "--minutes", "0"), 2, "--minutes: expected a number above 0, got 0"),
-                                      (("--small", "--minutes", "nan"), 2, "--minutes: expected a number above 0, got nan"),
-                                      (("--small", "--data", "/nowhere"), 1, "--data: expected a directory, got '/nowhere'")):
+                                      (("--small", "--minutes", "nan"), 2, "expected a number above 0, got nan"),
+                                      (("--small", "--data", "/nowhere"), 1, "expected a directory, got '/nowhere'")):
             got, said, calls = self.study(*arguments)
             self.assertEqual((got, calls), (code, []), said)
             self.assertIn(line, said)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The derivative of zero(t), which is 0 everywhere."""
-from studies.files import by_bits, group
+from studies.files import by_bits, group, numbers
 from studies.plots.style import colours, grid
 from studies.tables.compensation import columns
 from studies.text import bits as name_of
@@ -15,8 +15,8 @@ def figures(results):
     for axis, ((x,), found) in zip(axes[0], by_x.items()):
         places = {t: place for place, t in enumerate(sorted({row["t"] for row in found}, key=float))}
         for number, (bits, cells) in enumerate(by_bits(found).items()):
-            axis.plot([places[row["t"]] + 0.15 * (number - 1) for row in cells], [float(row["derivative"]) for row in cells],
-                      "o", color=colours[bits], label=name_of(bits), markersize=5)
+            xs = [places[row["t"]] + 0.15 * (number - 1) for row in cells]
+            axis.plot(xs, numbers(cells, "derivative"), "o", color=colours[bits], label=name_of(bits), markersize=5)
         axis.axhline(0, color="black", linewidth=0.8)
         axis.set_xticks(list(places.values()), list(places))
         axis.set(xlabel="t", ylabel="derivative", title=_titles.get(x, x))

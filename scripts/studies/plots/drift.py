@@ -16,8 +16,8 @@ def _line(axis, epochs, column, scale, **options):
     if epochs[-1]["collapsed"] or len(finite) < len(values):
         place = finite[-1] if len(finite) == len(values) else (values[len(finite)][0], 0.97)
         transform = axis.transData if len(finite) == len(values) else axis.get_xaxis_transform()
-        axis.plot(*([part] for part in place), "x", color=options["color"], markersize=9, markeredgewidth=2, clip_on=False,
-                  transform=transform)
+        axis.plot(*([part] for part in place), "x", color=options["color"], markersize=9, markeredgewidth=2,
+                  clip_on=False, transform=transform)
 
 
 def figures(results):

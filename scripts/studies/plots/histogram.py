@@ -22,7 +22,9 @@ def log_histogram(axis, rows, decades):
     last = bins * (high - low)  # bin 0 is that of exact zeros
 
     def place(value):
-        return 0 if value == 0 else last if not math.isfinite(value) else min(1 + int(bins * (math.log10(value) - low)), last)
+        if value == 0:
+            return 0
+        return min(1 + int(bins * (math.log10(value) - low)), last) if math.isfinite(value) else last
 
     centres = [low - zero] + [low + (number + 0.5) / bins for number in range(last)]
     below = [0.0] * len(centres)

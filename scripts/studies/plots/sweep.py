@@ -53,8 +53,8 @@ def _accuracy_figures(rows):
     """A row of axes for each forward, a column for each precision, a line for each backward."""
     for title, name, by_bits in _panels(rows):
         forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
-        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6, height=2.9,
-                            sharex=True)
+        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6,
+                            height=2.9, sharex=True)
         for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
                 cells = group([row for row in found if row["forward"] == forward], "backward", "test_forward")
@@ -72,25 +72,26 @@ def _backward_name(row):
 
 
 def _noise(axis, cells, betas):
-    """Signal-to-noise by beta, a line for each pool; exact pools at the upper edge, values that are not finite at the lower."""
+    """Signal-to-noise by beta, a line for each pool; exact ones at the upper edge, those not finite at the lower."""
     edge = axis.get_xaxis_transform()
     for number, ((layer,), found) in enumerate(group(cells, "layer").items()):
         by_beta = {place: [row for row in found if float(row["beta"]) == beta] for place, beta in enumerate(betas)}
         means = {place: sweep.mean_of(runs, "signal_to_noise_db") for place, runs in by_beta.items() if runs}
         axis.plot(list(means), list(means.values()), marker="o", markersize=4, color=f"C{number}", label=layer)
-        marks = {"^": [place for place, runs in by_beta.items() if "inf" in {row["signal_to_noise_db"] for row in runs}],
+        exact = [place for place, runs in by_beta.items() if math.inf in numbers(runs, "signal_to_noise_db")]
+        marks = {"^": exact,
                  "x": [place for place, runs in by_beta.items() if sum(numbers(runs, "nonfinite"))]}
         for height, (mark, places) in zip((0.97, 0.03), marks.items()):
-            axis.plot([place + 0.1 * (number - 1) for place in places], [height] * len(places), mark, color=f"C{number}",
-                      transform=edge)
+            axis.plot([place + 0.1 * (number - 1) for place in places], [height] * len(places), mark,
+                      color=f"C{number}", transform=edge)
 
 
 def _noise_figures(rows):
     """What the composed forward makes of the pools of networks that were trained with it, or with an exact one."""
     for title, name, by_bits in _panels([row for row in rows if row["backward"] == row_backward[row["forward"]]]):
         forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
-        figure, axes = grid(len(forwards), len(by_bits), f"{title}: noise of composed pools\n(triangle: exact; x: values that "
-                            "are not finite)", width=4.4, height=2.6, sharex=True)
+        figure, axes = grid(len(forwards), len(by_bits), f"{title}: noise of composed pools\n(triangle: exact; "
+                            "x: values that are not finite)", width=4.4, height=2.6, sharex=True)
         for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
                 cells = [row for row in found if row["forward"] == forward]
@@ -109,4 +110,4 @@ row_backward = {"exact": "fused", "composed": "composed"}  # of the trainings wh
 
 def figures(results):
     yield from _accuracy_figures(sweep.rows(results))
-    yield from _noise_figures(results.rows("sweep", "pools", *sweep.columns, "layer", "signal_to_noise_db", "nonfinite"))
+    yield from _noise_figures(sweep.pools(results))

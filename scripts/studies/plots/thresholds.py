@@ -8,11 +8,12 @@ from studies.tables.thresholds import differences
 
 
 def figures(results):
-    by_bits_and_rule = group(results.rows("thresholds", "thresholds", "bits", "rule", "tau"), "bits")
-    taus = {bits: {row["rule"]: float(row["tau"]) for row in rows if row["tau"]} for (bits,), rows in by_bits_and_rule.items()}
+    by_rule = by_bits(results.rows("thresholds", "thresholds", "bits", "rule", "tau"))
+    taus = {bits: {row["rule"]: float(row["tau"]) for row in rows} for bits, rows in by_rule.items()}
     for key, found in group(differences(results), "network", "dataset").items():
         present, pairs = by_bits(found), [pair for pair, in group(found, "pair")]
-        figure, axes = grid(len(pairs), len(present), f"{text.setting(found[0])}: differences D by pair of programs", height=1.9)
+        title = f"{text.setting(found[0])}: differences D by pair of programs"
+        figure, axes = grid(len(pairs), len(present), title, height=1.9)
         for line, pair in zip(axes, pairs):
             for axis, (bits, cells) in zip(line, present.items()):
                 marks = taus.get(bits, {})

@@ -11,15 +11,16 @@ def _points(line, layers, rows, bits, shift):
     shares = [zones.tie_shares([row for row in rows if row["layer"] == layer]) for layer in layers]
     for axis, part in zip(line, (1, 0)):
         places = [place for place, share in enumerate(shares) if share[part]]
-        error_bars(axis, [place + shift for place in places], [shares[place][part] for place in places], text.bits(bits),
-                   colours[bits], linestyle="none")
+        error_bars(axis, [place + shift for place in places], [shares[place][part] for place in places],
+                   text.bits(bits), colours[bits], linestyle="none")
 
 
 def figures(results):
     for key, found in group(zones.ties(results), "network", "dataset").items():
         layers = [layer for layer, in group(found, "layer")]
         by_flag = group(found, "batch_norm")
-        figure, axes = grid(len(by_flag), 2, f"{text.setting(found[0])}: ties by layer", width=4.6, height=2.7, sharex=True)
+        title = f"{text.setting(found[0])}: ties by layer"
+        figure, axes = grid(len(by_flag), 2, title, width=4.6, height=2.7, sharex=True)
         for line, ((flag,), cells) in zip(axes, by_flag.items()):
             for number, (bits, rows) in enumerate(by_bits(cells).items()):
                 _points(line, layers, rows, bits, 0.12 * (number - 1))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shares of the zone and of the classes, and differences D."""
+import statistics
+
 from studies import text
 from studies.files import bits_order, by_bits, group, numbers
 from studies.plots.histogram import decades_of, log_histogram, mark_taus
@@ -54,8 +56,8 @@ def _stack(axis, bars):
         below = [base + height for base, height in zip(below, heights)]
     axis.set_xticks(places, [bits for _, bits in bars], fontsize=8)
     for size in sizes:
-        group_places = [place for place, (other, _) in zip(places, bars) if other == size]
-        axis.annotate(f"batch {size}", (sum(group_places) / len(group_places), 0), (0, -18), ha="center", va="top", fontsize=8,
+        middle = statistics.fmean(place for place, (other, _) in zip(places, bars) if other == size)
+        axis.annotate(f"batch {size}", (middle, 0), (0, -18), ha="center", va="top", fontsize=8,
                       xycoords=axis.get_xaxis_transform(), textcoords="offset points")
     axis.grid(visible=False, axis="x")
 

@@ -7,4 +7,5 @@ sections = {"compensation": compensation, "zones": zones, "thresholds": threshol
 
 def all_tables(results):
     """Tables by section; those that span the study under "claims" and "missing"."""
-    return {name: list(module.tables(results)) for name, module in {"claims": claims, **sections, "missing": missing}.items()}
+    modules = {"claims": claims, **sections, "missing": missing}
+    return {name: list(module.tables(results)) for name, module in modules.items()}

@@ -95,15 +95,17 @@ def _published_collapse(results):
 
 def new_result(results):
     """Rows on what nobody had tried: nothing but the Jacobian differs."""
-    return _collapse(results, "exact/fused", {"all": "new: all fail", "some": "new: some fail", "none": "new: none fails"})
+    return _collapse(results, "exact/fused", {"all": "new: all fail", "some": "new: some fail",
+                                              "none": "new: none fails"})
 
 
 def tables(results):
     cells = _zone_cells(results)
-    rows = [*_all_or_none(cells), *_larger_batch(cells), *_batch_norm(cells), *_second_beta0(results), *_published_collapse(results),
-            *new_result(results)]
+    rows = [*_all_or_none(cells), *_larger_batch(cells), *_batch_norm(cells), *_second_beta0(results),
+            *_published_collapse(results), *new_result(results)]
     if rows:
         yield Table("claims", "What was claimed, and what is seen here", ("claim", "setting", "here", "verdict"), rows,
-                    "The study published the claims on the zone for VGG networks, and the collapse with its own forward pass, "
-                    "which is composed of rounded products; exact/fused changes the Jacobian alone, which nobody had tried. A "
-                    "run fails if its loss is not finite (collapsed) or it learns nothing (at chance).")
+                    "The study published the claims on the zone for VGG networks, and the collapse with its own "
+                    "forward pass, which is composed of rounded products; exact/fused changes the Jacobian alone, "
+                    "which nobody had tried. A run fails if its loss is not finite (collapsed) or it learns nothing (at "
+                    "chance).")

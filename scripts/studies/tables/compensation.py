@@ -16,8 +16,9 @@ def tables(results):
     for row in rows:
         theirs = known.get((row["bits"], row["x"], float(row["t"])))
         same = theirs and all(float(row[name]) == float(theirs[name]) for name in ("value", "derivative"))
-        body.append((text.bits(row["bits"]), row["x"], row["t"], row["value"], row["derivative"], row["real_derivative"],
-                     theirs["derivative"] if theirs else "", (agree if same else differ) if theirs else ""))
+        beside = (theirs["derivative"], agree if same else differ) if theirs else ("", "")
+        body.append((text.bits(row["bits"]), row["x"], row["t"], row["value"], row["derivative"],
+                     row["real_derivative"], *beside))
     yield Table("compensation", "Value and derivative of zero(t)",
                 ("precision", "x", "t", "value", "derivative", "over the reals", "published", "verdict"), body,
                 "Published derivatives are in 32 bits; they agree if value and derivative are equal, digit by digit.")

@@ -13,7 +13,7 @@ def rows(results):
 
 
 def replicas(found):
-    """Rows of one training by replica, each a list by epoch; a replica's name is its rule, the twin of the first apart."""
+    """Rows of one training by epoch, for each replica, which is called as its rule, the twin of the first apart."""
     by_replica = group(sorted(found, key=lambda row: (int(row["replica"]), int(row["epoch"]))), "replica", "rule")
     first = next(iter(by_replica))[1]
     return {f"{rule} (again)" if rule == first and replica != "0" else rule: epochs
@@ -39,12 +39,13 @@ def tables(results):
         for name, epochs in replicas(found).items():
             last = epochs[-1]
             known = _published(last) if last["replica"] != "0" else ""
-            body.append((text.setting(last), text.bits(last["bits"]), name, str(int(last["epoch"]) + 1), text.number(last["distance"]),
-                         text.number(last["relative_distance"]), text.percent(float(last["test_accuracy"])),
-                         last["collapsed"], known, _verdict(name, last, known)))
+            body.append((text.setting(last), text.bits(last["bits"]), name, str(int(last["epoch"]) + 1),
+                         text.number(last["distance"]), text.number(last["relative_distance"]),
+                         text.percent(float(last["test_accuracy"])), last["collapsed"], known,
+                         _verdict(name, last, known)))
     if body:
         yield Table("drift", "L1 distance of all weights to those of the first replica",
                     ("network", "precision", "rule", "epoch", "distance", "relative", "test accuracy", "collapsed",
                      "published", "verdict"), body,
-                    "Same weights and mini-batches at the start. The second beta:0 agrees if its distance is exactly 0, as "
-                    "it has to be where kernels are deterministic; the study's 32 and 64 bits were not.")
+                    "Same weights and mini-batches at the start. The second beta:0 agrees if its distance is exactly "
+                    "0, as it has to be where kernels are deterministic; the study's 32 and 64 bits were not.")

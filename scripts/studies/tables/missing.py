@@ -13,13 +13,17 @@ def _rate(row):
     return found[0] if found else "0.1"
 
 
+_of_data = {"cifar10": " --augment",
+            "imagenet": " --batch-size 512 --schedule step --step-every 30 --weight-decay 1e-4"}
+
+
 def _sweep_command(rows):
     row, betas = rows[0], ",".join(other["beta"] for other in rows)
-    schedule = {"imagenet": " --batch-size 512 --schedule step --step-every 30 --weight-decay 1e-4"}.get(row["dataset"], "")
-    return (f"sweep --networks {row['network']} --dataset {row['dataset']}{' --augment' if row['dataset'] == 'cifar10' else ''}"
-            f" --bits {row['bits']} --optimizers {row['optimizer']} --batch-norm {'on' if row['batch_norm'] == 'true' else 'off'}"
-            f" --betas {betas} --pool-forward composed --pool-backward composed --lr {_rate(row)} --epochs {row['epochs']}"
-            f" --runs {row['runs']}{schedule} --out DIR")
+    of_data = _of_data.get(row["dataset"], "")
+    batch_norm = "on" if row["batch_norm"] == "true" else "off"
+    return (f"sweep --networks {row['network']} --dataset {row['dataset']}{of_data} --bits {row['bits']} "
+            f"--optimizers {row['optimizer']} --batch-norm {batch_norm} --betas {betas} --pool-forward composed "
+            f"--pool-backward composed --lr {_rate(row)} --epochs {row['epochs']} --runs {row['runs']} --out DIR")
 
 
 def _trainings(results):
@@ -41,12 +45,14 @@ def _zones(results):
 
 def _drift(results):
     if not any(row["network"] == "vgg11" for row in drift.rows(results)):
-        yield "drift: VGG-11, 200 epochs", ("drift --network vgg11 --dataset cifar10 --augment --bits 16,32,64 --epochs 200 "
-                                            "--lr 0.01 --momentum 0 --out DIR")
+        yield ("drift: VGG-11, 200 epochs",
+               "drift --network vgg11 --dataset cifar10 --augment --bits 16,32,64 --epochs 200 --lr 0.01 --momentum 0 "
+               "--out DIR")
 
 
 def tables(results):
-    rows = [(what, "not run", f"build/cuda/bin/{command}") for find in (_zones, _drift, _trainings) for what, command in find(results)]
+    found = [*_zones(results), *_drift(results), *_trainings(results)]
+    rows = [(what, "not run", f"build/cuda/bin/{command}") for what, command in found]
     if rows:
         yield Table("missing", "Published, and not run here at the study's size", ("what", "", "command"), rows,
-                    "They need all of CIFAR-10 or ImageNet, and a GPU; scripts/study --full runs the most valuable of them.")
+                    "They need the whole data sets and a GPU; scripts/study --full runs the most valuable of them.")

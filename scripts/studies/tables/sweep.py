@@ -15,6 +15,10 @@ def rows(results):
     return results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "test_accuracy", "test_loss", "collapsed")
 
 
+def pools(results):
+    return results.rows("sweep", "pools", *columns, "layer", "signal_to_noise_db", "nonfinite", "zeroed", "values")
+
+
 def collapsed(row):
     """A run whose loss was not finite."""
     return bool(row["collapsed"]) or not math.isfinite(float(row["test_loss"]))
@@ -42,6 +46,10 @@ def betas(found):
     return sorted({float(row["beta"]) for row in found})
 
 
+def _beta_names(found):
+    return [f"beta {text.number(beta)}" for beta in found]
+
+
 def accuracy(runs):
     """(mean, low, high) of the accuracy of the runs that live; None if none does."""
     living = [row for row in runs if not collapsed(row)]
@@ -55,7 +63,8 @@ def failures(runs):
 
 def failures_text(runs):
     """"2/2 collapsed, 1/2 at chance"; empty if all learn."""
-    return ", ".join(f"{count}/{len(runs)} {what}" for count, what in zip(failures(runs), ("collapsed", "at chance")) if count)
+    counts = zip(failures(runs), ("collapsed", "at chance"))
+    return ", ".join(f"{count}/{len(runs)} {what}" for count, what in counts if count)
 
 
 def _cell_text(runs):
@@ -76,7 +85,7 @@ def _published_text(row):
 
 
 def differing(by_beta, known):
-    """Betas at which most runs fail, collapsed or at chance, in one of ours and the published ones, and not in the other."""
+    """Betas at which most of our runs fail and most of the published ones do not, or the other way round."""
     return [beta for beta, runs in by_beta.items() if beta in known
             and (2 * sum(failures(runs)) > len(runs)) != (2 * int(known[beta]["collapsed"]) > int(known[beta]["runs"]))]
 
@@ -105,12 +114,11 @@ def _training(found):
                          *(_published_text(known[beta]) if beta in known else "" for beta in all_betas), ""))
     if body:
         yield Table("training", "Test accuracy by beta",
-                    ("training", "forward/backward", "epochs", "rate",
-                     *(f"beta {text.number(beta)}" for beta in all_betas), "verdict"), body,
-                    "Means over the runs that live, with 95 % intervals by Student's t. Beside them the runs that collapsed "
-                    "(the loss was not finite), and those that live at chance: an accuracy of at most 1.5 times that of "
-                    "guessing. The verdict is on failure, one or the other, of most runs at each beta; accuracies do not "
-                    "compare where epochs differ.")
+                    ("training", "forward/backward", "epochs", "rate", *_beta_names(all_betas), "verdict"), body,
+                    "Means over the runs that live, with 95 % intervals by Student's t. Beside them the runs that "
+                    "collapsed (the loss was not finite), and those that live at chance: an accuracy of at most 1.5 "
+                    "times that of guessing. The verdict is on failure, one or the other, of most runs at each beta; "
+                    "accuracies do not compare where epochs differ.")
 
 
 def mean_of(found, column):
@@ -128,9 +136,10 @@ def _pools(found):
                      *(_pool_text([run for run in cells if float(run["beta"]) == beta]) for beta in all_betas)))
     if body:
         yield Table("pools", "Signal-to-noise of pools in dB, by beta",
-                    ("training", "forward/backward", "layer", *(f"beta {text.number(beta)}" for beta in all_betas)), body,
-                    "Of what the composed forward makes of the maxima of a trained network's pool, whatever forward it was "
-                    "trained with; mean over runs. In brackets the shares of values that are not finite and that became 0.")
+                    ("training", "forward/backward", "layer", *_beta_names(all_betas)), body,
+                    "Of what the composed forward makes of the maxima of a trained network's pool, whatever forward it "
+                    "was trained with; mean over runs. In brackets the shares of values that are not finite and that "
+                    "became 0.")
 
 
 def _pool_text(runs):
@@ -157,5 +166,5 @@ def _rates(found):
 
 def tables(results):
     yield from _training(rows(results))
-    yield from _pools(results.rows("sweep", "pools", *columns, "layer", "signal_to_noise_db", "nonfinite", "zeroed", "values"))
+    yield from _pools(pools(results))
     yield from _rates(results.rows("sweep", "search", *training, "beta", "trial", "lr", "rung", "score"))

@@ -25,8 +25,8 @@ class Table:
 
         body = "\n".join(line("td", cells) for cells in self.rows)
         note = f"<p class=note>{html.escape(self.note)}</p>\n" if self.note else ""
-        return (f"<h3>{html.escape(self.title)}</h3>\n<div class=wide><table>\n<thead>{line('th', self.header)}</thead>\n"
-                f"<tbody>\n{body}\n</tbody></table></div>\n{note}")
+        return (f"<h3>{html.escape(self.title)}</h3>\n<div class=wide><table>\n"
+                f"<thead>{line('th', self.header)}</thead>\n<tbody>\n{body}\n</tbody></table></div>\n{note}")
 
 
 def _class(cell):

@@ -32,10 +32,9 @@ def _difference_row(rows):
     theirs = _published_zero(row)
     kinds = ", ".join(f"{text.percent(len(found) / len(rows))} {name}"
                       for (name,), found in sorted(group(rows, "class").items()) if name != "none")
-    return (text.setting(row), text.bits(row["bits"]), row["pair"], str(len(rows)), text.percent(*zero),
-            text.number(min(positive)) if positive else "", text.number(statistics.median(positive)) if positive else "",
-            text.number(max(positive)) if positive else "", kinds, text.span(theirs, text.percent) if theirs else "",
-            compare(*zero[1:], theirs) if theirs else "")
+    sizes = [text.number(choose(positive)) if positive else "" for choose in (min, statistics.median, max)]
+    return (text.setting(row), text.bits(row["bits"]), row["pair"], str(len(rows)), text.percent(*zero), *sizes, kinds,
+            *((text.span(theirs, text.percent), compare(*zero[1:], theirs)) if theirs else ("", "")))
 
 
 def _differences(rows):
@@ -44,7 +43,7 @@ def _differences(rows):
         yield Table("differences", "Differences D of two programs",
                     ("network", "precision", "pair", "mini-batches", "exactly 0", "least positive", "median positive",
                      "largest", "classes", "published: 0", "verdict"), body,
-                    "95 % intervals by Wilson, draws of weights taken for clusters. The pair \"same\" is one program twice.")
+                    "95 % intervals by Wilson, draws of weights taken for clusters; \"same\" is one program twice.")
 
 
 def _taus(rows):

@@ -9,7 +9,8 @@ classes = ("bifurcation", "compensation", "none")
 
 
 def summary(results):
-    return results.rows("zones", "summary", "bits", *keys, "draws", "pairs", "quantity", "threshold", "share", "low", "high")
+    return results.rows("zones", "summary", "bits", *keys, "draws", "pairs", "quantity", "threshold", "share", "low",
+                        "high")
 
 
 def ties(results):
@@ -60,8 +61,8 @@ def _shares(rows):
             by_bits = {bits: at_tau(same) for (bits,), same in group(cells, "bits").items()}
             taus |= {bits: text.number(row["threshold"]) for bits, row in by_bits.items()}
             row = cells[0]
-            body.append((text.setting(row), text.normalised(row["batch_norm"]), row["batch_size"], row["draws"], row["pairs"],
-                         *(_percent(by_bits[bits]) if bits in by_bits else "" for bits in present),
+            body.append((text.setting(row), text.normalised(row["batch_norm"]), row["batch_size"], row["draws"],
+                         row["pairs"], *(_percent(by_bits[bits]) if bits in by_bits else "" for bits in present),
                          *_verdict(by_bits.get("32"))))
         yield Table("zones" + (f"-{number}" if number else ""), f"Pairs in the zone (D > tau), {_programs(*programs)}",
                     ("network", "normalisation", "batch size", "draws", "pairs", *map(text.bits, present),
@@ -109,8 +110,8 @@ def _ties(rows):
         yield Table("ties", "Ties by layer: windows that tie, and which share of them is positive",
                     ("network", "normalisation", "layer",
                      *(f"{text.bits(bits)}: {what}" for bits in present for what in ("tied", "positive"))), body,
-                    "Ties at 0 behind a ReLU carry no gradient where ReLU'(0) = 0; positive ties do. Intervals are over "
-                    "draws of weights.")
+                    "Ties at 0 behind a ReLU carry no gradient where ReLU'(0) = 0; positive ties do. Intervals are "
+                    "over draws of weights, by Student's t.")
 
 
 def tables(results):
