@@ -126,8 +126,8 @@ double error(const Tensor& got, const Tensor& exact) {
   return ulps(most + apart, most, got.dtype());
 }
 
-// Against double on the same inputs, CUDA is to lose no more digits than the CPU. (How many double loses, there being
-// nothing wider, is what float does.) A sum's order is each device's own, so the errors are not the same.
+// Against double on the same inputs, CUDA is to lose no more digits than the CPU, but for the order of sums, which is
+// each device's own. There is nothing wider to measure double by: it may lose what float does, on both sides.
 void check_layer(const Call& call, DType dtype, Module& cpu, Module& cuda, Module& exact) {
   const Tensor grad_output = away_from_kinks(call.y);
   const DType narrower = dtype == DType::f64 ? DType::f32 : dtype;
@@ -137,7 +137,7 @@ void check_layer(const Call& call, DType dtype, Module& cpu, Module& cuda, Modul
   for (std::size_t i = 0; i < want.size(); ++i) {
     const double expected = error(near[i].tensor, want[i].tensor), found = error(got[i].tensor, want[i].tensor);
     CAPTURE(call.path, find(cuda, call.path).describe(), want[i].path, to_string(dtype), expected, found);
-    CHECK(found <= 4 * expected + 2);
+    CHECK(found <= (dtype == DType::f64 ? 2 : 1) * (4 * expected + 2));
   }
 }
 
