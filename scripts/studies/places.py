@@ -26,10 +26,11 @@ def place_of(dataset, data):
     return next((place for place in places if any((place / name).exists() for name in _files[dataset])), None)
 
 
-def can_use_gpu():
-    """Whether there is a GPU, and a toolkit to build for it."""
+def gpu_architecture():
+    """What to build for on this machine's GPU, "90-real"; None without a GPU or a toolkit to build with."""
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU 0" in listed.stdout and find_tool("nvcc") is not None
+        command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return listed[0].replace(".", "") + "-real" if listed and find_tool("nvcc") else None

@@ -5,6 +5,8 @@ from studies.files import bits_order, group, published
 from studies.tables.table import Table, compare, incomparable
 
 keys = ("network", "dataset", "batch_norm", "batch_size", "first", "second", "noise")
+tie_keys = ("network", "dataset", "bits", "batch_norm", "draw", "layer")
+tie_counts = ("windows", "zero_ties", "positive_ties")
 classes = ("bifurcation", "compensation", "none")
 
 
@@ -13,13 +15,14 @@ def summary(results):
                         "high")
 
 
+def without_batches(rows):
+    """Windows and ties of each draw, by setting and layer: sums over mini-batches, whatever their size."""
+    return [{**dict(zip(tie_keys, key)), **{name: sum(int(row[name]) for row in found) for name in tie_counts}}
+            for key, found in group(rows, *tie_keys).items()]
+
+
 def ties(results):
-    """Windows and ties of each draw, by setting and layer, whatever the batch size."""
-    columns = ("network", "dataset", "bits", "batch_norm", "draw", "layer")
-    counts = ("windows", "zero_ties", "positive_ties")
-    rows = results.rows("zones", "ties", *columns, *counts)
-    return [{**dict(zip(columns, key)), **{name: sum(int(row[name]) for row in found) for name in counts}}
-            for key, found in group(rows, *columns).items()]
+    return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts))
 
 
 def published_shares(row, *same):
