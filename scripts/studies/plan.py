@@ -38,7 +38,7 @@ class Plan:
                      {"MPAD_DATA": str(place)} if place else {}, **options)
 
     def small(self):
-        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most pairs."""
+        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes."""
         zones = "--draws 5 --batch-norm off,on"
         return [
             Stage("compensation", "compensation", []),
@@ -48,9 +48,8 @@ class Plan:
             self.stage("drift", "lenet", "mnist", "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
             self.stage("thresholds", "lenet", "mnist", "--draws 5 --batches 10 --bits 16,32,64"),
             self.stage("zones", "lenet", "mnist", f"{zones} --batches 8 --bits 16,32,64 --batch-size 64,128,256,512"),
-            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 2 --bits 32 --batch-size 64,128", "-32-small"),
-            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 32 --batch-size 256,512", "-32-large"),
-            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 16,64 --batch-size 64,512", "-16-64"),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 32 --batch-size 64,128,256,512", "-32"),
+            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
         ]
 
     def calibration(self):
