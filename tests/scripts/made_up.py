@@ -43,7 +43,7 @@ def zones(folder):
             pairs.append((*cell, "volume", "native", "minimal", size, 0, replica, batch, size_of_d, kind, 0, 90, 10,
                           1000))
             positive = {16: 10 + replica, 32: 1, 64: 0}[bits]
-            for layer in ("features.2", "features.5"):
+            for layer in ("features.2", "features.5") if norm == "false" else ("features.3", "features.7"):
                 ties.append((*cell, size, replica, batch, layer, 500, 40 + batch, positive))
         common = (*cell, size, "native", "minimal", 0, 5, 20)
         tau = {16: 1e-3, 32: 1e-7, 64: 1e-15}[bits]

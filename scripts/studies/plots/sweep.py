@@ -26,7 +26,8 @@ def _beta_axis(axis, betas):
 
 
 def _accuracy(axis, cells, betas, number, name):
-    """Means and intervals of the runs that live, each run as a dot; collapsed ones as crosses at 0 with their count."""
+    """The mean of the runs that live and each of them as a dot, from three runs on with an interval; collapsed ones as
+    crosses at 0 with their count."""
     colour, shift = f"C{number}", 0.16 * (number - 1)
     xs, middle, half = [], [], ([], [])
     for place, beta in enumerate(betas):
@@ -38,7 +39,7 @@ def _accuracy(axis, cells, betas, number, name):
             xs.append(place + shift)
             middle.append(100 * score[0])
             for side, end in zip(half, score[1:]):
-                side.append(0 if math.isnan(end) else 100 * abs(end - score[0]))
+                side.append(100 * abs(end - score[0]) if len(runs) - dead > 2 else 0)
         for row in runs:
             if not sweep.collapsed(row):
                 axis.plot([place + shift], [100 * float(row["test_accuracy"])], ".", color=colour, markersize=3)
@@ -53,7 +54,7 @@ def _accuracy_figures(rows):
     """A row of axes for each forward, a column for each precision, a line for each backward."""
     for title, name, by_bits in _panels(rows):
         forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
-        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (x: collapsed runs)", width=4.6,
+        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (dot: a run; x: collapsed)", width=4.6,
                             height=2.9, sharex=True)
         for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
@@ -74,10 +75,11 @@ def _backward_name(row):
 def _noise(axis, cells, betas):
     """Signal-to-noise by beta, a line for each pool; exact ones at the upper edge, those not finite at the lower."""
     edge = axis.get_xaxis_transform()
-    for number, ((layer,), found) in enumerate(group(cells, "layer").items()):
+    for number, found in enumerate(group(cells, "layer").values()):
         by_beta = {place: [row for row in found if float(row["beta"]) == beta] for place, beta in enumerate(betas)}
         means = {place: sweep.mean_of(runs, "signal_to_noise_db") for place, runs in by_beta.items() if runs}
-        axis.plot(list(means), list(means.values()), marker="o", markersize=4, color=f"C{number}", label=layer)
+        axis.plot(list(means), list(means.values()), marker="o", markersize=4, color=f"C{number}",
+                  label=f"pool {number + 1}")
         exact = [place for place, runs in by_beta.items() if math.inf in numbers(runs, "signal_to_noise_db")]
         marks = {"^": exact,
                  "x": [place for place, runs in by_beta.items() if sum(numbers(runs, "nonfinite"))]}

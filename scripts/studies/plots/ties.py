@@ -8,7 +8,8 @@ from studies.tables import zones
 
 def _points(line, layers, rows, bits, shift):
     """Both shares of one precision, at the layers that have them."""
-    shares = [zones.tie_shares([row for row in rows if row["layer"] == layer]) for layer in layers]
+    draws = [[row for row in rows if row["layer"] == layer] for layer in layers]
+    shares = [zones.tie_shares(found) if found else (None, None) for found in draws]
     for axis, part in zip(line, (1, 0)):
         places = [place for place, share in enumerate(shares) if share[part]]
         error_bars(axis, [place + shift for place in places], [shares[place][part] for place in places],
@@ -17,17 +18,17 @@ def _points(line, layers, rows, bits, shift):
 
 def figures(results):
     for key, found in group(zones.ties(results), "network", "dataset").items():
-        layers = [layer for layer, in group(found, "layer")]
         by_flag = group(found, "batch_norm")
-        title = f"{text.setting(found[0])}: ties by layer"
-        figure, axes = grid(len(by_flag), 2, title, width=4.6, height=2.7, sharex=True)
+        figure, axes = grid(len(by_flag), 2, f"{text.setting(found[0])}: ties by layer", width=4.6, height=2.7)
         for line, ((flag,), cells) in zip(axes, by_flag.items()):
+            layers = [layer for layer, in group(cells, "layer")]  # normalised, a network has other paths
             for number, (bits, rows) in enumerate(by_bits(cells).items()):
                 _points(line, layers, rows, bits, 0.12 * (number - 1))
+            for axis in line:
+                axis.set_xticks(range(len(layers)), layers, fontsize=7)
             percent_axis(line[0], f"{text.normalised(flag)}: windows that tie (%)")
             percent_axis(line[1], "of these, positive (%)")
         for axis in axes[-1]:
-            axis.set_xticks(range(len(layers)), layers)
             axis.set(xlabel="pool")
         legend_below(figure, axes)
         yield f"ties-{key[0]}-{key[1]}", figure
