@@ -7,6 +7,7 @@ from studies.files import bits_order, group, numbers
 from studies.plots.style import grid, legend_below
 from studies.tables import sweep
 
+backwards = ("fused", "composed", "standard")
 setting = ("network", "dataset", "optimizer", "batch_norm")
 
 
@@ -59,17 +60,14 @@ def _accuracy_figures(rows):
         for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
                 cells = group([row for row in found if row["forward"] == forward], "backward", "test_forward")
-                for number, runs in enumerate(cells.values()):
-                    _accuracy(axis, runs, sweep.betas(found), number, f"backward {_backward_name(runs[0])}")
+                for (backward, _), runs in cells.items():
+                    name = f"backward {sweep.arithmetic_name(runs[0]).split('/')[1]}"
+                    _accuracy(axis, runs, sweep.betas(found), backwards.index(backward), name)
                 axis.set(title=f"{text.bits(bits)}, {forward} forward", ylabel="test accuracy (%)", ylim=(0, 103))
         for axis, found in zip(axes[-1], by_bits.values()):
             _beta_axis(axis, sweep.betas(found))
         legend_below(figure, axes)
         yield f"sweep-{name}", figure
-
-
-def _backward_name(row):
-    return sweep.arithmetic_name(row).split("/")[1]
 
 
 def _noise(axis, cells, betas):

@@ -27,7 +27,7 @@ def figures(results):
             for axis in line:
                 axis.set_xticks(range(len(layers)), layers, fontsize=7)
             percent_axis(line[0], f"{text.normalised(flag)}: windows that tie (%)")
-            percent_axis(line[1], "of these, positive (%)")
+            line[1].set(ylabel="of these, positive (%)", ylim=(0, None))
         for axis in axes[-1]:
             axis.set(xlabel="pool")
         legend_below(figure, axes)
