@@ -32,12 +32,12 @@ def setting(row):
 
 
 def number(value):
-    """Three significant digits; 0 and whole numbers as such."""
+    """Three significant digits, but all of those before the point up to 1e5."""
     value = float(value)
     if math.isnan(value):
         return "NaN"
-    if value == int(value if math.isfinite(value) else 0) and abs(value) < 1e5:
-        return str(int(value))
+    if value == 0 or 1000 <= abs(value) < 1e5:
+        return f"{value:.0f}"
     return f"{value:.3g}"
 
 

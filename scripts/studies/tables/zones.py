@@ -107,7 +107,7 @@ def _ties(rows):
         for bits in present:
             draws = [row for row in found if row["bits"] == bits]
             positive, tied = tie_shares(draws) if draws else (None, None)
-            cells += [text.percent(*tied) if tied else "", text.percent(*positive) if positive else "no ties"]
+            cells += [text.percent(*tied), text.percent(*positive) if positive else "no ties"] if draws else ["", ""]
         body.append((text.setting(found[0]), text.normalised(found[0]["batch_norm"]), found[0]["layer"], *cells))
     if body:
         yield Table("ties", "Ties by layer: windows that tie, and which share of them is positive",
