@@ -39,17 +39,23 @@ class Plan:
 
     def small(self):
         """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes."""
+        lenet, vgg = ("lenet", "mnist"), ("vgg11", "cifar10")
+        first = "--train-limit 10000"
         zones = "--draws 5 --batch-norm off,on"
+        sizes = "--batch-size 64,128,256,512"
+        collapse = "--bits 16 --batch-norm on --betas 0,1000,10000 --epochs 3 --runs 2 --lr 0.0185"
         return [
             Stage("compensation", "compensation", []),
-            self.stage("sweep", "lenet", "mnist", "--train-limit 10000 --epochs 1 --runs 2 --lr 0.05 --bits 16,32 "
-                       f"--betas {betas} --pool-forward exact,composed --pool-backward fused,composed,standard",
+            self.stage("sweep", *lenet, f"{first} --bits 16,32 --betas {betas} --epochs 1 --runs 2 --lr 0.05 "
+                       "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
+            self.stage("sweep", *vgg, f"{collapse} --pool-forward exact --pool-backward fused", "-exact", continues=True),
+            self.stage("sweep", *vgg, f"{collapse} --pool-forward composed --pool-backward composed", "-composed",
                        continues=True),
-            self.stage("drift", "lenet", "mnist", "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
-            self.stage("thresholds", "lenet", "mnist", "--draws 5 --batches 10 --bits 16,32,64"),
-            self.stage("zones", "lenet", "mnist", f"{zones} --batches 8 --bits 16,32,64 --batch-size 64,128,256,512"),
-            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 32 --batch-size 64,128,256,512", "-32"),
-            self.stage("zones", "vgg11", "cifar10", f"{zones} --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
+            self.stage("drift", *lenet, f"{first} --epochs 3 --bits 16,32,64 --lr 0.01"),
+            self.stage("thresholds", *lenet, "--draws 5 --batches 10 --bits 16,32,64"),
+            self.stage("zones", *lenet, f"{zones} --batches 8 --bits 16,32,64 {sizes}"),
+            self.stage("zones", *vgg, f"{zones} --batches 1 --bits 32 {sizes}", "-32"),
+            self.stage("zones", *vgg, f"{zones} --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
         ]
 
     def calibration(self):

@@ -65,14 +65,13 @@ class Small(StudyTest):
         code, said, calls = self.study("--small", results="compensation zones thresholds drift sweep")
         self.assertEqual(code, 0, said)
         self.assertEqual([call.split()[0] for call in calls],
-                         ["compensation", "sweep", "drift", "thresholds", "zones", "zones", "zones"])
+                         ["compensation", "sweep", "sweep", "sweep", "drift", "thresholds", "zones", "zones", "zones"])
         self.assertIn("study: no mnist and no cifar10 found: drawn images instead", said)
         for call in calls[1:]:
             self.assertIn("--dataset synthetic", call)
-        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 .*--runs 2 .*--bits 16,32 "
-                                   "--betas 0,1,10,100,1000,10000 --pool-forward exact,composed "
-                                   "--pool-backward fused,composed,standard ")
-        self.assertRegex(calls[6], "--network vgg11 .*--draws 5 --batch-norm off,on .*--bits 16,64 "
+        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 .*--bits 16,32 --betas 0,1,10,100,1000,10000 "
+                                   ".*--runs 2 .*--pool-forward exact,composed --pool-backward fused,composed,standard ")
+        self.assertRegex(calls[8], "--network vgg11 .*--draws 5 --batch-norm off,on .*--bits 16,64 "
                                    "--batch-size 64,256 ")
         self.assertRegex(said, r"== zones/vgg11-synthetic-16-64: done \(\d+ s\)")
         self.assertRegex(said, r"study: \d\.\d minutes; results in .*/out\n$")
@@ -87,12 +86,12 @@ class Small(StudyTest):
         _, said, calls = self.study("--small", data="data")
         self.assertNotIn("drawn images", said)
         folder = self.directory.resolve() / "data"
-        self.assertRegex(calls[4], f"--network lenet --dataset mnist .* data {folder}/mnist$")
-        self.assertRegex(calls[5], f"--network vgg11 --dataset cifar10 .* data {folder}/cifar10/exact$")
+        self.assertRegex(calls[6], f"--network lenet --dataset mnist .* data {folder}/mnist$")
+        self.assertRegex(calls[7], f"--network vgg11 --dataset cifar10 .* data {folder}/cifar10/exact$")
 
     def test_a_failure_does_not_stop_the_others_and_is_made_up_for(self):
         code, said, calls = self.study("--small", fault="drift fails")
-        self.assertEqual((code, len(calls)), (1, 7))
+        self.assertEqual((code, len(calls)), (1, 9))
         self.assertIn("drift: expected something, got nothing", said)
         self.assertRegex(said, r"; failed: drift/lenet-synthetic(, report)?\n")
         self.assertEqual(self.steps()["drift/lenet-synthetic"]["problem"], "exit code 1")
@@ -100,9 +99,9 @@ class Small(StudyTest):
         self.assertEqual((code, calls), (1, []))
         self.assertIn("has a study; expected --resume or another folder", said)
         code, said, calls = self.study("--small", "--resume")
-        self.assertEqual([call.split()[0] for call in calls], ["sweep", "drift"])
+        self.assertEqual([call.split()[0] for call in calls], ["sweep", "sweep", "sweep", "drift"])
         self.assertIn(" --resume data", calls[0])
-        self.assertNotIn("--force", calls[1])
+        self.assertNotIn("--force", calls[3])
         self.assertIn("== zones/lenet-synthetic: done before", said)
 
     def test_time_runs_out(self):
@@ -110,7 +109,8 @@ class Small(StudyTest):
         self.assertEqual(code, 1)
         self.assertIn("== thresholds/lenet-synthetic: not done in time", said)
         self.assertIn("== zones/vgg11-synthetic-16-64: no time left", said)
-        self.assertEqual(len(calls), 4)
+        self.assertEqual([call.split()[0] for call in calls],
+                         ["compensation", "sweep", "sweep", "sweep", "drift", "thresholds"])
 
 
 class Full(StudyTest):
