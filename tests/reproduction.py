@@ -22,6 +22,7 @@ with tempfile.TemporaryDirectory(prefix="mpad-") as folder:
         sys.exit(done.stderr)
     again = copy.read_text(encoding="utf-8")
 
-difference = difflib.unified_diff(text.splitlines(), again.splitlines(), "docs/reproduction.md", named[1], lineterm="", n=0)
+difference = difflib.unified_diff(text.splitlines(), again.splitlines(), "docs/reproduction.md", named[1], n=0,
+                                  lineterm="")
 print("\n".join(difference) or "docs/reproduction.md agrees with the results")
 sys.exit(text != again)

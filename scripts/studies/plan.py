@@ -48,7 +48,8 @@ class Plan:
             Stage("compensation", "compensation", []),
             self.stage("sweep", *lenet, f"{first} --bits 16,32 --betas {betas} --epochs 1 --runs 2 --lr 0.05 "
                        "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
-            self.stage("sweep", *vgg, f"{collapse} --pool-forward exact --pool-backward fused", "-exact", continues=True),
+            self.stage("sweep", *vgg, f"{collapse} --pool-forward exact --pool-backward fused", "-exact",
+                       continues=True),
             self.stage("sweep", *vgg, f"{collapse} --pool-forward composed --pool-backward composed", "-composed",
                        continues=True),
             self.stage("drift", *lenet, f"{first} --epochs 3 --bits 16,32,64 --lr 0.01"),

@@ -55,14 +55,14 @@ def _accuracy_figures(rows):
     """A row of axes for each forward, a column for each precision, a line for each backward."""
     for title, name, by_bits in _panels(rows):
         forwards = list(dict.fromkeys(row["forward"] for found in by_bits.values() for row in found))
-        figure, axes = grid(len(forwards), len(by_bits), f"{title}: test accuracy (dot: a run; x: collapsed)", width=4.6,
-                            height=2.9, sharex=True)
+        title += ": test accuracy (dot: a run; x: collapsed)"
+        figure, axes = grid(len(forwards), len(by_bits), title, width=4.6, height=2.9, sharex=True)
         for line, forward in zip(axes, forwards):
             for axis, (bits, found) in zip(line, by_bits.items()):
                 cells = group([row for row in found if row["forward"] == forward], "backward", "test_forward")
                 for (backward, _), runs in cells.items():
-                    name = f"backward {sweep.arithmetic_name(runs[0]).split('/')[1]}"
-                    _accuracy(axis, runs, sweep.betas(found), backwards.index(backward), name)
+                    label = f"backward {sweep.arithmetic_name(runs[0]).split('/')[1]}"
+                    _accuracy(axis, runs, sweep.betas(found), backwards.index(backward), label)
                 axis.set(title=f"{text.bits(bits)}, {forward} forward", ylabel="test accuracy (%)", ylim=(0, 103))
         for axis, found in zip(axes[-1], by_bits.values()):
             _beta_axis(axis, sweep.betas(found))

@@ -107,5 +107,5 @@ def tables(results):
         yield Table("claims", "What was claimed, and what is seen here", ("claim", "setting", "here", "verdict"), rows,
                     "The study published the claims on the zone for VGG networks, and the collapse with its own "
                     "forward pass, which is composed of rounded products; exact/fused changes the Jacobian alone, "
-                    "which nobody had tried. A run fails if its loss is not finite (collapsed) or it learns nothing (at "
-                    "chance).")
+                    "which nobody had tried. A run fails if its loss is not finite (collapsed) or it learns nothing "
+                    "(at chance).")
