@@ -12,7 +12,8 @@ columns = (*training, *arithmetic, "beta")
 
 
 def rows(results):
-    return results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "test_accuracy", "test_loss", "collapsed")
+    return results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "train_accuracy",
+                        "test_accuracy", "test_loss", "collapsed")
 
 
 def pools(results):
@@ -25,8 +26,9 @@ def collapsed(row):
 
 
 def at_chance(row):
-    """A run that lives and has learned nothing: an accuracy of at most 1.5 times that of guessing."""
-    return not collapsed(row) and float(row["test_accuracy"]) * _classes.get(row["dataset"], 10) <= 1.5
+    """A run that lives and has learned nothing: accuracies, of training too, of at most 1.5 times that of guessing."""
+    accuracy = max(float(row["test_accuracy"]), float(row["train_accuracy"]))
+    return not collapsed(row) and accuracy * _classes.get(row["dataset"], 10) <= 1.5
 
 
 _classes = {"cifar100": 100, "imagenet": 1000}  # the others have 10
@@ -105,7 +107,8 @@ def _training(found):
         for _, cells in group(same, *arithmetic).items():
             row, name = cells[0], arithmetic_name(cells[0])
             by_beta = {beta: [run for run in cells if float(run["beta"]) == beta] for beta in betas(cells)}
-            body.append((training_name(row), name, row["epochs"], text.span(numbers(cells, "lr"), text.number),
+            epochs, rates = (text.span(numbers(cells, column), text.number) for column in ("epochs", "lr"))
+            body.append((training_name(row), name, epochs, rates,
                          *(_cell_text(by_beta[beta]) if beta in by_beta else "" for beta in all_betas),
                          _verdict(name, by_beta, known)))
         if known:
@@ -116,9 +119,9 @@ def _training(found):
         yield Table("training", "Test accuracy by beta",
                     ("training", "forward/backward", "epochs", "rate", *_beta_names(all_betas), "verdict"), body,
                     "Means over the runs that live, with 95 % intervals by Student's t. Beside them the runs that "
-                    "collapsed (the loss was not finite), and those that live at chance: an accuracy of at most 1.5 "
-                    "times that of guessing. The verdict is on failure, one or the other, of most runs at each beta; "
-                    "accuracies do not compare where epochs differ.")
+                    "collapsed (the loss was not finite), and those that live at chance: accuracies, of training too, "
+                    "of at most 1.5 times that of guessing. The verdict is on failure, one or the other, of most runs at "
+                    "each beta; accuracies do not compare where epochs differ.")
 
 
 def mean_of(found, column):
