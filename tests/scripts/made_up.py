@@ -69,7 +69,8 @@ def thresholds(folder):
         rows.append(("lenet", "mnist", bits, pair, replica, batch, value, "none" if zero else "bifurcation"))
     write(folder / "differences.csv", "network,dataset,bits,pair,draw,batch,difference,class", rows)
     write(folder / "thresholds.csv", "bits,rule,tau",
-          [(16, "min-positive", 1e-4), (32, "max-same", 2e-7), (64, "max-same", 3e-16)])
+          [(16, "min-positive", 1e-4), (32, "max-same", 2e-7), (64, "max-same", 3e-16),
+           (64, "smallest-bifurcation", "")])
 
 
 def drift(folder):

@@ -79,7 +79,7 @@ class Tables(ReportTest):
                      "| 10.7 % [10.3, 11.1] | 22.4 % [19.5, 25.2] |",
                      "| LeNet-5, MNIST | 16 bits | same | 40 | 100.0 % [56.6, 100.0] |  |  |  |  | 100.0 % | agree |",
                      "| 87.5 % [66.8, 96.1] |", "| 98.5 % | differ |",
-                     "| 16 bits | 0.0001 |  | 0.001 |",
+                     "| 16 bits | 0.0001 |  |  | 0.001 |",
                      "| LeNet-5, MNIST | 16 bits | beta:10000 | 3 | NaN | NaN | 9.8 % | step 7 at pool1 (MaxPool2d) |",
                      "| published | 100 |  | 99.2 % | 99.2 % | 99.2 % | 99.3 % | 10/10 collapsed | 10/10 collapsed |",
                      "| composed/standard | pool2 | exact | exact | 50 | 30 | 10 (0.0 %, 5.0 %) | -10 (0.0 %, 5.0 %) |",

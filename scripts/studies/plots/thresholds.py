@@ -9,7 +9,7 @@ from studies.tables.thresholds import differences
 
 def figures(results):
     by_rule = by_bits(results.rows("thresholds", "thresholds", "bits", "rule", "tau"))
-    taus = {bits: {row["rule"]: float(row["tau"]) for row in rows} for bits, rows in by_rule.items()}
+    taus = {bits: {row["rule"]: float(row["tau"]) for row in rows if row["tau"]} for bits, rows in by_rule.items()}
     for key, found in group(differences(results), "network", "dataset").items():
         present, pairs = by_bits(found), [pair for pair, in group(found, "pair")]
         title = f"{text.setting(found[0])}: differences D by pair of programs"

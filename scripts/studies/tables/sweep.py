@@ -120,8 +120,8 @@ def _training(found):
                     ("training", "forward/backward", "epochs", "rate", *_beta_names(all_betas), "verdict"), body,
                     "Means over the runs that live, with 95 % intervals by Student's t. Beside them the runs that "
                     "collapsed (the loss was not finite), and those that live at chance: accuracies, of training too, "
-                    "of at most 1.5 times that of guessing. The verdict is on failure, one or the other, of most runs at "
-                    "each beta; accuracies do not compare where epochs differ.")
+                    "of at most 1.5 times that of guessing. The verdict is on failure, one or the other, of most runs "
+                    "at each beta; accuracies do not compare where epochs differ.")
 
 
 def mean_of(found, column):
