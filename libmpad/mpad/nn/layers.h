@@ -69,6 +69,7 @@ class MaxPool2d final : public Module {
   explicit MaxPool2d(MaxPool2dOptions options = {}) : options_(std::move(options)) {}
   Tensor forward(const Tensor& x) override { return maxpool2d(x, options_); }
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   MaxPool2dOptions options_;
@@ -81,6 +82,7 @@ class ReluMaxPool2d final : public Module {
       : alpha_(relu.alpha), options_(std::move(pool)) {}
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   double alpha_;
