@@ -56,6 +56,11 @@ void check(const Settings& s) {
           "--ties: expected a name without commas, quotes and line ends, got '{}'", s.ties.name());
 }
 
+void require_available(Device device) {
+  const std::string reason = unavailable(device);
+  require(reason.empty(), "--device: expected cpu or auto ({}), got {}", reason, to_string(device));
+}
+
 std::vector<NamedValue> named_values(const Settings& s) {
   const auto number = [](auto value) { return fmt::format("{}", value); };
   return {{"bits", precision_name(s)},

@@ -48,6 +48,9 @@ struct Settings {
 /// Throws Error, naming the setting, if one is out of range or two contradict each other.
 void check(const Settings& settings);
 
+/// Throws Error, saying why, unless this program can compute there.
+void require_available(Device device);
+
 /// A setting, under its name on the command line, and its value as text.
 using NamedValue = std::pair<std::string, std::string>;
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "study_options.h"
+
+#include "option_group.h"
+
+#include <mpad/train/data_values.h>
+
+namespace mpad {
+
+void StudyOptions::add(CLI::App& app, const std::string& files, bool resumable) {
+  Group(app, "Network").text("--network", "NAME", network_, joined(network_names()));
+  data.add(app);
+  Group(app, "Runs and results").number("--seed", "N", seed, "Seed of all that is drawn");
+  run.add(app, files, resumable);
+}
+
+void StudyOptions::finish(const std::string& command) {
+  network = find_network("--network", network_);
+  run.finish(command);
+  data.finish(*network.recipe);
+}
+
+ModelFactory StudyOptions::model(const Split& images) const {
+  return model_factory(*network.recipe, network.architecture, images);
+}
+
+std::vector<NamedValue> StudyOptions::context(const Split& images, Device device) const {
+  std::vector<NamedValue> values{
+      {"network", network.name}, {"seed", std::to_string(seed)}, {"device", to_string(device)}};
+  const std::vector<NamedValue> of_images = named_values(images);
+  values.insert(values.end(), of_images.begin(), of_images.end());
+  return values;
+}
+
+}  // namespace mpad
