@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/ops.h>
 #include <mpad/study/compensation.h>
+#include <mpad/study/csv.h>
 
 #include <algorithm>
 #include <array>
@@ -61,6 +62,14 @@ std::vector<Compensation> compensations() {
       all.push_back(compute(dtype, "increasing", {1, 2, 3, 4}, t));
     }
   return all;
+}
+
+std::string compensation_csv(const std::vector<Compensation>& compensations) {
+  std::string text = "bits,x,t,value,derivative,real_derivative\n";
+  for (const Compensation& c : compensations)
+    text += fmt::format("{},{},{},{},{},{}\n", bits_of(c.dtype), c.x, csv_number(c.t), csv_number(c.value),
+                        csv_number(c.derivative), csv_number(c.real_derivative));
+  return text;
 }
 
 }  // namespace mpad

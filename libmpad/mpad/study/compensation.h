@@ -29,4 +29,7 @@ struct Compensation {
 /// have derivatives 1 and 2.5, also over the reals: a true bifurcation.
 std::vector<Compensation> compensations();
 
+/// compensation.csv: a row for each. Numbers read back to the same bits.
+std::string compensation_csv(const std::vector<Compensation>& compensations);
+
 }  // namespace mpad
