@@ -164,6 +164,8 @@ void run(const Options& options) {
   ZoneTables tables;
   print_head(options);
   for (const ZoneCell& cell : cells) {
+    if (!options.study.run.quiet)
+      fmt::print(stderr, "{}: cell {} of {}\n", name, &cell - cells.data() + 1, cells.size());
     const auto start = std::chrono::steady_clock::now();
     const std::vector<ZonePair> pairs = compare_pairs(cell, make_model, images.train);
     tables.add(cell, pairs);

@@ -6,12 +6,25 @@
 #include <mpad/study/pair_plan.h>
 
 #include <cmath>
+#include <numeric>
+#include <optional>
 
 namespace mpad {
 namespace {
 
-// Stream of what belongs to a pair, away from those that layers number from 0.
-constexpr std::uint64_t of_pairs = ~std::uint64_t{0} - 2;
+// Streams of what belongs to a pair and of augmentation, away from those that layers number from 0.
+constexpr std::uint64_t of_pairs = ~std::uint64_t{0} - 2, augmenting = of_pairs - 1;
+
+std::uint64_t seed_of(const PairPlan& plan, std::int64_t draw) {
+  return plan.settings.seed + static_cast<std::uint64_t>(draw);
+}
+
+Batches in_order(const Dataset& images, std::int64_t batch_size, std::uint64_t seed) {
+  if (images.augment == Augment{}) return images.batches(batch_size);
+  std::vector<std::int32_t> order(static_cast<std::size_t>(images.size()));
+  std::iota(order.begin(), order.end(), 0);
+  return {images, batch_size, order, Rng(seed).split(augmenting)};
+}
 
 Batch with_noise(Batch batch, double deviation, std::uint64_t seed) {
   if (deviation == 0) return batch;
@@ -58,27 +71,26 @@ std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset) {
 
 void visit_pairs(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
                  const std::function<void(const PairIndex&, RecordedLoss&)>& visit) {
-  const std::vector<PairIndex> pairs = pairs_of(plan, dataset);
   Dataset images = dataset;
   images.dtype = plan.settings.dtype;
-  const Dataset placed = images.to(plan.settings.device);
-  const Batches batches = placed.batches(plan.settings.batch_size);
+  images = images.to(plan.settings.device);
   std::unique_ptr<Module> model;
+  std::optional<Batches> batches;
   std::int64_t drawn = -1;
-  for (const PairIndex& pair : pairs) {
-    if (pair.draw != drawn)
-      model = draw_network(plan.settings, plan.settings.seed + static_cast<std::uint64_t>(pair.draw), make_model,
-                           plan.init);
-    drawn = pair.draw;
-    RecordedLoss loss(*model, with_noise(batches[pair.batch], plan.noise, seed_of(plan, pair)));
+  for (const PairIndex& pair : pairs_of(plan, dataset)) {
+    if (pair.draw != drawn) {
+      const std::uint64_t seed = seed_of(plan, pair.draw);
+      model = draw_network(plan.settings, seed, make_model, plan.init);
+      batches = in_order(images, plan.settings.batch_size, seed);
+      drawn = pair.draw;
+    }
+    RecordedLoss loss(*model, with_noise((*batches)[pair.batch], plan.noise, seed_of(plan, pair)));
     visit(pair, loss);
   }
 }
 
 std::uint64_t seed_of(const PairPlan& plan, const PairIndex& pair) {
-  Rng rng = Rng(plan.settings.seed + static_cast<std::uint64_t>(pair.draw))
-                .split(of_pairs)
-                .split(static_cast<std::uint64_t>(pair.batch));
+  Rng rng = Rng(seed_of(plan, pair.draw)).split(of_pairs).split(static_cast<std::uint64_t>(pair.batch));
   const std::uint64_t high = rng.word();
   return high << 32 | rng.word();
 }

@@ -37,7 +37,8 @@ struct PairIndex {
 /// and begins again behind the last. Throws Error if the data set is smaller than a mini-batch.
 std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset);
 
-/// Calls visit for each pair, with its loss recorded in training mode.
+/// Calls visit for each pair, with its loss recorded in training mode. Images are augmented as their data set asks for,
+/// by each draw in its own way.
 void visit_pairs(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
                  const std::function<void(const PairIndex&, RecordedLoss&)>& visit);
 
