@@ -199,6 +199,8 @@ TEST_CASE("what cannot differ is what does not, when it is computed") {
       const Comparison brief = compare(loss, native, minimal, VectorNorm::one);
       CHECK(brief.difference == got.difference);
       CHECK(brief.zone == got.zone);
+      const auto [one, other] = loss.gradients(native, minimal);
+      CHECK(compare(one, other, VectorNorm::one).residue == got.residue);
       const bool skip = loss.cannot_differ(native, minimal);
       ++(skip ? skipped : computed);
       if (skip) CHECK(got.residue == 0);

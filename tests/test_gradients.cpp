@@ -133,6 +133,50 @@ TEST_CASE("gradients with a choice are, bit for bit, those of a network that is 
     }
 }
 
+TEST_CASE("two passes that part where choices matter have the bits of two calls") {
+  for (Device device : devices())
+    for (DType dtype : real_dtypes)
+      for (bool in_double : {false, true}) {
+        Sequential net = chooser({}, dtype, device);
+        const std::vector<Tensor> leaves = leaves_of(net);
+        Tape tape(Tape::Keep::choices);
+        const Tensor loss = cross_entropy(net(images(dtype, device)), labels(device));
+        const GradientOptions plain{.in_double = in_double, .scale = 2};
+        for (const Choices& choices :
+             {Choices{}, Choices{.ties = TieRule::native()}, Choices{.ties = TieRule::minimal()}, Choices{.relu0 = 1},
+              Choices{.norm_at_zero = 1}, Choices{.summation_order = 5}}) {
+          GradientOptions other = plain;
+          other.choices = choices;
+          const auto [first, second] = tape.gradients(loss, leaves, plain, choices);
+          CHECK(same_bits(first, tape.gradients(loss, leaves, plain)));
+          CHECK(same_bits(second, tape.gradients(loss, leaves, other)));
+          const auto [third, fourth] = tape.gradients(loss, leaves, other, {});
+          CHECK(same_bits(third, second));
+          CHECK(same_bits(fourth, first));
+          for (const Tensor& leaf : leaves) CHECK_FALSE(leaf.grad());
+        }
+      }
+}
+
+TEST_CASE("two passes are one as long as they agree") {
+  Sequential net = chooser({}, DType::f32, Device::cpu);
+  const std::vector<Tensor> leaves = leaves_of(net);
+  Tape tape(Tape::Keep::choices);
+  const Tensor loss = cross_entropy(net(images(DType::f32, Device::cpu)), labels(Device::cpu));
+  const auto shared = [&](const Choices& second) {
+    const auto [a, b] = tape.gradients(loss, leaves, {}, second);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) count += a[i].view().data == b[i].view().data;
+    return count;
+  };
+  CHECK(shared({}) == leaves.size());
+  CHECK(shared({.ties = TieRule::native()}) == leaves.size());
+  // Behind the norm pool there is the last layer's weight and bias; behind the last max pool a convolution's too.
+  CHECK(shared({.norm_at_zero = 1}) == 2);
+  CHECK(shared({.ties = TieRule::minimal()}) == 4);
+  CHECK(shared({.summation_order = 5}) == 0);
+}
+
 TEST_CASE("a choice is made wherever another was, the study's backward included") {
   const Tensor x = Tensor::from({2, 2, 2, 2}, {1, 2, 2, 1}).set_requires_grad();
   Tape tape(Tape::Keep::choices);

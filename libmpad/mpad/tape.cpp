@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -49,24 +50,6 @@ class Paused {
 
  private:
   Tape* tape_;
-};
-
-// While it lives these slots collect anew; then each has what it had.
-class FreshSlots {
- public:
-  FreshSlots() = default;
-  ~FreshSlots() {
-    for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
-  }
-  FreshSlots(const FreshSlots&) = delete;
-  FreshSlots& operator=(const FreshSlots&) = delete;
-
-  void add(const std::shared_ptr<GradSlot>& slot) {
-    if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
-  }
-
- private:
-  std::map<std::shared_ptr<GradSlot>, std::pair<Tensor, Tensor>> had_{};
 };
 
 }  // namespace
@@ -118,6 +101,16 @@ void Gradients::set(int i, const Tensor& gradient) {
   entry.gradient = owned ? gradient.clone() : gradient;
 }
 
+bool Gradients::same_bits(const Gradients& other) const {
+  return std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), [](const Entry& a, const Entry& b) {
+    const View x = a.gradient ? a.gradient.view() : View{}, y = b.gradient ? b.gradient.view() : View{};
+    if (x.data == y.data) return true;
+    // Elsewhere, comparing may cost more than computing: what may differ does.
+    return x.data != nullptr && y.data != nullptr && a.gradient.device() == Device::cpu &&
+           std::memcmp(x.data, y.data, a.gradient.bytes()) == 0;
+  });
+}
+
 void Gradients::add_up() {
   for (Entry& entry : entries_)
     if (entry.gradient) add_to(*entry.slot, entry.gradient);
@@ -144,12 +137,15 @@ void Tape::check_loss(const char* who, const Tensor& loss) const {
           slot_of(loss) ? "another tape recorded or that is a leaf" : "nothing recorded");
 }
 
-void Tape::run(const Node& node, const GradientOptions& options) {
-  const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
-  if (!grad_output) return;
+Gradients Tape::product(const Node& node, const Tensor& grad_output, const GradientOptions& options) {
   Gradients gradients(node.name, node.inputs, options);
   node.vjp(grad_output, gradients);
-  gradients.add_up();
+  return gradients;
+}
+
+void Tape::run(const Node& node, const GradientOptions& options) {
+  const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
+  if (grad_output) product(node, grad_output, options).add_up();
 }
 
 void Tape::backward(const Tensor& loss, double scale) {
@@ -165,28 +161,95 @@ void Tape::backward(const Tensor& loss, double scale) {
   }
 }
 
+// While it lives, the slots of a tape and of leaves collect anew, at first the gradient of the loss; then each has what
+// it had.
+class Tape::FreshSlots {
+ public:
+  FreshSlots(const Tape& tape, const Tensor& loss, std::span<const Tensor> leaves, const GradientOptions& options)
+      : leaves_(leaves) {
+    tape.check_loss("gradients", loss);
+    require(tape.keep_ == Keep::choices,
+            "gradients: expected a tape made with Keep::choices, got one that keeps the least");
+    for (const Tensor& leaf : leaves)
+      require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
+              "gradients: expected leaves that require a gradient, got a tensor that {}",
+              leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
+    for (const Tensor& leaf : leaves) add(slot_of(leaf));
+    for (const Node& node : tape.nodes_) {
+      add(node.output);
+      for (const auto& slot : node.inputs) add(slot);
+    }
+    const DType dtype = options.in_double ? DType::f64 : loss.dtype();
+    slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+  }
+  ~FreshSlots() {
+    for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
+  }
+  FreshSlots(const FreshSlots&) = delete;
+  FreshSlots& operator=(const FreshSlots&) = delete;
+
+  std::vector<Tensor> of_leaves() const {
+    std::vector<Tensor> gradients;
+    for (const Tensor& leaf : leaves_) gradients.push_back(slot_of(leaf)->gradient);
+    return gradients;
+  }
+
+  using State = std::vector<Tensor>;
+  State state() const {
+    State gradients;
+    for (const auto& [slot, had] : had_) gradients.push_back(slot->gradient);
+    return gradients;
+  }
+  void restore(const State& gradients) {
+    auto gradient = gradients.begin();
+    for (const auto& [slot, had] : had_) slot->gradient = *gradient++;
+  }
+
+ private:
+  void add(const std::shared_ptr<GradSlot>& slot) {
+    if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
+  }
+
+  std::span<const Tensor> leaves_;
+  std::map<std::shared_ptr<GradSlot>, std::pair<Tensor, Tensor>> had_{};
+};
+
 std::vector<Tensor> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
                                     const GradientOptions& options) {
-  check_loss("gradients", loss);
-  require(keep_ == Keep::choices, "gradients: expected a tape made with Keep::choices, got one that keeps the least");
-  FreshSlots fresh;
-  for (const Tensor& leaf : leaves) {
-    require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
-            "gradients: expected leaves that require a gradient, got a tensor that {}",
-            leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
-    fresh.add(slot_of(leaf));
-  }
-  for (const Node& node : nodes_) {
-    fresh.add(node.output);
-    for (const auto& slot : node.inputs) fresh.add(slot);
-  }
-  const DType dtype = options.in_double ? DType::f64 : loss.dtype();
-  slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+  const FreshSlots slots(*this, loss, leaves, options);
   const Paused paused;
   std::for_each(nodes_.rbegin(), nodes_.rend(), [&](const Node& node) { run(node, options); });
-  std::vector<Tensor> gradients;
-  for (const Tensor& leaf : leaves) gradients.push_back(slot_of(leaf)->gradient);
-  return gradients;
+  return slots.of_leaves();
+}
+
+std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
+                                                                    const GradientOptions& options,
+                                                                    const Choices& second) {
+  GradientOptions other = options;
+  other.choices = second;
+  if (options.choices.summation_order != second.summation_order)
+    return {gradients(loss, leaves, options), gradients(loss, leaves, other)};
+  FreshSlots slots(*this, loss, leaves, options);
+  const Paused paused;
+  std::size_t to_do_again = 0;  // nodes that the second pass runs by itself, from this state on
+  FreshSlots::State parting;
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    const Node& node = nodes_[i];
+    const Tensor grad_output = node.output->gradient;
+    if (!grad_output) continue;
+    Gradients products = product(node, grad_output, options);
+    if (to_do_again == 0 && products.chose_ && !products.same_bits(product(node, grad_output, other))) {
+      to_do_again = i + 1;
+      parting = slots.state();
+    }
+    node.output->gradient = Tensor();
+    products.add_up();
+  }
+  const std::vector<Tensor> first = slots.of_leaves();
+  if (to_do_again == 0) return {first, first};
+  slots.restore(parting);
+  for (std::size_t i = to_do_again; i-- > 0;) run(nodes_[i], other);
+  return {first, slots.of_leaves()};
 }
 
 bool recording(std::span<const Tensor> inputs) {

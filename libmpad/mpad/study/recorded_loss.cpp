@@ -14,34 +14,45 @@ bool is_plain_rule(const Choices& choices) {
          choices.relu0.value_or(0) == 0 && !choices.norm_at_zero && !choices.summation_order;
 }
 
+// The choices of a replay, which reorders nothing.
+Choices in_order(Choices choices) {
+  choices.summation_order.reset();
+  return choices;
+}
+
 }  // namespace
 
 RecordedLoss::RecordedLoss(Module& model, const Batch& batch) : parameters_(parameters(model)) {
+  for (const NamedTensor& parameter : parameters_) leaves_.push_back(parameter.tensor);
   TieCounter counter(model);
   loss_ = cross_entropy(model(batch.images), batch.labels);
   ties_ = counter.layers();
   value_ = loss_.item();
 }
 
-std::vector<NamedTensor> RecordedLoss::differentiate(const Choices& choices, bool in_double) {
-  std::vector<Tensor> leaves;
-  for (const NamedTensor& parameter : parameters_) leaves.push_back(parameter.tensor);
-  const std::vector<Tensor> found = tape_.gradients(loss_, leaves, {.choices = choices, .in_double = in_double});
-  std::vector<NamedTensor> gradients;
-  for (std::size_t i = 0; i < found.size(); ++i) gradients.push_back({parameters_[i].path, found[i]});
-  return gradients;
+std::vector<NamedTensor> RecordedLoss::named(const std::vector<Tensor>& gradients) const {
+  std::vector<NamedTensor> result;
+  for (std::size_t i = 0; i < gradients.size(); ++i) result.push_back({parameters_[i].path, gradients[i]});
+  return result;
+}
+
+bool RecordedLoss::is_its_replay(const Choices& choices) const {
+  return loss_.dtype() == DType::f64 && !choices.summation_order;
 }
 
 ProgramGradients RecordedLoss::gradients(const Choices& choices) {
-  ProgramGradients result{.computed = differentiate(choices, false)};
-  if (loss_.dtype() == DType::f64 && !choices.summation_order) {
-    result.replayed = result.computed;
-    return result;
-  }
-  Choices in_order = choices;
-  in_order.summation_order.reset();
-  result.replayed = differentiate(in_order, true);
-  return result;
+  const std::vector<NamedTensor> computed = named(tape_.gradients(loss_, leaves_, {.choices = choices}));
+  if (is_its_replay(choices)) return {computed, computed};
+  return {computed, named(tape_.gradients(loss_, leaves_, {.choices = in_order(choices), .in_double = true}))};
+}
+
+std::pair<ProgramGradients, ProgramGradients> RecordedLoss::gradients(const Choices& first, const Choices& second) {
+  const auto [a, b] = tape_.gradients(loss_, leaves_, {.choices = first}, second);
+  const std::vector<NamedTensor> computed_a = named(a), computed_b = named(b);
+  if (is_its_replay(first) && is_its_replay(second)) return {{computed_a, computed_a}, {computed_b, computed_b}};
+  const auto [c, d] =
+      tape_.gradients(loss_, leaves_, {.choices = in_order(first), .in_double = true}, in_order(second));
+  return {{computed_a, named(c)}, {computed_b, named(d)}};
 }
 
 bool RecordedLoss::cannot_differ(const Choices& first, const Choices& second) const {
@@ -53,7 +64,8 @@ bool RecordedLoss::cannot_differ(const Choices& first, const Choices& second) co
 
 Comparison compare(RecordedLoss& loss, const Choices& first, const Choices& second, VectorNorm norm) {
   if (loss.cannot_differ(first, second)) return {};
-  return compare(loss.gradients(first), loss.gradients(second), norm);
+  const auto [a, b] = loss.gradients(first, second);
+  return compare(a, b, norm);
 }
 
 }  // namespace mpad

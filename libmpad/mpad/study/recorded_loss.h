@@ -5,6 +5,7 @@
 #include <mpad/study/tie_counter.h>
 #include <mpad/tape.h>
 
+#include <utility>
 #include <vector>
 
 namespace mpad {
@@ -23,6 +24,8 @@ class RecordedLoss {
   /// What a program computes, and its replay. Of a network in double they are the same, and only the first has the
   /// order of summation that is asked for.
   ProgramGradients gradients(const Choices& choices);
+  /// Those of two programs, computed once where they agree.
+  std::pair<ProgramGradients, ProgramGradients> gradients(const Choices& first, const Choices& second);
 
   /// Whether the forward shows that both programs compute the same bits: they are tie rules, and either no window is
   /// tied or all that are carry no gradient, as a ReLU with derivative 0 has made them 0. The network's own
@@ -30,9 +33,11 @@ class RecordedLoss {
   bool cannot_differ(const Choices& first, const Choices& second) const;
 
  private:
-  std::vector<NamedTensor> differentiate(const Choices& choices, bool in_double);
+  std::vector<NamedTensor> named(const std::vector<Tensor>& gradients) const;
+  bool is_its_replay(const Choices& choices) const;
 
   std::vector<NamedTensor> parameters_;
+  std::vector<Tensor> leaves_{};
   Tape tape_{Tape::Keep::choices};
   std::vector<LayerTies> ties_{};
   Tensor loss_{};
