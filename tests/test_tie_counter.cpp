@@ -13,13 +13,43 @@ using namespace mpad::test;
 
 namespace {
 
-const double nan = std::numeric_limits<double>::quiet_NaN();
+const double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 // Eight windows of 2x2, side by side: no tie, ties at 0, -0 and 0, a tie above 0, below 0, and NaN once and twice, and
 // ties only below the maximum.
 Tensor windows(DType dtype, Device device) {
-  return Tensor::from({1, 2, 0, 0, -0.0, -1, 3, 3, -2, -2, nan, 1, nan, 1, 1, 1,  //
-                       0, 0, 0, 0, 0,    -1, 1, 3, -2, -3, 0,   1, nan, 1, 1, 2},
+  return Tensor::from({1,
+                       2,
+                       0,
+                       0,
+                       -0.0,
+                       -1,
+                       3,
+                       3,
+                       -2,
+                       -2,
+                       not_a_number,
+                       1,
+                       not_a_number,
+                       1,
+                       1,
+                       1,  //
+                       0,
+                       0,
+                       0,
+                       0,
+                       0,
+                       -1,
+                       1,
+                       3,
+                       -2,
+                       -3,
+                       0,
+                       1,
+                       not_a_number,
+                       1,
+                       1,
+                       2},
                       {1, 2, 16, 1}, dtype)
       .to(device);
 }

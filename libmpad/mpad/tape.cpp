@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -30,6 +31,14 @@ void place(GradSlot& slot, const Tensor& gradient) {
   } else {
     slot.gradient = gradient;
   }
+}
+
+// The one that is there, or the sum of two.
+Tensor sum(const Tensor& a, const Tensor& b) {
+  if (!a) return b;
+  const Tensor total = empty_like(b);
+  on(b.device(), [&](auto where) { kernels::add(where, a.view(), b.view(), total.view()); });
+  return total;
 }
 
 void add_to(GradSlot& slot, const Tensor& gradient) {
@@ -194,17 +203,6 @@ class Tape::FreshSlots {
     return gradients;
   }
 
-  using State = std::vector<Tensor>;
-  State state() const {
-    State gradients;
-    for (const auto& [slot, had] : had_) gradients.push_back(slot->gradient);
-    return gradients;
-  }
-  void restore(const State& gradients) {
-    auto gradient = gradients.begin();
-    for (const auto& [slot, had] : had_) slot->gradient = *gradient++;
-  }
-
  private:
   void add(const std::shared_ptr<GradSlot>& slot) {
     if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
@@ -229,27 +227,31 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor
   other.choices = second;
   if (options.choices.summation_order != second.summation_order)
     return {gradients(loss, leaves, options), gradients(loss, leaves, other)};
-  FreshSlots slots(*this, loss, leaves, options);
+  const FreshSlots slots(*this, loss, leaves, options);
   const Paused paused;
-  std::size_t to_do_again = 0;  // nodes that the second pass runs by itself, from this state on
-  FreshSlots::State parting;
-  for (std::size_t i = nodes_.size(); i-- > 0;) {
-    const Node& node = nodes_[i];
-    const Tensor grad_output = node.output->gradient;
-    if (!grad_output) continue;
-    Gradients products = product(node, grad_output, options);
-    if (to_do_again == 0 && products.chose_ && !products.same_bits(product(node, grad_output, other))) {
-      to_do_again = i + 1;
-      parting = slots.state();
+  std::map<std::shared_ptr<GradSlot>, Tensor> apart;  // the second pass's gradients, where they are not the first's
+  const auto of_second = [&](const std::shared_ptr<GradSlot>& slot) {
+    const auto found = apart.find(slot);
+    return found == apart.end() ? slot->gradient : found->second;
+  };
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    const Tensor grad_a = std::exchange(node->output->gradient, Tensor());
+    if (!grad_a) continue;
+    const auto parted = apart.extract(node->output);
+    const Gradients a = product(*node, grad_a, options);
+    std::optional<Gradients> b;
+    if (parted || a.chose_) b = product(*node, parted ? parted.mapped() : grad_a, other);
+    if (b && b->same_bits(a)) b.reset();
+    for (std::size_t i = 0; i < a.entries_.size(); ++i) {
+      const auto& [slot, added] = a.entries_[i];
+      if (!added) continue;
+      if (b || apart.count(slot) > 0) apart[slot] = sum(of_second(slot), b ? b->entries_[i].gradient : added);
+      add_to(*slot, added);
     }
-    node.output->gradient = Tensor();
-    products.add_up();
   }
-  const std::vector<Tensor> first = slots.of_leaves();
-  if (to_do_again == 0) return {first, first};
-  slots.restore(parting);
-  for (std::size_t i = to_do_again; i-- > 0;) run(nodes_[i], other);
-  return {first, slots.of_leaves()};
+  std::vector<Tensor> second_gradients;
+  for (const Tensor& leaf : leaves) second_gradients.push_back(of_second(slot_of(leaf)));
+  return {slots.of_leaves(), second_gradients};
 }
 
 bool recording(std::span<const Tensor> inputs) {
