@@ -8,9 +8,11 @@
 
 #include <mpad/study/zone_tables.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 using namespace mpad;
 
@@ -98,12 +100,13 @@ std::vector<NamedValue> Options::context(const Split& images, Device device) con
 double study_threshold(DType dtype) { return dtype == DType::f16 ? 1e-3 : dtype == DType::f32 ? 1e-7 : 1e-15; }
 
 std::vector<double> thresholds_of(const Options& options, DType dtype) {
+  constexpr double powers[] = {1e-18, 1e-17, 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9,
+                               1e-8,  1e-7,  1e-6,  1e-5,  1e-4,  1e-3,  1e-2,  1e-1,  1};
   std::vector<double> thresholds = options.thresholds;
   if (thresholds.empty()) thresholds = {study_threshold(dtype)};
-  for (int exponent = -18; options.tau_sweep && exponent <= 0; ++exponent)
-    if (const double tau = std::stod(fmt::format("1e{}", exponent));
-        std::find(thresholds.begin(), thresholds.end(), tau) == thresholds.end())
-      thresholds.push_back(tau);
+  if (!options.tau_sweep) return thresholds;
+  for (double tau : powers)
+    if (std::find(thresholds.begin(), thresholds.end(), tau) == thresholds.end()) thresholds.push_back(tau);
   return thresholds;
 }
 
