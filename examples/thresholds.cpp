@@ -93,7 +93,7 @@ void run(const Options& options) {
     out.write("differences.csv", differences_csv(options.study.network.name, images.train.name, found));
     out.write("thresholds.csv", thresholds_csv(thresholds_of(found)));
     out.write("histogram.csv", histogram_csv(found));
-    print_differences(dtype, found);
+    if (!options.study.run.quiet) print_differences(dtype, found);
   }
   for (const Threshold& threshold : thresholds_of(found))
     fmt::print("{} bits, {}: {}\n", bits_of(threshold.dtype), threshold.rule,

@@ -34,7 +34,7 @@ Sequential scaling(double scale, double weight, DType dtype, Middle... middle) {
 
 Comparison compared(Module& net, const Tensor& image, const Choices& first = native, const Choices& second = minimal,
                     VectorNorm norm = VectorNorm::infinity) {
-  RecordedLoss loss(net, {image, label()});
+  RecordedLoss loss(net, {image, label().to(image.device())});
   return compare(loss.gradients(first), loss.gradients(second), norm);
 }
 
@@ -58,31 +58,38 @@ TEST_CASE("equal inputs of a tie compensate: nine ninths are one, but for roundi
 }
 
 TEST_CASE("different inputs of a tie bifurcate") {
-  for (DType dtype : real_dtypes) {
-    // All products are 0. The weight's derivative is -1/2 times 1, or times 2.5; that of the bias is the same.
-    Sequential net = scaling(0, 1, dtype, MaxPool2d());
-    const Comparison got = compared(net, ascending(dtype));
-    CHECK(got.difference == 0.75);
-    CHECK(got.residue == 0.6);
-    CHECK(got.zone == Zone::bifurcation);
-  }
+  for (Device device : devices())
+    for (DType dtype : real_dtypes) {
+      // All products are 0. The weight's derivative is -1/2 times 1, or times 2.5; that of the bias is the same.
+      Sequential net = scaling(0, 1, dtype, MaxPool2d());
+      net.to(device);
+      const Comparison got = compared(net, ascending(dtype).to(device));
+      CHECK(got.difference == 0.75);
+      CHECK(got.residue == 0.6);
+      CHECK(got.zone == Zone::bifurcation);
+      RecordedLoss loss(net, {ascending(dtype).to(device), label().to(device)});
+      CHECK(compare(loss, native, minimal, VectorNorm::infinity).difference == 0.75);
+    }
 }
 
 TEST_CASE("ties at 0 behind ReLU are neither") {
-  for (DType dtype : real_dtypes)
-    for (double scale : {-1.0, 0.0}) {
-      Sequential apart = scaling(scale, 1, dtype, Relu(), MaxPool2d()),
-                 fused = scaling(scale, 1, dtype, ReluMaxPool2d());
-      for (Module* net : {&apart, &fused}) {
-        RecordedLoss loss(*net, {ascending(dtype), label()});
-        CHECK(loss.ties()[0].zero_ties == 1);
-        CHECK(loss.cannot_differ(native, minimal));
-        const Comparison got = compared(*net, ascending(dtype));
-        CHECK(got.difference == 0);
-        CHECK(got.residue == 0);
-        CHECK(got.zone == Zone::none);
+  for (Device device : devices())
+    for (DType dtype : real_dtypes)
+      for (double scale : {-1.0, 0.0}) {
+        Sequential apart = scaling(scale, 1, dtype, Relu(), MaxPool2d()),
+                   fused = scaling(scale, 1, dtype, ReluMaxPool2d());
+        for (Module* net : {&apart, &fused}) {
+          net->to(device);
+          const Tensor image = ascending(dtype).to(device);
+          RecordedLoss loss(*net, {image, label().to(device)});
+          CHECK(loss.ties()[0].zero_ties == 1);
+          CHECK(loss.cannot_differ(native, minimal));
+          const Comparison got = compared(*net, image);
+          CHECK(got.difference == 0);
+          CHECK(got.residue == 0);
+          CHECK(got.zone == Zone::none);
+        }
       }
-    }
 }
 
 TEST_CASE("ReLU'(0) bifurcates where ReLU sees 0") {
