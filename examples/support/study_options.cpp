@@ -7,6 +7,12 @@
 
 namespace mpad {
 
+void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value) {
+  for (NamedValue& known : values)
+    if (known.first == name) return void(known.second = value);
+  values.emplace_back(name, value);
+}
+
 void StudyOptions::add(CLI::App& app, const std::string& files, bool resumable) {
   Group(app, "Network").text("--network", "NAME", network_, joined(network_names()));
   data.add(app);

@@ -11,6 +11,9 @@
 
 namespace mpad {
 
+/// Gives the value to the name, which it adds if it is not there.
+void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value);
+
 /// What programs of the study have in common: the network, the data and their options, --seed, and where to compute and
 /// to write.
 class StudyOptions {

@@ -54,7 +54,8 @@ OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> c
   make_directory(path_);
   const bool empty = results_in(path_, is_result).empty();
   require(empty || output.existing != Existing::refuse,
-          "{} holds results already: expected --resume to continue or --force to overwrite them", path_);
+          "{} holds results already: expected {}--force to overwrite them", path_,
+          output.resumable ? "--resume to continue or " : "");
   if (output.existing == Existing::resume && !empty) {
     require(has(record_name), "cannot resume {}: its {} is missing", path_, record_name);
     resume_run_record(file(record_name), context_, output.command);

@@ -17,6 +17,7 @@ enum class Existing : unsigned char { refuse, resume, overwrite };
 struct Output {
   std::string directory{};  ///< made if missing; empty: nothing is written
   Existing existing = Existing::refuse;
+  bool resumable = true;  ///< whether the program can continue what is there, for what it says of it
   std::string command{};  ///< how the program was called, for the record
   std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
 };
