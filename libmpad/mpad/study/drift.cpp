@@ -56,7 +56,7 @@ DriftRow row_of(const Replica& replica, const Replica& first) {
           .relative_distance = apart.to_first / apart.of_first,
           .test_accuracy = last.test.accuracy,
           .train_loss = last.train.loss,
-          .collapsed = last.collapsed};
+          .collapsed = collapse_of(last)};
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct DriftRow {
   double distance = 0;                       ///< L1, of all parameters to those of replica 0, in double
   double relative_distance = 0;              ///< over the L1 norm of replica 0's parameters
   double test_accuracy = 0, train_loss = 0;  ///< as in EpochResult
-  std::string collapsed{};                   ///< "step 12 at features.3 (MaxPool2d)": where it did; empty: not yet
+  std::string collapsed{};  ///< "step 12 at features.3 (MaxPool2d)": collapse_of the epoch; empty: not yet
 };
 
 /// Told of the rows of each epoch.

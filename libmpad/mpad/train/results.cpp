@@ -40,6 +40,11 @@ std::vector<EpochResult> parse_csv(std::string_view text, const std::string& sou
   return results;
 }
 
+std::string collapse_of(const EpochResult& result) {
+  if (!result.collapsed.empty() || std::isfinite(result.test.loss)) return result.collapsed;
+  return fmt::format("the test of epoch {}", result.epoch + 1);
+}
+
 Summary summarize(std::span<const EpochResult> results) {
   std::map<std::int64_t, const EpochResult*> final_results;
   for (const EpochResult& r : results) final_results[r.run] = &r;
@@ -47,7 +52,7 @@ Summary summarize(std::span<const EpochResult> results) {
   if (summary.runs == 0) return summary;
   for (const auto& [run, result] : final_results) {
     summary.mean += result->test.accuracy / static_cast<double>(summary.runs);
-    summary.collapsed += !result->collapsed.empty() || !std::isfinite(result->test.loss);
+    summary.collapsed += !collapse_of(*result).empty();
   }
   double squares = 0;
   for (const auto& [run, result] : final_results) squares += std::pow(result->test.accuracy - summary.mean, 2);
