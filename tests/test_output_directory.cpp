@@ -31,6 +31,9 @@ TEST_CASE("an output directory keeps named files and a record") {
   CHECK(output.has("drift.csv"));
   CHECK(directory.list() == Names{"drift.csv", "run.json"});
   CHECK(read_file(output.file("drift.csv")) == "replica\n0\n");
+  output.remove("drift.csv");
+  output.remove("drift.csv");  // is not there
+  CHECK(directory.list() == Names{"run.json"});
 }
 
 TEST_CASE("results in an output directory stay unless they are to be overwritten") {

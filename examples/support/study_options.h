@@ -18,8 +18,8 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
 /// to write.
 class StudyOptions {
  public:
-  /// `files` names what is written into --out.
-  void add(CLI::App& app, const std::string& files, bool resumable = false);
+  /// `files` names what is written into --out. With `several_networks`, there is a list, --networks, for --network.
+  void add(CLI::App& app, const std::string& files, bool resumable = false, bool several_networks = false);
   /// `command` is the command line, for the record. Throws Error on a value that is wrong.
   void finish(const std::string& command);
 
@@ -27,16 +27,20 @@ class StudyOptions {
   Split load() const { return data.load(); }
   /// Makes the network for them.
   ModelFactory model(const Split& images) const;
+  /// The same for one of several networks, which may take images of another size.
+  Split load(const Network& of) const;
   /// What every result depends on, for the run record: network, device, seed, and what there is to say of the images.
   std::vector<NamedValue> context(const Split& images, Device device) const;
 
-  Network network{};
+  Network network{};                ///< the first of the networks
+  std::vector<Network> networks{};  ///< all of them have the data set
   DataOptions data{};
   RunOptions run{};
   std::uint64_t seed = 0;
 
  private:
-  std::string network_ = "lenet";
+  std::string networks_ = "lenet";
+  bool several_ = false;
 };
 
 }  // namespace mpad

@@ -39,6 +39,8 @@ class OutputDirectory {
   bool has(const std::string& name) const;
   /// Writes a whole file: after a crash there is the old one or the new one.
   void write(const std::string& name, std::string_view text) const;
+  /// Removes a file, if there is one.
+  void remove(const std::string& name) const;
   const std::vector<NamedValue>& context() const { return context_; }
 
  private:
