@@ -69,8 +69,8 @@ class MaxPool2d final : public Module {
  public:
   explicit MaxPool2d(MaxPool2dOptions options = {}) : options_(std::move(options)) {}
   Tensor forward(const Tensor& x) override;
-  const MaxPool2dOptions& options() const { return options_; }
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   MaxPool2dOptions options_;
@@ -84,8 +84,8 @@ class ReluMaxPool2d final : public Module {
       : alpha_(relu.alpha), options_(std::move(pool)) {}
   Tensor forward(const Tensor& x) override;
   double alpha() const { return alpha_; }
-  const MaxPool2dOptions& options() const { return options_; }
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   double alpha_;
