@@ -84,8 +84,8 @@ std::string to_csv(std::span<const DriftRow> rows, const std::string& network, c
       "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,train_loss,collapsed\n";
   for (const DriftRow& r : rows)
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", network, dataset, r.precision, r.replica,
-                        TieRule::beta(r.beta).name(), r.epoch, csv_number(r.distance), csv_number(r.relative_distance),
-                        csv_number(r.test_accuracy), csv_number(r.train_loss), r.collapsed);
+                        TieRule::beta(r.beta).name(), r.epoch, csv_text(r.distance), csv_text(r.relative_distance),
+                        csv_text(r.test_accuracy), csv_text(r.train_loss), r.collapsed);
   return text;
 }
 

@@ -28,7 +28,7 @@ std::string to_csv(const std::vector<SearchRow>& rows) {
   std::string text = fmt::format("{}\n", header);
   for (const auto& [c, t] : rows)
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", c.network, c.dataset, c.bits, c.optimizer,
-                        c.batch_norm, c.beta, t.trial, csv_number(t.lr), t.rung, t.epochs, csv_number(t.score), t.kept);
+                        c.batch_norm, c.beta, t.trial, csv_text(t.lr), t.rung, t.epochs, csv_text(t.score), t.kept);
   return text;
 }
 

@@ -37,23 +37,23 @@ CellName name_of(const std::string& network, const std::string& dataset, const S
           .forward = to_string(s.pool_forward),
           .backward = to_string(s.pool_backward),
           .test_forward = to_string(s.pool_test_forward.value_or(s.pool_forward)),
-          .beta = csv_number(s.ties.beta())};
+          .beta = csv_text(s.ties.beta())};
 }
 
 std::string to_csv(const std::vector<SweepRow>& rows) {
   std::string text = fmt::format("{}\n", sweep_header);
   for (const SweepRow& r : rows)
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{:.3f}\n", text_of(r.cell), csv_number(r.lr), r.run, r.epochs,
-                        csv_number(r.train.loss), csv_number(r.train.accuracy), csv_number(r.test.loss),
-                        csv_number(r.test.accuracy), r.collapsed, r.seconds);
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{:.3f}\n", text_of(r.cell), csv_text(r.lr), r.run, r.epochs,
+                        csv_text(r.train.loss), csv_text(r.train.accuracy), csv_text(r.test.loss),
+                        csv_text(r.test.accuracy), r.collapsed, r.seconds);
   return text;
 }
 
 std::string to_csv(const std::vector<PoolRow>& rows) {
   std::string text = fmt::format("{}\n", pools_header);
   for (const PoolRow& r : rows)
-    text += fmt::format("{},{},{},{},{},{},{},{}\n", text_of(r.cell), csv_number(r.lr), r.run, r.noise.layer,
-                        csv_number(r.noise.signal_to_noise_db), r.noise.nonfinite, r.noise.zeroed, r.noise.values);
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", text_of(r.cell), csv_text(r.lr), r.run, r.noise.layer,
+                        csv_text(r.noise.signal_to_noise_db), r.noise.nonfinite, r.noise.zeroed, r.noise.values);
   return text;
 }
 

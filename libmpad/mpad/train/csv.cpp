@@ -28,7 +28,7 @@ Number parse(std::string_view text, const std::string& source) {
 
 }  // namespace
 
-std::string csv_number(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+std::string csv_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 std::vector<Cells> read_csv(std::string_view text, std::string_view header, const std::string& source) {
   if (text.ends_with('\n')) text.remove_suffix(1);

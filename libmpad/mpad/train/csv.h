@@ -11,7 +11,7 @@ namespace mpad {
 
 /// A number that reads back to the same bits; "nan" without the sign, which carries nothing and differs between
 /// machines.
-std::string csv_number(double value);
+std::string csv_text(double value);
 
 /// The cells of the rows behind the header. `source` names the text in the Error thrown if it starts with another
 /// header or a row has another number of cells.

@@ -18,10 +18,10 @@ constexpr std::string_view header =
 std::string to_csv(std::span<const EpochResult> results, const Settings& s) {
   std::string text = fmt::format("{}\n", header);
   for (const EpochResult& r : results)
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{:.3f}\n", r.run, r.epoch, csv_number(r.train.loss),
-                        csv_number(r.train.accuracy), csv_number(r.test.loss), csv_number(r.test.accuracy),
-                        s.ties.name(), s.batch_norm, precision_name(s), s.relu0,
-                        s.seed + static_cast<std::uint64_t>(r.run), r.collapsed, r.seconds);
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{:.3f}\n", r.run, r.epoch, csv_text(r.train.loss),
+                        csv_text(r.train.accuracy), csv_text(r.test.loss), csv_text(r.test.accuracy), s.ties.name(),
+                        s.batch_norm, precision_name(s), s.relu0, s.seed + static_cast<std::uint64_t>(r.run),
+                        r.collapsed, r.seconds);
   return text;
 }
 
