@@ -146,7 +146,7 @@ class Sweep(support.TrainerTest):
         self.assertEqual(self.call(*arguments, "clean").returncode, 0)
         whole = time.monotonic() - start
         moments, kills = random.Random(3), 0
-        for _ in range(8):
+        for _ in range(6):
             with subprocess.Popen([*self.command(), *arguments, "out"], cwd=self.directory, stdout=subprocess.DEVNULL,
                                   env=support.environment()) as process:
                 time.sleep(moments.uniform(0, 0.6 * whole))

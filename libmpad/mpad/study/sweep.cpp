@@ -69,8 +69,9 @@ SweepRow train(const Sweep& sweep, const CellName& cell, const Settings& setting
     if (!trainer.finished()) unfinished.save(trainer);
   }
   const SweepRow row = row_of(cell, trainer, run);
-  results.add(row, noise_of(trainer, sweep.data.test));
-  unfinished.remove();
+  const std::vector<PoolNoise> noise = noise_of(trainer, sweep.data.test);
+  unfinished.remove();  // before the row is there: nobody would look for it after
+  results.add(row, noise);
   return row;
 }
 
