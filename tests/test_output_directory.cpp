@@ -31,6 +31,9 @@ TEST_CASE("an output directory keeps named files and a record") {
   CHECK(output.has("drift.csv"));
   CHECK(directory.list() == Names{"drift.csv", "run.json"});
   CHECK(read_file(output.file("drift.csv")) == "replica\n0\n");
+  output.remove("drift.csv");
+  output.remove("drift.csv");  // is not there
+  CHECK(directory.list() == Names{"run.json"});
 }
 
 TEST_CASE("results in an output directory stay unless they are to be overwritten") {
@@ -39,6 +42,9 @@ TEST_CASE("results in an output directory stay unless they are to be overwritten
   directory.write("drift.csv.partial", {'x'});
   directory.write("notes.txt", {'x'});
   CHECK(open_error(directory, Existing::refuse).find("holds results already: expected --resume") != std::string::npos);
+  CHECK(test::error_of(directory, [&] {
+          OutputDirectory({.directory = directory.path(), .resumable = false}, {}, files);
+        }).ends_with("holds results already: expected --force to overwrite them"));
   CHECK(directory.list() == Names{"drift.csv", "drift.csv.partial", "notes.txt", "run.json"});
   open(directory, Existing::overwrite);
   CHECK(directory.list() == Names{"notes.txt", "run.json"});

@@ -50,12 +50,11 @@ void DataOptions::add(CLI::App& app) {
 }
 
 void DataOptions::finish(const Recipe& recipe) {
-  if (!image_size_) image_size_ = recipe.image_size;
+  size_ = image_size_.value_or(recipe.image_size);
   require(!augment_ || recipe.can_augment, "--augment: expected a network of colour images, got {}", recipe.name);
   require(train_limit_ >= 0 && test_limit_ >= 0, "--train-limit and --test-limit: expected 0 or more, got {} and {}",
           train_limit_, test_limit_);
-  require(recipe.image_size == 0 || (*image_size_ > 0 && *image_size_ <= 4096),
-          "--image-size: expected 1 to 4096, got {}", *image_size_);
+  require(recipe.image_size == 0 || (size_ > 0 && size_ <= 4096), "--image-size: expected 1 to 4096, got {}", size_);
   require(workers_ >= 0 && workers_ <= 1024, "--workers: expected 0 to 1024, got {}", workers_);
   locate(recipe);
 }
@@ -63,18 +62,19 @@ void DataOptions::finish(const Recipe& recipe) {
 void DataOptions::locate(const Recipe& recipe) {
   const char* variable = std::getenv("MPAD_DATA");
   const DataSource& first = recipe.datasets.front();
-  bool found = !directory_.empty();
+  place_ = directory_;
+  bool found = !place_.empty();
   if (!found && variable != nullptr && *variable != '\0') {
-    directory_ = variable;
+    place_ = variable;
     found = std::filesystem::is_directory(std::filesystem::path(variable) / first.name);
   }
   source_ = !dataset_.empty() ? find_source(recipe, dataset_) : found ? first : recipe.datasets.back();
-  require(!source_.on_disk || !directory_.empty(), "--dataset {}: expected --data DIR or $MPAD_DATA to hold it",
+  require(!source_.on_disk || !place_.empty(), "--dataset {}: expected --data DIR or $MPAD_DATA to hold it",
           source_.name);
 }
 
 Split DataOptions::load() const {
-  Split data = source_.load_sized ? source_.load_sized(directory_, *image_size_) : source_.load(directory_);
+  Split data = source_.load_sized ? source_.load_sized(place_, size_) : source_.load(place_);
   for (Dataset* part : {&data.train, &data.test}) part->workers = workers_;
   if (!augment_) data.train.augment = {};
   if (augment_ && !data.train.source) data.train.augment = crop_and_flip;

@@ -19,7 +19,8 @@ class DataOptions {
   /// What a program takes whose network is an option too.
   void add(CLI::App& app);
   /// Chooses the data set: the one asked for, or the network's first if its directory is there, or the last. Throws
-  /// Error on a value that is out of range or that the network has no use for.
+  /// Error on a value that is out of range or that the network has no use for. May be called again for another
+  /// network.
   void finish(const Recipe& recipe);
   /// Throws Error if the images are not there or damaged.
   Split load() const;
@@ -28,12 +29,16 @@ class DataOptions {
   void add_common(CLI::App& app, const std::string& about_dataset, const std::string& otherwise);
   void locate(const Recipe& recipe);
 
-  DataSource source_{};
+  // Of the command line:
   std::string dataset_{}, directory_{};
   std::int64_t train_limit_ = 0, test_limit_ = 0;  // 0: all images
   std::optional<std::int64_t> image_size_{};       // none: the recipe's
   bool augment_ = false;
   int workers_ = 0;
+  // Of finish:
+  DataSource source_{};
+  std::string place_{};
+  std::int64_t size_ = 0;
 };
 
 }  // namespace mpad

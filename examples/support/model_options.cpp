@@ -19,6 +19,15 @@ Precision parse_precision(const std::string& option, const std::string& text) {
   fail_choice(option, {"16", "32", "64", "mixed"}, text);
 }
 
+void add_pool_details(CLI::App& app, Settings& s) {
+  Group group(app, title);
+  group.choice<std::optional<PoolForward>>("--pool-test-forward", s.pool_test_forward,
+                                           {std::nullopt, PoolForward::exact, PoolForward::composed},
+                                           "Pool's forward when testing");
+  group.choice("--accumulate", s.accumulate, {Accumulate::wide, Accumulate::narrow},
+               "Pool's backward sums: 16 bits in float, or all in their own precision");
+}
+
 void add_pool_options(CLI::App& app, Settings& s) {
   Group group(app, title);
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
@@ -26,8 +35,7 @@ void add_pool_options(CLI::App& app, Settings& s) {
   group.choice("--pool-backward", s.pool_backward,
                {PoolBackward::fused, PoolBackward::composed, PoolBackward::standard},
                "Pool's backward: rounded once, term by term, or native whatever --ties");
-  group.choice("--accumulate", s.accumulate, {Accumulate::wide, Accumulate::narrow},
-               "Pool's backward sums: 16 bits in float, or all in their own precision");
+  add_pool_details(app, s);
 }
 
 void ModelOptions::add_architecture(CLI::App& app, const Recipe& recipe) {

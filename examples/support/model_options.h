@@ -9,16 +9,13 @@
 
 namespace mpad {
 
-/// What --bits says.
-struct Precision {
-  DType dtype = DType::f32;
-  bool mixed = false;
-};
-
 /// 16, 32, 64 or mixed. Throws Error, naming the option, on anything else.
 Precision parse_precision(const std::string& option, const std::string& text);
 
-/// Options for how a network's max pools are computed: --pool-forward, --pool-backward and --accumulate.
+/// --pool-test-forward and --accumulate.
+void add_pool_details(CLI::App& app, Settings& settings);
+
+/// How a network's max pools are computed: --pool-forward, --pool-backward and the details.
 void add_pool_options(CLI::App& app, Settings& settings);
 
 /// The network and its nonsmooth choices, from --depth to --weights, as its trainer takes them.

@@ -31,17 +31,22 @@ void add_training_options(CLI::App& app, Settings& s) {
   group.number("--batch-size", "N", s.batch_size, "Images in a step");
 }
 
-void OptimizerOptions::add(CLI::App& app, const Recipe& recipe, Settings& s) {
+void OptimizerOptions::add_with(CLI::App& app, const std::string& default_rates, Settings& s) {
   using enum OptimizerKind;
   Group group(app, title);
   group.choice("--optimizer", s.optimizer, {sgd, adam, adamw}, "Update rule");
+  group.number<double>("--lr", "RATE", lr_, "Learning rate", default_rates);
+  add_training_options(app, s);
+}
+
+void OptimizerOptions::add(CLI::App& app, const Recipe& recipe, Settings& s) {
   const auto rates = [](const DefaultRates& lr) {
     return fmt::format("{}; {} for sgd in 16 bits, {} for adam", lr.sgd, lr.sgd16, lr.adam);
   };
-  group.number<double>("--lr", "RATE", lr_, "Learning rate",
-                       rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm));
-  add_training_options(app, s);
+  add_with(app, rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm), s);
 }
+
+void OptimizerOptions::add(CLI::App& app, Settings& s) { add_with(app, "as the trainer", s); }
 
 void OptimizerOptions::finish(const Recipe& recipe, Settings& s) const { s.lr = lr_.value_or(default_rate(s, recipe)); }
 

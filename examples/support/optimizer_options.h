@@ -19,10 +19,14 @@ void add_training_options(CLI::App& app, Settings& settings);
 class OptimizerOptions {
  public:
   void add(CLI::App& app, const Recipe& recipe, Settings& settings);
+  /// What a program takes whose network is an option too.
+  void add(CLI::App& app, Settings& settings);
   /// Takes the recipe's learning rate where the command line names none; precision and normalisation are set.
   void finish(const Recipe& recipe, Settings& settings) const;
 
  private:
+  void add_with(CLI::App& app, const std::string& default_rates, Settings& settings);
+
   std::optional<double> lr_{};
 };
 

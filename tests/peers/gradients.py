@@ -21,14 +21,15 @@ except ImportError as error:
 import torch_networks
 
 PROGRAM = ""
-# Network, depth, stem, batch normalisation. --all takes each with and without, which takes minutes.
+# Network, depth, stem, batch normalisation. --all takes each with and without, and with each rule, which takes minutes.
 NETWORKS = [("lenet", 0, "", False), ("lenet", 0, "", True), ("vgg", 11, "", False), ("vgg", 11, "", True),
             ("resnet", 18, "cifar", False), ("resnet", 18, "cifar", True), ("resnet", 50, "imagenet-3x3", True),
             ("densenet", 121, "", True), ("densenet", 121, "study-norms", True)]
 MORE = [("vgg", 13, ""), ("vgg", 16, ""), ("vgg", 19, ""), ("resnet", 18, "imagenet"), ("resnet", 34, "cifar"),
         ("resnet", 50, "imagenet-3x3"), ("densenet", 121, "")]
 TIED = [("lenet", 0, "", False, "minimal"), ("lenet", 0, "", True, "beta:10"), ("vgg", 11, "", False, "beta:10"),
-        ("resnet", 18, "imagenet-3x3", True, "minimal")]
+        ("resnet", 18, "imagenet-3x3", True, "minimal"), ("resnet", 50, "cifar", True, "beta:10"),
+        ("densenet", 121, "", True, "minimal")]
 RULES = {"native": None, "minimal": 1, "beta:10": 10}  # and the beta of TiedMaxPool; native is PyTorch's own
 TOLERANCE = 1e-10  # of a tensor's largest gradient; double rounds at 1e-16, and sums over some 1e5 products cancel
 
@@ -186,4 +187,5 @@ if __name__ == "__main__":
     if "--all" in sys.argv:
         sys.argv.remove("--all")
         NETWORKS += [(*network, batch_norm) for network in MORE for batch_norm in (False, True)]
+        TIED += [(*network, rule) for network in NETWORKS for rule in ("minimal", "beta:10")]
     unittest.main()

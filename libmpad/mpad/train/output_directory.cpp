@@ -32,12 +32,10 @@ std::vector<fs::path> results_in(const std::string& directory, const NameTest& i
   return found;
 }
 
-void remove(const std::vector<fs::path>& paths) {
-  for (const fs::path& path : paths) {
-    std::error_code error;
-    fs::remove(path, error);
-    require(!error, "cannot remove {}: {}", path.string(), error.message());
-  }
+void remove_file(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  require(!error, "cannot remove {}: {}", path.string(), error.message());
 }
 
 void make_directory(const std::string& path) {
@@ -54,14 +52,16 @@ OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> c
   make_directory(path_);
   const bool empty = results_in(path_, is_result).empty();
   require(empty || output.existing != Existing::refuse,
-          "{} holds results already: expected --resume to continue or --force to overwrite them", path_);
+          "{} holds results already: expected {}--force to overwrite them", path_,
+          output.resumable ? "--resume to continue or " : "");
   if (output.existing == Existing::resume && !empty) {
     require(has(record_name), "cannot resume {}: its {} is missing", path_, record_name);
     resume_run_record(file(record_name), context_, output.command);
     return;
   }
-  remove(results_in(path_, is_result));
-  remove(results_in(path_, is_result, AtomicFile::temporary_suffix));  // of a process that was killed
+  for (const fs::path& path : results_in(path_, is_result)) remove_file(path);
+  // Of a process that was killed:
+  for (const fs::path& path : results_in(path_, is_result, AtomicFile::temporary_suffix)) remove_file(path);
   write_run_record(file(record_name), context_, output.command);
 }
 
@@ -74,6 +74,10 @@ OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> c
 bool OutputDirectory::has(const std::string& name) const {
   std::error_code ignored;
   return kept() && fs::exists(file(name), ignored);
+}
+
+void OutputDirectory::remove(const std::string& name) const {
+  if (kept()) remove_file(file(name));
 }
 
 void OutputDirectory::write(const std::string& name, std::string_view text) const {

@@ -17,6 +17,7 @@ enum class Existing : unsigned char { refuse, resume, overwrite };
 struct Output {
   std::string directory{};  ///< made if missing; empty: nothing is written
   Existing existing = Existing::refuse;
+  bool resumable = true;  ///< whether the program can continue what is there, for what it says of it
   std::string command{};  ///< how the program was called, for the record
   std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
 };
@@ -38,6 +39,8 @@ class OutputDirectory {
   bool has(const std::string& name) const;
   /// Writes a whole file: after a crash there is the old one or the new one.
   void write(const std::string& name, std::string_view text) const;
+  /// Removes a file, if there is one.
+  void remove(const std::string& name) const;
   const std::vector<NamedValue>& context() const { return context_; }
 
  private:
