@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
 #include <mpad/ops.h>
 #include <mpad/study/compensation.h>
 #include <mpad/study/csv.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <mpad/core/check.h>
+#include <mpad/train/csv.h>
 
 #include <cmath>
 #include <string>
 
 namespace mpad {
 
-/// The shortest text that reads back to the same bits; empty for what is no number.
-inline std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
+/// csv_text; empty for what is no number.
+inline std::string csv_number(double value) { return std::isnan(value) ? "" : csv_text(value); }
 
 }  // namespace mpad
