@@ -28,8 +28,8 @@ enum class VectorNorm : unsigned char { infinity, one };
 const char* to_string(VectorNorm norm);
 
 /// Largest residue of equal gradients: the square root of double's epsilon. A replay rounds every term by 2^-53 of
-/// itself; what cancels over the reals left less than 2^-46 of the gradient where it was measured, and a single gradient
-/// that goes another way more than 2^-18.
+/// itself; what cancels over the reals left less than 2^-46 of the gradient where it was measured, and a single
+/// gradient that goes another way more than 2^-18.
 inline constexpr double largest_rounding_residue = 0x1p-26;
 
 struct Comparison {
