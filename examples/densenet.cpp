@@ -1,33 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Trains DenseNet-121 on colour images: densenet --help.
-#include "support/colour_sources.h"
+#include "support/recipes.h"
 #include "support/train_main.h"
 
-#include <mpad/nn/densenet.h>
-
-using namespace mpad;
-
-namespace {
-
-std::unique_ptr<Module> make_densenet(const Settings& settings, const Architecture& architecture) {
-  auto options = network_options<DensenetOptions>(settings, architecture);
-  options.study_norms = architecture.study_norms;
-  return std::make_unique<Densenet>(options);
-}
-
-}  // namespace
-
-// The study has rates for 16 bits; they serve the others as well.
-int main(int argc, char** argv) {
-  return train_main({.name = "densenet",
-                     .about = "Trains DenseNet-121 and reports its test accuracy.",
-                     .datasets = colour_sources(),
-                     .depths = {121},
-                     .has_study_norms = true,
-                     .can_augment = true,
-                     .image_size = 224,
-                     .model = make_densenet,
-                     .lr = {.sgd16 = 0.0203, .sgd = 0.0203, .adam = 1e-3},
-                     .lr_batch_norm = {.sgd16 = 0.0103, .sgd = 0.0103, .adam = 1e-3}},
-                    argc, argv);
-}
+int main(int argc, char** argv) { return mpad::train_main(mpad::densenet_recipe(), argc, argv); }

@@ -1,34 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Trains ResNet on colour images: resnet --help.
-#include "support/colour_sources.h"
+#include "support/recipes.h"
 #include "support/train_main.h"
 
-#include <mpad/nn/resnet.h>
-
-using namespace mpad;
-
-namespace {
-
-std::unique_ptr<Module> make_resnet(const Settings& settings, const Architecture& architecture) {
-  auto options = network_options<ResnetOptions>(settings, architecture);
-  options.depth = architecture.depth;
-  options.stem = architecture.stem;
-  return std::make_unique<Resnet>(options);
-}
-
-}  // namespace
-
-// The study has rates for 16 bits; they serve the others as well.
-int main(int argc, char** argv) {
-  return train_main({.name = "resnet",
-                     .about = "Trains ResNet and reports its test accuracy.",
-                     .datasets = colour_sources(),
-                     .depths = {18, 34, 50},
-                     .has_stems = true,
-                     .can_augment = true,
-                     .image_size = 224,
-                     .model = make_resnet,
-                     .lr = {.sgd16 = 0.0362, .sgd = 0.0362, .adam = 1e-3},
-                     .lr_batch_norm = {.sgd16 = 0.0298, .sgd = 0.0298, .adam = 1e-3}},
-                    argc, argv);
-}
+int main(int argc, char** argv) { return mpad::train_main(mpad::resnet_recipe(), argc, argv); }

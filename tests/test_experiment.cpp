@@ -133,16 +133,17 @@ TEST_CASE("run.json says all that the result depends on, and where it was comput
     CHECK_FALSE(record["machine"][name].get<std::string>().empty());
   CHECK(record["machine"]["cores"].get<int>() >= 1);
   CHECK(record["resumed"] == Json::array());
-  Json expected = {{"network", "small"}, {"dataset", "spots"}};
+  Json expected = {{"network", "small"},
+                   {"dataset", "spots"},
+                   {"augment", "none"},
+                   {"train-images", 50},
+                   {"train-checksum", "crc32:00000001"},
+                   {"test-images", 20},
+                   {"test-checksum", "crc32:00000002"}};
   for (const auto& [name, value] : named_values(settings)) {
     const Json parsed = Json::parse(value, nullptr, false);
     expected[name] = parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
   }
-  expected.update({{"augment", "none"},
-                   {"train-images", 50},
-                   {"train-checksum", "crc32:00000001"},
-                   {"test-images", 20},
-                   {"test-checksum", "crc32:00000002"}});
   CHECK(record["settings"] == expected);
   CHECK(record["settings"]["seed"] == ~std::uint64_t{0} - 1);
   CHECK(record["settings"]["lr"] == 0.05);

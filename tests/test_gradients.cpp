@@ -8,6 +8,7 @@
 #include <mpad/nn/module.h>
 #include <mpad/ops.h>
 #include <mpad/optim.h>
+#include <mpad/study/tie_counter.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -131,6 +132,64 @@ TEST_CASE("gradients with a choice are, bit for bit, those of a network that is 
       CHECK_FALSE(same_bits(chosen({.norm_at_zero = 1}), plain));
       CHECK(same_bits(chosen({}), plain));
     }
+}
+
+TEST_CASE("two passes that part where choices matter have the bits of two calls") {
+  for (Device device : devices())
+    for (DType dtype : real_dtypes)
+      for (bool in_double : {false, true}) {
+        Sequential net = chooser({}, dtype, device);
+        const std::vector<Tensor> leaves = leaves_of(net);
+        Tape tape(Tape::Keep::choices);
+        const Tensor loss = cross_entropy(net(images(dtype, device)), labels(device));
+        const GradientOptions plain{.in_double = in_double, .scale = 2};
+        for (const Choices& choices :
+             {Choices{}, Choices{.ties = TieRule::native()}, Choices{.ties = TieRule::minimal()}, Choices{.relu0 = 1},
+              Choices{.norm_at_zero = 1}, Choices{.summation_order = 5}}) {
+          GradientOptions other = plain;
+          other.choices = choices;
+          const auto [first, second] = tape.gradients(loss, leaves, plain, choices);
+          CHECK(same_bits(first, tape.gradients(loss, leaves, plain)));
+          CHECK(same_bits(second, tape.gradients(loss, leaves, other)));
+          const auto [third, fourth] = tape.gradients(loss, leaves, other, {});
+          CHECK(same_bits(third, second));
+          CHECK(same_bits(fourth, first));
+          for (const Tensor& leaf : leaves) CHECK_FALSE(leaf.grad());
+        }
+      }
+}
+
+TEST_CASE("two passes are one as long as they agree") {
+  Sequential net = chooser({}, DType::f32, Device::cpu);
+  const std::vector<Tensor> leaves = leaves_of(net);
+  Tape tape(Tape::Keep::choices);
+  const Tensor loss = cross_entropy(net(images(DType::f32, Device::cpu)), labels(Device::cpu));
+  const auto shared = [&](const Choices& second) {
+    const auto [a, b] = tape.gradients(loss, leaves, {}, second);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) count += a[i].view().data == b[i].view().data;
+    return count;
+  };
+  CHECK(shared({}) == leaves.size());
+  CHECK(shared({.ties = TieRule::native()}) == leaves.size());
+  // The convolution before the norm pool has weights 0 where windows are 0, so those before it see no difference. Of
+  // the max pools, the first one has ties.
+  CHECK(shared({.norm_at_zero = 1}) == leaves.size() - 2);
+  CHECK(shared({.ties = TieRule::minimal()}) == leaves.size() - 2);
+  CHECK(shared({.summation_order = 5}) == 0);
+}
+
+TEST_CASE("two passes meet again where ReLU stops what they differ in") {
+  set_seed(1);
+  Sequential net(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu(), MaxPool2d(), Flatten(), Linear({100, 2}));
+  const std::vector<Tensor> leaves = leaves_of(net);
+  Tape tape(Tape::Keep::choices);
+  TieCounter counter(net);
+  const Tensor loss =
+      cross_entropy(net(random_tensor({1, 12, 12, 1}, DType::f32, 2)), Tensor::from(std::vector<std::int32_t>{1}, {1}));
+  REQUIRE(counter.layers()[0].zero_ties > 0);
+  const auto [a, b] = tape.gradients(loss, leaves, {}, {.ties = TieRule::minimal()});
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].view().data == b[i].view().data);
 }
 
 TEST_CASE("a choice is made wherever another was, the study's backward included") {

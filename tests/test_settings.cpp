@@ -33,6 +33,7 @@ const std::map<std::string, std::function<void(Settings&)>> changes = {
     {"pool", [](Settings& s) { s.pool = PoolKind::norm; }},
     {"norm-at-zero", [](Settings& s) { s.norm_at_zero = 1; }},
     {"pool-forward", [](Settings& s) { s.pool_forward = PoolForward::composed; }},
+    {"pool-test-forward", [](Settings& s) { s.pool_test_forward = PoolForward::exact; }},
     {"pool-backward", [](Settings& s) { s.pool_backward = PoolBackward::standard; }},
     {"accumulate", [](Settings& s) { s.accumulate = Accumulate::narrow; }},
     {"weights", [](Settings& s) { s.weights = "/dev/null"; }},
@@ -107,6 +108,10 @@ TEST_CASE("settings that contradict each other are an error") {
           s.ties = TieRule::last();
           s.pool_backward = PoolBackward::composed;
         }) == composed);
+  CHECK(check_error([](Settings& s) {
+          s.ties = TieRule::last();
+          s.pool_test_forward = PoolForward::composed;
+        }) == composed);
   for (const TieRule& ties : {TieRule::native(), TieRule::minimal(), TieRule::beta(10)})
     CHECK(check_error([&](Settings& s) {
             s.ties = ties;
@@ -123,6 +128,10 @@ TEST_CASE("only the maximum has the study's arithmetic") {
             s.pool_backward = PoolBackward::standard;
           }) == fmt::format("--pool: expected max with --pool-forward exact and --pool-backward standard, got {}",
                             to_string(kind)));
+    CHECK(check_error([=](Settings& s) {
+            s.pool = kind;
+            s.pool_test_forward = PoolForward::composed;
+          }) == fmt::format("--pool-test-forward: expected same for a pool of kind {}, got composed", to_string(kind)));
   }
   CHECK(check_error([](Settings& s) { s.norm_at_zero = not_a_number; }) ==
         "--norm-at-zero: expected a finite number, got nan");
@@ -145,6 +154,7 @@ TEST_CASE("settings have their names on the command line and values as text") {
                                                     {"pool", "max"},
                                                     {"norm-at-zero", "0"},
                                                     {"pool-forward", "exact"},
+                                                    {"pool-test-forward", "same"},
                                                     {"pool-backward", "fused"},
                                                     {"accumulate", "wide"},
                                                     {"weights", "none"},
@@ -187,11 +197,13 @@ TEST_CASE("every setting shows in the list, under its own name alone") {
 TEST_CASE("the options of the pools are those of the settings") {
   const Settings settings{.ties = TieRule::beta(3),
                           .pool_forward = PoolForward::composed,
+                          .pool_test_forward = PoolForward::exact,
                           .pool_backward = PoolBackward::standard,
                           .accumulate = Accumulate::narrow};
   const MaxPool2dOptions pool = pool_options(settings);
   CHECK(pool.ties.name() == "beta:3");
   CHECK(pool.forward == PoolForward::composed);
+  CHECK(pool.test_forward == PoolForward::exact);
   CHECK(pool.backward == PoolBackward::standard);
   CHECK(pool.accumulate == Accumulate::narrow);
 }

@@ -28,6 +28,17 @@ inline std::string joined(const std::vector<std::string>& names) {
   fail("{}: expected {}, got '{}'{}", option, joined(names), got, suggest(got, views));
 }
 
+/// The value to which to_string gives this name.
+template <class Enum>
+Enum parse_choice(const std::string& option, const std::string& text, const std::vector<Enum>& choices) {
+  std::vector<std::string> names;
+  for (const Enum choice : choices) {
+    if (text == to_string(choice)) return choice;
+    names.push_back(to_string(choice));
+  }
+  fail_choice(option, names, text);
+}
+
 /// The number that the option's text is. Throws Error if it is none, or too large.
 template <class Number>
 Number parse_number(const std::string& option, const std::string& text) {
@@ -71,10 +82,8 @@ class Group {
   void choice(const std::string& name, Enum& variable, std::initializer_list<Enum> choices, const std::string& help) {
     std::vector<std::string> names;
     for (Enum choice : choices) names.push_back(to_string(choice));
-    const auto choose = [&variable, name, names, choices = std::vector(choices)](const std::string& text) {
-      for (Enum choice : choices)
-        if (text == to_string(choice)) return void(variable = choice);
-      fail_choice(name, names, text);
+    const auto choose = [&variable, name, choices = std::vector(choices)](const std::string& text) {
+      variable = parse_choice(name, text, choices);
     };
     app_.add_option_function<std::string>(name, choose, help)
         ->type_name(joined(names))

@@ -46,4 +46,10 @@ struct Recipe {
   DefaultRates lr, lr_batch_norm;
 };
 
+/// "resnet18, stem cifar": what results are kept under.
+std::string title_of(const Recipe& recipe, const Architecture& architecture);
+
+/// Makes networks for this data's channels and classes.
+ModelFactory model_factory(const Recipe& recipe, Architecture architecture, const Split& data);
+
 }  // namespace mpad

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "train_main.h"
 
-#include "options.h"
+#include "command_line.h"
+#include "data_options.h"
+#include "model_options.h"
+#include "optimizer_options.h"
+#include "option_group.h"
+#include "run_options.h"
 
 #include <mpad/core/check.h>
-#include <mpad/core/parallel.h>
-#include <mpad/version.h>
 
 #include <unistd.h>
 
@@ -14,27 +17,35 @@
 namespace mpad {
 namespace {
 
-enum ExitCode { succeeded = 0, failed = 1, misused = 2 };
+// A command line of a training program.
+struct Options {
+  void add(CLI::App& app, const Recipe& recipe);
+  void finish(const Recipe& recipe, const std::string& command);
 
-Split load(const Options& options) {
-  const DataSource& source = options.source;
-  Split data = source.load_sized ? source.load_sized(options.data_directory, options.image_size)
-                                 : source.load(options.data_directory);
-  for (Dataset* part : {&data.train, &data.test}) part->workers = options.workers;
-  if (!options.augment) data.train.augment = {};
-  if (options.augment && !data.train.source) data.train.augment = crop_and_flip;
-  if (options.train_limit > 0) data.train = data.train.first(options.train_limit);
-  if (options.test_limit > 0) data.test = data.test.first(options.test_limit);
-  return data;
+  Settings settings{};
+  DataOptions data{};
+  ModelOptions model{};
+  OptimizerOptions optimizer{};
+  RunOptions run{};
+};
+
+void Options::add(CLI::App& app, const Recipe& recipe) {
+  data.add(app, recipe);
+  model.add(app, recipe, settings);
+  optimizer.add(app, recipe, settings);
+  Group group(app, "Runs and results");
+  group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
+  group.number("--runs", "N", settings.runs, "Trainings, one after the other");
+  run.add(app, "results.csv, run.json and checkpoints", true);
+  group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");
 }
 
-// "resnet18, stem cifar": what results are kept under.
-std::string name_of(const Recipe& recipe, const Architecture& architecture) {
-  std::string name = recipe.name;
-  if (!recipe.depths.empty()) name += std::to_string(architecture.depth);
-  if (recipe.has_stems) name += fmt::format(", stem {}", to_string(architecture.stem));
-  if (architecture.study_norms) name += ", study norms";
-  return name;
+void Options::finish(const Recipe& recipe, const std::string& command) {
+  model.finish(recipe, settings);
+  optimizer.finish(recipe, settings);
+  check(settings);
+  run.finish(command);
+  data.finish(recipe);
 }
 
 Progress make_progress(bool quiet) {
@@ -50,49 +61,24 @@ void print_summary(const std::string& name, const Outcome& outcome) {
              100 * s.mean, 100 * s.deviation, s.runs, s.runs == 1 ? "" : "s", s.collapsed, speed);
 }
 
-int report(const std::string& name, const std::exception& error, ExitCode code) {
-  std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
-  return code;
-}
-
-// A build for CUDA says why it trains on the CPU; one without has nothing to explain.
-Device choose_device(const std::string& name, const std::optional<Device>& wish) {
-  if (wish) return *wish;
-  const std::string reason = unavailable(Device::cuda);
-  if (reason.empty()) return Device::cuda;
-  if (built_with_cuda()) fmt::print(stderr, "{}: training on the CPU: {}\n", name, reason);
-  return Device::cpu;
-}
-
 void train(const Recipe& recipe, Options options) {
-  options.settings.device = choose_device(recipe.name, options.device);
-  set_num_threads(options.threads);
-  const Split data = load(options);
-  const Progress progress = make_progress(options.quiet);
-  Architecture architecture = options.architecture;
-  architecture.classes = data.train.classes;
-  architecture.channels = data.train.shape()[3];
-  const ModelFactory model = [&](const Settings& settings) { return recipe.model(settings, architecture); };
+  options.settings.device = options.run.start(recipe.name);
+  const Split data = options.data.load();
+  const Progress progress = make_progress(options.run.quiet);
+  const Architecture architecture = options.model.architecture;
   print_summary(recipe.name,
-                run_experiment(name_of(recipe, architecture), options.settings, model, data, options.output, progress));
+                run_experiment(title_of(recipe, architecture), options.settings,
+                               model_factory(recipe, architecture, data), data, options.run.output, progress));
 }
 
 }  // namespace
 
 int train_main(const Recipe& recipe, int argc, const char* const* argv) {
-  std::optional<Options> options;
-  try {
-    options = parse_options(recipe, argc, argv);
-  } catch (const std::exception& error) {
-    return report(recipe.name, error, misused);
-  }
-  if (!options) return succeeded;
-  try {
-    train(recipe, *options);
-  } catch (const std::exception& error) {
-    return report(recipe.name, error, failed);
-  }
-  return succeeded;
+  Options options;
+  const auto app = make_app(recipe.name, recipe.about);
+  options.add(*app, recipe);
+  return program_main(
+      *app, argc, argv, [&] { options.finish(recipe, command_line(argc, argv)); }, [&] { train(recipe, options); });
 }
 
 }  // namespace mpad

@@ -8,6 +8,7 @@
 #include <mpad/tape.h>
 #include <mpad/tensor.h>
 
+#include <optional>
 #include <vector>
 
 namespace mpad {
@@ -57,6 +58,8 @@ struct MaxPool2dOptions {
   PoolForward forward = PoolForward::exact;
   PoolBackward backward = PoolBackward::fused;
   Accumulate accumulate = Accumulate::wide;
+  std::optional<PoolForward>
+      test_forward{};  ///< of a module in evaluation; none: `forward`. maxpool2d does not read it
 };
 /// Maximum over windows of x n,h,w,c, differentiated by options.ties: n,oh,ow,c. Windows have at most 64 elements.
 /// `composed` takes a rule of the beta family.

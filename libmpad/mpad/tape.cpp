@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -31,6 +33,14 @@ void place(GradSlot& slot, const Tensor& gradient) {
   }
 }
 
+// The one that is there, or the sum of two.
+Tensor sum(const Tensor& a, const Tensor& b) {
+  if (!a) return b;
+  const Tensor total = empty_like(b);
+  on(b.device(), [&](auto where) { kernels::add(where, a.view(), b.view(), total.view()); });
+  return total;
+}
+
 void add_to(GradSlot& slot, const Tensor& gradient) {
   if (!slot.gradient) return place(slot, gradient);
   // A handed-over tensor may be shared with another slot, so the sum goes into storage of this slot's own.
@@ -49,24 +59,6 @@ class Paused {
 
  private:
   Tape* tape_;
-};
-
-// While it lives these slots collect anew; then each has what it had.
-class FreshSlots {
- public:
-  FreshSlots() = default;
-  ~FreshSlots() {
-    for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
-  }
-  FreshSlots(const FreshSlots&) = delete;
-  FreshSlots& operator=(const FreshSlots&) = delete;
-
-  void add(const std::shared_ptr<GradSlot>& slot) {
-    if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
-  }
-
- private:
-  std::map<std::shared_ptr<GradSlot>, std::pair<Tensor, Tensor>> had_{};
 };
 
 }  // namespace
@@ -118,6 +110,16 @@ void Gradients::set(int i, const Tensor& gradient) {
   entry.gradient = owned ? gradient.clone() : gradient;
 }
 
+bool Gradients::same_bits(const Gradients& other) const {
+  return std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), [](const Entry& a, const Entry& b) {
+    const View x = a.gradient ? a.gradient.view() : View{}, y = b.gradient ? b.gradient.view() : View{};
+    if (x.data == y.data) return true;
+    // Elsewhere, comparing may cost more than computing: what may differ does.
+    return x.data != nullptr && y.data != nullptr && a.gradient.device() == Device::cpu &&
+           std::memcmp(x.data, y.data, a.gradient.bytes()) == 0;
+  });
+}
+
 void Gradients::add_up() {
   for (Entry& entry : entries_)
     if (entry.gradient) add_to(*entry.slot, entry.gradient);
@@ -144,12 +146,15 @@ void Tape::check_loss(const char* who, const Tensor& loss) const {
           slot_of(loss) ? "another tape recorded or that is a leaf" : "nothing recorded");
 }
 
-void Tape::run(const Node& node, const GradientOptions& options) {
-  const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
-  if (!grad_output) return;
+Gradients Tape::product(const Node& node, const Tensor& grad_output, const GradientOptions& options) {
   Gradients gradients(node.name, node.inputs, options);
   node.vjp(grad_output, gradients);
-  gradients.add_up();
+  return gradients;
+}
+
+void Tape::run(const Node& node, const GradientOptions& options) {
+  const Tensor grad_output = std::exchange(node.output->gradient, Tensor());
+  if (grad_output) product(node, grad_output, options).add_up();
 }
 
 void Tape::backward(const Tensor& loss, double scale) {
@@ -165,28 +170,88 @@ void Tape::backward(const Tensor& loss, double scale) {
   }
 }
 
+// While it lives, the slots of a tape and of leaves collect anew, at first the gradient of the loss; then each has what
+// it had.
+class Tape::FreshSlots {
+ public:
+  FreshSlots(const Tape& tape, const Tensor& loss, std::span<const Tensor> leaves, const GradientOptions& options)
+      : leaves_(leaves) {
+    tape.check_loss("gradients", loss);
+    require(tape.keep_ == Keep::choices,
+            "gradients: expected a tape made with Keep::choices, got one that keeps the least");
+    for (const Tensor& leaf : leaves)
+      require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
+              "gradients: expected leaves that require a gradient, got a tensor that {}",
+              leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
+    for (const Tensor& leaf : leaves) add(slot_of(leaf));
+    for (const Node& node : tape.nodes_) {
+      add(node.output);
+      for (const auto& slot : node.inputs) add(slot);
+    }
+    const DType dtype = options.in_double ? DType::f64 : loss.dtype();
+    slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+  }
+  ~FreshSlots() {
+    for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
+  }
+  FreshSlots(const FreshSlots&) = delete;
+  FreshSlots& operator=(const FreshSlots&) = delete;
+
+  std::vector<Tensor> of_leaves() const {
+    std::vector<Tensor> gradients;
+    for (const Tensor& leaf : leaves_) gradients.push_back(slot_of(leaf)->gradient);
+    return gradients;
+  }
+
+ private:
+  void add(const std::shared_ptr<GradSlot>& slot) {
+    if (slot && had_.try_emplace(slot, slot->gradient, slot->storage).second) slot->gradient = slot->storage = Tensor();
+  }
+
+  std::span<const Tensor> leaves_;
+  std::map<std::shared_ptr<GradSlot>, std::pair<Tensor, Tensor>> had_{};
+};
+
 std::vector<Tensor> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
                                     const GradientOptions& options) {
-  check_loss("gradients", loss);
-  require(keep_ == Keep::choices, "gradients: expected a tape made with Keep::choices, got one that keeps the least");
-  FreshSlots fresh;
-  for (const Tensor& leaf : leaves) {
-    require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
-            "gradients: expected leaves that require a gradient, got a tensor that {}",
-            leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
-    fresh.add(slot_of(leaf));
-  }
-  for (const Node& node : nodes_) {
-    fresh.add(node.output);
-    for (const auto& slot : node.inputs) fresh.add(slot);
-  }
-  const DType dtype = options.in_double ? DType::f64 : loss.dtype();
-  slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+  const FreshSlots slots(*this, loss, leaves, options);
   const Paused paused;
   std::for_each(nodes_.rbegin(), nodes_.rend(), [&](const Node& node) { run(node, options); });
-  std::vector<Tensor> gradients;
-  for (const Tensor& leaf : leaves) gradients.push_back(slot_of(leaf)->gradient);
-  return gradients;
+  return slots.of_leaves();
+}
+
+std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
+                                                                    const GradientOptions& options,
+                                                                    const Choices& second) {
+  GradientOptions other = options;
+  other.choices = second;
+  if (options.choices.summation_order != second.summation_order)
+    return {gradients(loss, leaves, options), gradients(loss, leaves, other)};
+  const FreshSlots slots(*this, loss, leaves, options);
+  const Paused paused;
+  std::map<std::shared_ptr<GradSlot>, Tensor> apart;  // the second pass's gradients, where they are not the first's
+  const auto of_second = [&](const std::shared_ptr<GradSlot>& slot) {
+    const auto found = apart.find(slot);
+    return found == apart.end() ? slot->gradient : found->second;
+  };
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    const Tensor grad_a = std::exchange(node->output->gradient, Tensor());
+    if (!grad_a) continue;
+    const auto parted = apart.extract(node->output);
+    const Gradients a = product(*node, grad_a, options);
+    std::optional<Gradients> b;
+    if (parted || a.chose_) b = product(*node, parted ? parted.mapped() : grad_a, other);
+    if (b && b->same_bits(a)) b.reset();
+    for (std::size_t i = 0; i < a.entries_.size(); ++i) {
+      const auto& [slot, added] = a.entries_[i];
+      if (!added) continue;
+      if (b || apart.count(slot) > 0) apart[slot] = sum(of_second(slot), b ? b->entries_[i].gradient : added);
+      add_to(*slot, added);
+    }
+  }
+  std::vector<Tensor> second_gradients;
+  for (const Tensor& leaf : leaves) second_gradients.push_back(of_second(slot_of(leaf)));
+  return {slots.of_leaves(), second_gradients};
 }
 
 bool recording(std::span<const Tensor> inputs) {

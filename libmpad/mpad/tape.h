@@ -26,8 +26,12 @@ struct GradientOptions {
 /// The gradient of one operation's inputs, as its vector-Jacobian product writes them.
 class Gradients {
  public:
-  /// What this pass was asked to choose.
-  const Choices& choices() const { return options_->choices; }
+  /// What this pass was asked to choose, but for the order of summation.
+  const Choices& choices() const {
+    chose_ = true;
+    return options_->choices;
+  }
+  const std::optional<std::uint64_t>& summation_order() const { return options_->choices.summation_order; }
   /// What forward saved, for kernels that want one dtype: itself, or in double where this pass computes in double.
   Tensor saved(const Tensor& value) const;
   /// Whether the gradient of input i is wanted.
@@ -47,10 +51,12 @@ class Gradients {
   DType dtype_of(const GradSlot& slot) const;
   const Entry& at(int i) const;
   Entry& wanted_entry(int i);
+  bool same_bits(const Gradients& other) const;
   void add_up();
   const char* name_;
   const GradientOptions* options_;
   std::vector<Entry> entries_;
+  mutable bool chose_ = false;  // whether the product has looked at the choices
 };
 
 /// Writes the gradients of an operation's inputs, given that of its output. What it captures is what is saved.
@@ -78,6 +84,11 @@ class Tape {
   std::vector<Tensor> gradients(const Tensor& loss, std::span<const Tensor> leaves,
                                 const GradientOptions& options = {});
 
+  /// The gradients that two choices lead to, with all other options alike: the same bits as by two calls. The passes
+  /// are one until an operation makes a difference of the choices; where they never part, the tensors are the same.
+  std::pair<std::vector<Tensor>, std::vector<Tensor>> gradients(const Tensor& loss, std::span<const Tensor> leaves,
+                                                                const GradientOptions& options, const Choices& second);
+
   Keep keep() const { return keep_; }
 
   /// Operations recorded.
@@ -94,7 +105,9 @@ class Tape {
     std::shared_ptr<GradSlot> output;
     Vjp vjp;
   };
+  class FreshSlots;
   void check_loss(const char* who, const Tensor& loss) const;
+  static Gradients product(const Node& node, const Tensor& grad_output, const GradientOptions& options);
   static void run(const Node& node, const GradientOptions& options);
   std::vector<Node> nodes_;
   Keep keep_;

@@ -43,15 +43,15 @@ class Plan:
         first = "--train-limit 10000"
         zones = "--draws 5 --batch-norm off,on"
         sizes = "--batch-size 64,128,256,512"
-        collapse = "--bits 16 --batch-norm on --betas 0,1000,10000 --epochs 3 --runs 2 --lr 0.0185"
+        collapse = "--bits 16 --batch-norm on --epochs 3 --runs 2 --lr 0.0185 --betas"
         return [
             Stage("compensation", "compensation", []),
             self.stage("sweep", *lenet, f"{first} --bits 16,32 --betas {betas} --epochs 1 --runs 2 --lr 0.05 "
                        "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
-            self.stage("sweep", *vgg, f"{collapse} --pool-forward exact --pool-backward fused", "-exact",
-                       continues=True),
-            self.stage("sweep", *vgg, f"{collapse} --pool-forward composed --pool-backward composed", "-composed",
-                       continues=True),
+            self.stage("sweep", *vgg, f"{collapse} 0,1000,10000 --pool-forward exact --pool-backward fused",
+                       "-exact", continues=True),
+            self.stage("sweep", *vgg, f"{collapse} 1000,10000 --pool-forward composed --pool-backward composed",
+                       "-composed", continues=True),
             self.stage("drift", *lenet, f"{first} --epochs 3 --bits 16,32,64 --lr 0.01"),
             self.stage("thresholds", *lenet, "--draws 5 --batches 10 --bits 16,32,64"),
             self.stage("zones", *lenet, f"{zones} --batches 8 --bits 16,32,64 {sizes}"),

@@ -49,7 +49,7 @@ def check_machine(machine, reason):
         check("auto", machine, 0, "", "cuda")
         return
     check("cuda", machine, 1, rf"{name}: --device: expected cpu or auto \({reason}\), got cuda\n", None)
-    check("auto", machine, 0, "" if cuda == "off" else rf"{name}: training on the CPU: {reason}\n", "cpu")
+    check("auto", machine, 0, "" if cuda == "off" else rf"{name}: computing on the CPU: {reason}\n", "cpu")
 
 
 check("cpu", "", 0, "", "cpu")

@@ -13,6 +13,7 @@ class BatchNorm : public Module {
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
+  const BatchNormOptions& options() const { return options_; }
 
  protected:
   /// `name` describes the layer, which takes inputs of `rank` axes.

@@ -72,6 +72,13 @@ std::string Relu::describe() const {
   return options_.alpha == 0 ? "Relu()" : fmt::format("Relu(alpha {})", options_.alpha);
 }
 
+Tensor MaxPool2d::forward(const Tensor& x) {
+  if (is_training() || !options_.test_forward) return maxpool2d(x, options_);
+  MaxPool2dOptions options = options_;
+  options.forward = *options_.test_forward;
+  return maxpool2d(x, options);
+}
+
 std::string MaxPool2d::describe() const { return fmt::format("MaxPool2d({})", pool_text(options_)); }
 
 Tensor ReluMaxPool2d::forward(const Tensor& x) {

@@ -64,23 +64,28 @@ class Relu final : public Module {
   ReluOptions options_;
 };
 
+/// maxpool2d, in evaluation with options.test_forward.
 class MaxPool2d final : public Module {
  public:
   explicit MaxPool2d(MaxPool2dOptions options = {}) : options_(std::move(options)) {}
-  Tensor forward(const Tensor& x) override { return maxpool2d(x, options_); }
+  Tensor forward(const Tensor& x) override;
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   MaxPool2dOptions options_;
 };
 
-/// ReLU and MaxPool2d: relu_maxpool2d, or the two apart where that is faster. The bits are the same.
+/// ReLU and MaxPool2d: relu_maxpool2d, or the two apart where that is faster. The bits are the same. Computes the
+/// maximum in training and evaluation alike.
 class ReluMaxPool2d final : public Module {
  public:
   explicit ReluMaxPool2d(const ReluOptions& relu = {}, MaxPool2dOptions pool = {})
       : alpha_(relu.alpha), options_(std::move(pool)) {}
   Tensor forward(const Tensor& x) override;
+  double alpha() const { return alpha_; }
   std::string describe() const override;
+  const MaxPool2dOptions& options() const { return options_; }
 
  private:
   double alpha_;

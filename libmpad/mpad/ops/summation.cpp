@@ -17,8 +17,8 @@ Tensor reordered(const Tensor& x, const std::vector<std::int32_t>& order) {
 
 Terms summed_terms(const Gradients& gradients, const Tensor& x, const Tensor& grad_y) {
   const Tensor saved = gradients.saved(x);
-  if (!gradients.choices().summation_order) return {saved, grad_y};
-  Rng rng(*gradients.choices().summation_order);
+  if (!gradients.summation_order()) return {saved, grad_y};
+  Rng rng(*gradients.summation_order());
   const std::vector<std::int32_t> order = rng.permutation(static_cast<std::int32_t>(saved.shape()[0]));
   return {reordered(saved, order), reordered(grad_y, order)};
 }

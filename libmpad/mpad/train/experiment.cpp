@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/train/data_values.h>
 #include <mpad/train/experiment.h>
 #include <mpad/train/result_directory.h>
 #include <mpad/train/weights.h>
@@ -9,23 +10,11 @@
 namespace mpad {
 namespace {
 
-std::string describe(const Augment& augment) {
-  std::vector<std::string> parts;
-  if (augment.crop_pad > 0) parts.push_back(fmt::format("crop {}", augment.crop_pad));
-  if (augment.resized_crop) parts.push_back("resized crop");
-  if (augment.flip) parts.push_back("flip");
-  return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
-}
-
 // All that the result depends on, as text.
 std::vector<NamedValue> context_of(const std::string& network, const Settings& settings, const Split& data) {
-  std::vector<NamedValue> context = named_values(settings);
-  context.insert(context.begin(), {{"network", network}, {"dataset", data.train.name}});
-  context.emplace_back("augment", describe(data.train.augment));
-  for (const auto& [part, dataset] : {std::pair("train", &data.train), std::pair("test", &data.test)}) {
-    context.emplace_back(fmt::format("{}-images", part), std::to_string(dataset->size()));
-    context.emplace_back(fmt::format("{}-checksum", part), "crc32:" + dataset->checksum);
-  }
+  std::vector<NamedValue> context{{"network", network}};
+  for (const std::vector<NamedValue>& values : {named_values(data), named_values(settings)})
+    context.insert(context.end(), values.begin(), values.end());
   return context;
 }
 
@@ -43,8 +32,7 @@ void check_weights(const Settings& settings, const ModelFactory& make_model, con
 Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
                        const Split& data, const Output& output, Progress progress) {
   check(settings);
-  const std::string reason = unavailable(settings.device);
-  require(reason.empty(), "--device: expected cpu or auto ({}), got {}", reason, to_string(settings.device));
+  require_available(settings.device);
   check_weights(settings, make_model, output);
   const ResultDirectory directory(output, context_of(network, settings, data));
   progress.start(settings, data.train.size());

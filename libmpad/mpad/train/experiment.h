@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/train/output_directory.h>
 #include <mpad/train/progress.h>
 #include <mpad/train/trainer.h>
 
@@ -7,18 +8,6 @@
 #include <vector>
 
 namespace mpad {
-
-/// What to do with results that are in the output directory already.
-enum class Existing : unsigned char { refuse, resume, overwrite };
-
-/// Where the results of a training are kept: results.csv, run.json and, for each run k, its state after its last
-/// complete epoch in run-k.safetensors.
-struct Output {
-  std::string directory{};  ///< made if missing; empty: nothing is written
-  Existing existing = Existing::refuse;
-  std::string command{};  ///< how the program was called, for the record
-  std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
-};
 
 /// The outcome of an experiment.
 struct Outcome {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <mpad/train/experiment.h>
+#include <mpad/train/output_directory.h>
+#include <mpad/train/trainer.h>
 
 #include <span>
 #include <string>
@@ -22,11 +23,7 @@ class ResultDirectory {
   void write_results(std::span<const EpochResult> results, const Settings& settings) const;
 
  private:
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  std::string checkpoint(std::int64_t run) const { return file("run-" + std::to_string(run) + ".safetensors"); }
-
-  std::string path_;
-  std::vector<NamedValue> context_;
+  OutputDirectory directory_;
 };
 
 }  // namespace mpad

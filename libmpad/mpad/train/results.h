@@ -27,6 +27,10 @@ struct EpochResult {
   std::string collapsed{};
 };
 
+/// Where a run was lost, by this epoch: `collapsed`, or "the test of epoch 3" (counted from 1) where the test loss is
+/// not finite; else empty.
+std::string collapse_of(const EpochResult& result);
+
 /// The text of results.csv: a header line and one row for each result. Numbers read back to the same bits.
 std::string to_csv(std::span<const EpochResult> results, const Settings& settings);
 

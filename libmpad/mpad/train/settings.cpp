@@ -51,9 +51,19 @@ void check(const Settings& s) {
   require(s.pool == PoolKind::max || (s.pool_forward == PoolForward::exact && s.pool_backward == PoolBackward::fused),
           "--pool: expected max with --pool-forward {} and --pool-backward {}, got {}", to_string(s.pool_forward),
           to_string(s.pool_backward), to_string(s.pool));
-  if (s.pool_forward == PoolForward::composed || s.pool_backward == PoolBackward::composed) s.ties.beta();
+  require(s.pool == PoolKind::max || !s.pool_test_forward,
+          "--pool-test-forward: expected same for a pool of kind {}, got {}", to_string(s.pool),
+          to_string(s.pool_test_forward));
+  const bool composed = s.pool_forward == PoolForward::composed || s.pool_test_forward == PoolForward::composed ||
+                        s.pool_backward == PoolBackward::composed;
+  if (composed) s.ties.beta();
   require(s.ties.name().find_first_of(",\"\r\n") == std::string::npos,
           "--ties: expected a name without commas, quotes and line ends, got '{}'", s.ties.name());
+}
+
+void require_available(Device device) {
+  const std::string reason = unavailable(device);
+  require(reason.empty(), "--device: expected cpu or auto ({}), got {}", reason, to_string(device));
 }
 
 std::vector<NamedValue> named_values(const Settings& s) {
@@ -65,6 +75,7 @@ std::vector<NamedValue> named_values(const Settings& s) {
           {"pool", to_string(s.pool)},
           {"norm-at-zero", number(s.norm_at_zero)},
           {"pool-forward", to_string(s.pool_forward)},
+          {"pool-test-forward", to_string(s.pool_test_forward)},
           {"pool-backward", to_string(s.pool_backward)},
           {"accumulate", to_string(s.accumulate)},
           {"weights", checksum_of(s.weights)},
@@ -88,7 +99,11 @@ std::vector<NamedValue> named_values(const Settings& s) {
 std::string precision_name(const Settings& s) { return s.mixed ? "mixed" : std::to_string(bits_of(s.dtype)); }
 
 MaxPool2dOptions pool_options(const Settings& s) {
-  return {.ties = s.ties, .forward = s.pool_forward, .backward = s.pool_backward, .accumulate = s.accumulate};
+  return {.ties = s.ties,
+          .forward = s.pool_forward,
+          .backward = s.pool_backward,
+          .accumulate = s.accumulate,
+          .test_forward = s.pool_test_forward};
 }
 
 Schedule make_schedule(const Settings& s, std::int64_t steps_per_epoch) {
@@ -110,6 +125,8 @@ const char* to_string(Schedule::Kind kind) {
 }
 
 const char* to_string(PoolForward forward) { return forward == PoolForward::exact ? "exact" : "composed"; }
+
+const char* to_string(std::optional<PoolForward> forward) { return forward ? to_string(*forward) : "same"; }
 
 const char* to_string(PoolBackward backward) {
   constexpr const char* names[] = {"fused", "composed", "standard"};

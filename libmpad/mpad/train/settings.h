@@ -6,6 +6,7 @@
 #include <mpad/schedule.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,12 @@
 namespace mpad {
 
 enum class OptimizerKind : unsigned char { sgd, adam, adamw };
+
+/// What --bits says.
+struct Precision {
+  DType dtype = DType::f32;
+  bool mixed = false;
+};
 
 /// What decides the result of a training, bit for bit, beside the network and the data. Where it is written to and how
 /// many threads compute it are not part of it.
@@ -25,6 +32,7 @@ struct Settings {
   PoolKind pool = PoolKind::max;
   double norm_at_zero = 0;  ///< of norm pools: the derivative where a window is 0
   PoolForward pool_forward = PoolForward::exact;
+  std::optional<PoolForward> pool_test_forward{};  ///< in evaluation; none: pool_forward
   PoolBackward pool_backward = PoolBackward::fused;
   Accumulate accumulate = Accumulate::wide;
   std::string weights{};  ///< file (weights.h) of what each run starts from; empty: parameters are drawn
@@ -48,6 +56,9 @@ struct Settings {
 /// Throws Error, naming the setting, if one is out of range or two contradict each other.
 void check(const Settings& settings);
 
+/// Throws Error, saying why, unless this program can compute there.
+void require_available(Device device);
+
 /// A setting, under its name on the command line, and its value as text.
 using NamedValue = std::pair<std::string, std::string>;
 
@@ -67,6 +78,8 @@ Schedule make_schedule(const Settings& settings, std::int64_t steps_per_epoch);
 const char* to_string(OptimizerKind kind);
 const char* to_string(Schedule::Kind kind);
 const char* to_string(PoolForward forward);
+/// "same" for none.
+const char* to_string(std::optional<PoolForward> forward);
 const char* to_string(PoolBackward backward);
 const char* to_string(Accumulate accumulate);
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "command_line.h"
+
+#include "help_format.h"
+
+#include <mpad/core/check.h>
+#include <mpad/core/suggest.h>
+#include <mpad/version.h>
+
+#include <cstdio>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace mpad {
+namespace {
+
+enum ExitCode { succeeded = 0, failed = 1, misused = 2 };
+
+void refuse_extras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  fail("expected an option, got '{}'{}; --help lists them", extras[0], suggest(extras[0], views));
+}
+
+// The parser would take the next option for the value.
+void refuse_empty_values(int argc, const char* const* argv) {
+  for (const std::string_view argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1))
+    require(!argument.starts_with("--") || !argument.ends_with('='), "{}: expected a value, got none",
+            argument.substr(0, argument.size() - 1));
+}
+
+int report(const std::string& name, const std::exception& error, ExitCode code) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+  return code;
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_app(const std::string& name, const std::string& about) {
+  auto app = std::make_unique<CLI::App>(about, name);
+  app->formatter(std::make_shared<HelpFormat>());
+  app->get_formatter()->column_width(46);
+  app->set_help_flag("-h,--help", "Print this help");
+  app->set_version_flag("--version", fmt::format("{} {}", name, version()), "Print the version");
+  app->allow_extras();
+  return app;
+}
+
+bool parse(CLI::App& app, int argc, const char* const* argv) {
+  refuse_empty_values(argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {
+    app.exit(request);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    fail("{}", error.what());
+  }
+  refuse_extras(app);
+  return true;
+}
+
+std::string command_line(int argc, const char* const* argv) {
+  std::string text = argv[0];
+  for (int i = 1; i < argc; ++i) text += " " + std::string(argv[i]);
+  return text;
+}
+
+int program_main(CLI::App& app, int argc, const char* const* argv, const std::function<void()>& finish,
+                 const std::function<void()>& run) {
+  try {
+    if (!parse(app, argc, argv)) return succeeded;
+    finish();
+  } catch (const std::exception& error) {
+    return report(app.get_name(), error, misused);
+  }
+  try {
+    run();
+  } catch (const std::exception& error) {
+    return report(app.get_name(), error, failed);
+  }
+  return succeeded;
+}
+
+}  // namespace mpad

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "pair_options.h"
+
+#include "lists.h"
+#include "option_group.h"
+
+namespace mpad {
+namespace {
+
+DType parse_bits(const std::string& option, const std::string& text) {
+  for (const DType dtype : {DType::f16, DType::f32, DType::f64})
+    if (text == std::to_string(bits_of(dtype))) return dtype;
+  fail_choice(option, {"16", "32", "64"}, text);
+}
+
+}  // namespace
+
+void PairOptions::add(CLI::App& app) {
+  Group group(app, "Pairs of weights and mini-batch");
+  group.text("--bits", "LIST", bits_, "Precisions: 16, 32, 64");
+  group.choice("--init", plan.init, {Init::volume, Init::network},
+               "How weights are drawn: as the study does for volumes, or as to train the network");
+  group.number("--draws", "N", plan.draws, "Draws of weights; draw k has seed --seed + k");
+  group.number("--batches", "N", plan.batches,
+               "Mini-batches of each draw, which goes on where the last one ended; 0 means all");
+  group.number("--noise", "SIGMA", plan.noise, "Deviation of normal noise that is added to the images");
+  group.choice("--norm", norm, {VectorNorm::infinity, VectorNorm::one},
+               "Norm of a tensor's difference; D is their sum over the parameters");
+}
+
+void PairOptions::finish() {
+  precisions = parse_list("--bits", bits_, parse_bits);
+  check(plan);
+}
+
+std::vector<NamedValue> PairOptions::context() const {
+  return {{"bits", bits_},
+          {"init", to_string(plan.init)},
+          {"draws", std::to_string(plan.draws)},
+          {"batches", std::to_string(plan.batches)},
+          {"noise", fmt::format("{}", plan.noise)},
+          {"norm", to_string(norm)}};
+}
+
+}  // namespace mpad

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/study/pair_plan.h>
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace mpad {
+
+/// Which pairs of weights and mini-batch a program compares gradients on, and how: --bits, --init, --draws, --batches,
+/// --noise and --norm.
+class PairOptions {
+ public:
+  explicit PairOptions(VectorNorm default_norm) : norm(default_norm) {}
+  void add(CLI::App& app);
+  /// Throws Error on a value that is wrong.
+  void finish();
+  /// What the results depend on, for the run record.
+  std::vector<NamedValue> context() const;
+
+  std::vector<DType> precisions{};
+  /// But for the settings of the network.
+  PairPlan plan{.init = Init::volume};
+  VectorNorm norm;
+
+ private:
+  std::string bits_ = "16,32,64";
+};
+
+}  // namespace mpad

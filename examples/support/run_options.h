@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/core/device.h>
+#include <mpad/train/experiment.h>
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+
+namespace mpad {
+
+/// Where a program computes and what it does with its results: --threads, --device, --out, --resume, --force, --quiet.
+class RunOptions {
+ public:
+  /// `files` names what is written into --out; only some programs can continue it.
+  void add(CLI::App& app, const std::string& files, bool resumable);
+  /// `command` is the command line, for the record. Throws Error on a value that is out of range.
+  void finish(const std::string& command);
+  /// Sets the number of threads and returns the device asked for: with `auto`, CUDA if it can be used, else the CPU,
+  /// and a build for CUDA says on standard error why. Throws Error if the device asked for cannot be used.
+  Device start(const std::string& program) const;
+
+  Output output{};
+  bool quiet = false;
+
+ private:
+  std::string device_text_ = "auto";
+  std::optional<Device> device_{};
+  int threads_ = 0;
+  bool resume_ = false, force_ = false;
+};
+
+}  // namespace mpad

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "study_options.h"
+
+#include "lists.h"
+#include "option_group.h"
+
+#include <mpad/train/data_values.h>
+
+namespace mpad {
+
+void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value) {
+  for (NamedValue& known : values)
+    if (known.first == name) return void(known.second = value);
+  values.emplace_back(name, value);
+}
+
+void StudyOptions::add(CLI::App& app, const std::string& files, bool resumable, bool several_networks) {
+  several_ = several_networks;
+  Group group(app, "Network");
+  if (several_)
+    group.text("--networks", "LIST", networks_, "Some of " + joined(network_names()));
+  else
+    group.text("--network", "NAME", networks_, joined(network_names()));
+  data.add(app);
+  Group(app, "Runs and results").number("--seed", "N", seed, "Seed of all that is drawn");
+  run.add(app, files, resumable);
+}
+
+void StudyOptions::finish(const std::string& command) {
+  networks = several_ ? parse_list("--networks", networks_, find_network)
+                      : std::vector<Network>{find_network("--network", networks_)};
+  network = networks.front();
+  run.finish(command);
+  for (const Network& each : networks) data.finish(*each.recipe);
+  data.finish(*network.recipe);
+}
+
+Split StudyOptions::load(const Network& of) const {
+  DataOptions own = data;
+  own.finish(*of.recipe);
+  return own.load();
+}
+
+ModelFactory StudyOptions::model(const Split& images) const {
+  return model_factory(*network.recipe, network.architecture, images);
+}
+
+std::vector<NamedValue> StudyOptions::context(const Split& images, Device device) const {
+  std::vector<NamedValue> values{
+      {"network", network.name}, {"seed", std::to_string(seed)}, {"device", to_string(device)}};
+  const std::vector<NamedValue> of_images = named_values(images);
+  values.insert(values.end(), of_images.begin(), of_images.end());
+  return values;
+}
+
+}  // namespace mpad

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "data_options.h"
+#include "recipes.h"
+#include "run_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace mpad {
+
+/// Gives the value to the name, which it adds if it is not there.
+void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value);
+
+/// What programs of the study have in common: the network, the data and their options, --seed, and where to compute and
+/// to write.
+class StudyOptions {
+ public:
+  /// `files` names what is written into --out. With `several_networks`, there is a list, --networks, for --network.
+  void add(CLI::App& app, const std::string& files, bool resumable = false, bool several_networks = false);
+  /// `command` is the command line, for the record. Throws Error on a value that is wrong.
+  void finish(const std::string& command);
+
+  /// The images, as options say.
+  Split load() const { return data.load(); }
+  /// Makes the network for them.
+  ModelFactory model(const Split& images) const;
+  /// The same for one of several networks, which may take images of another size.
+  Split load(const Network& of) const;
+  /// What every result depends on, for the run record: network, device, seed, and what there is to say of the images.
+  std::vector<NamedValue> context(const Split& images, Device device) const;
+
+  Network network{};                ///< the first of the networks
+  std::vector<Network> networks{};  ///< all of them have the data set
+  DataOptions data{};
+  RunOptions run{};
+  std::uint64_t seed = 0;
+
+ private:
+  std::string networks_ = "lenet";
+  bool several_ = false;
+};
+
+}  // namespace mpad

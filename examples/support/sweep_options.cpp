@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "sweep_options.h"
+
+#include "lists.h"
+#include "model_options.h"
+#include "optimizer_options.h"
+#include "option_group.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+// Calls parse_choice with each part of a list.
+template <class Enum>
+std::vector<Enum> parse_choices(const std::string& option, const std::string& text, const std::vector<Enum>& choices) {
+  return parse_list(option, text, [&](const std::string& name, const std::string& part) {
+    return parse_choice(name, part, choices);
+  });
+}
+
+double parse_beta(const std::string& option, const std::string& text) {
+  const auto beta = parse_number<double>(option, text);
+  require(std::isfinite(beta), "{}: expected finite numbers, got '{}'", option, text);
+  return beta;
+}
+
+}  // namespace
+
+void SweepOptions::add_grid(CLI::App& app) {
+  Group group(app, "Grid: comma-separated lists");
+  group.text("--bits", "LIST", bits_, "Precisions: some of 16,32,64,mixed");
+  group.text("--optimizers", "LIST", optimizers_, "Update rules: some of sgd,adam,adamw");
+  group.text("--batch-norm", "LIST", batch_norms_, "Batch normalisation: off,on or one of them");
+  group.text("--pool-forward", "LIST", forwards_, "Pool's forward: exact,composed or one of them");
+  group.text("--pool-backward", "LIST", backwards_, "Pool's backward: some of fused,composed,standard");
+  group.text("--betas", "LIST", betas_, "Tie rules beta:B");
+  group.number("--runs", "N", runs, "Trainings of each cell; run k has seed N + k");
+  add_pool_details(app, settings);
+}
+
+void SweepOptions::add_rates(CLI::App& app) {
+  Group group(app, "Optimization");
+  group.number<double>("--lr", "RATE", lr_, "Learning rate of all", "as the trainer");
+  group.number(
+      "--lr-search", "TRIALS", search_trials,
+      fmt::format("Search the learning rate in [{}, {}] by successive halving; 0: do not", least_rate, most_rate));
+  group.text("--lr-for", "first|each", rate_for_, "With --lr-search: one rate, for the first beta, or one for each");
+  group.number("--lr-epochs", "N", search.epochs, "With --lr-search: epochs of the last trials");
+  group.text("--select", "held-out|test", select_,
+             "With --lr-search: judge by a tenth of the training images, or by the test images as the study did");
+}
+
+void SweepOptions::add(CLI::App& app) {
+  study.add(app, "sweep.csv, pools.csv, search.csv and run.json", true, true);
+  add_grid(app);
+  add_rates(app);
+  add_training_options(app, settings);
+  Group(app, "Runs and results").number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
+}
+
+void SweepOptions::read_grid() {
+  using enum OptimizerKind;
+  using enum PoolBackward;
+  grid.precisions = parse_list("--bits", bits_, parse_precision);
+  grid.optimizers = parse_choices<OptimizerKind>("--optimizers", optimizers_, {sgd, adam, adamw});
+  grid.batch_norms = parse_list("--batch-norm", batch_norms_, parse_switch);
+  grid.forwards = parse_choices<PoolForward>("--pool-forward", forwards_, {PoolForward::exact, PoolForward::composed});
+  grid.backwards =
+      parse_choices<PoolBackward>("--pool-backward", backwards_, {fused, PoolBackward::composed, standard});
+  grid.betas = parse_list("--betas", betas_, parse_beta);
+}
+
+void SweepOptions::read_rates() {
+  using Select = RateSearchOptions::Select;
+  require(search_trials >= 0 && search_trials <= 1000, "--lr-search: expected 0 to 1000 trials, got {}", search_trials);
+  require(search.epochs >= 1, "--lr-epochs: expected 1 or more, got {}", search.epochs);
+  require(search_trials == 0 || !lr_, "expected --lr or --lr-search, got both");
+  if (rate_for_ != "first" && rate_for_ != "each") fail_choice("--lr-for", {"first", "each"}, rate_for_);
+  one_rate = rate_for_ == "first";
+  search.select = parse_choice<Select>("--select", select_, {Select::held_out, Select::test});
+  search.trials = std::max<std::int64_t>(1, search_trials);
+  if (lr_) settings.lr = *lr_;
+}
+
+void SweepOptions::finish(const std::string& command) {
+  read_grid();
+  read_rates();
+  require(std::isfinite(minutes) && minutes >= 0, "--minutes: expected a number of 0 or more, got {}", minutes);
+  settings.seed = study.seed;
+  settings.runs = runs;
+  expand(grid, settings);
+  settings.runs = 1;
+  study.finish(command);
+}
+
+double SweepOptions::fixed_rate(const Network& network, const Settings& cell) const {
+  return lr_ ? *lr_ : default_rate(cell, *network.recipe);
+}
+
+std::vector<NamedValue> SweepOptions::context() const {
+  std::vector<NamedValue> context = named_values(settings);
+  for (const auto& [name, value] : study.context(study.load(), settings.device)) put(context, name, value);
+  const std::vector<std::string> in_rows{"network",    "bits",         "ties",          "optimizer",
+                                         "batch-norm", "pool-forward", "pool-backward", "pool-test-forward",
+                                         "runs"};
+  std::erase_if(context, [&](const NamedValue& value) {
+    return std::find(in_rows.begin(), in_rows.end(), value.first) != in_rows.end();
+  });
+  if (!lr_) put(context, "lr", search_trials == 0 ? "the trainer's" : "searched");
+  if (search_trials > 0) {
+    put(context, "lr-search", std::to_string(search_trials));
+    put(context, "lr-for", rate_for_);
+    put(context, "lr-epochs", std::to_string(search.epochs));
+    put(context, "select", select_);
+  }
+  return context;
+}
+
+}  // namespace mpad

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "study_options.h"
+
+#include <mpad/study/grid.h>
+#include <mpad/study/searched_rates.h>
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mpad {
+
+/// A command line of the program sweep.
+class SweepOptions {
+ public:
+  void add(CLI::App& app);
+  void finish(const std::string& command);
+
+  /// The learning rate of a cell where none is searched: the one asked for, or that of the network's trainer.
+  double fixed_rate(const Network& network, const Settings& cell) const;
+  /// What results depend on that their rows do not say: a sweep may be resumed with another grid.
+  std::vector<NamedValue> context() const;
+
+  StudyOptions study{};
+  Grid grid{};
+  Settings settings{.epochs = 10};  ///< what all cells have in common
+  std::int64_t runs = 1;
+  double minutes = 0;              ///< after which no run is started; 0: there is no limit
+  std::int64_t search_trials = 0;  ///< 0: there is no search
+  bool one_rate = true;            ///< searched for the first beta, used for all
+  RateSearchOptions search{};
+
+ private:
+  void add_grid(CLI::App& app);
+  void add_rates(CLI::App& app);
+  void read_grid();
+  void read_rates();
+
+  std::string bits_ = "32", optimizers_ = "sgd", batch_norms_ = "off", betas_ = "0,1,10,100,1e3,1e4",
+              forwards_ = "exact", backwards_ = "fused", rate_for_ = "first", select_ = "held-out";
+  std::optional<double> lr_{};
+};
+
+}  // namespace mpad

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Trains networks over a grid of precisions, optimizers and ways to compute a pool, resumably: sweep --help.
+#include "support/command_line.h"
+#include "support/sweep_options.h"
+#include "support/sweep_table.h"
+
+#include <mpad/core/check.h>
+#include <mpad/study/sweep.h>
+
+#include <chrono>
+
+using namespace mpad;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool is_result(std::string_view name) {
+  return name == SweepResults::rows_name || name == SweepResults::pools_name || name == SearchedRates::file_name ||
+         is_unfinished_run(name);
+}
+
+void print_run(const SweepRow& row) {
+  const CellName& c = row.cell;
+  fmt::print(stderr, "{}, {} bits, {}{}, {}/{}, beta {}, lr {:.3g}, run {}: test accuracy {:.2f} %, {:.1f} s{}\n",
+             c.network, c.bits, c.optimizer, c.batch_norm == "true" ? ", batch norm" : "", c.forward, c.backward,
+             c.beta, row.lr, row.run, 100 * row.test.accuracy, row.seconds,
+             row.collapsed.empty() ? "" : "; collapsed in " + row.collapsed);
+}
+
+// The sweep of one network; whether it is complete.
+bool sweep_network(const SweepOptions& options, const Network& network, const OutputDirectory& directory,
+                   SweepResults& results, SearchedRates& searched, const std::function<bool()>& may_start) {
+  const Split images = options.study.load(network);
+  const Device device = options.settings.device;
+  const Sweep sweep{.network = network.name,
+                    .make_model = model_factory(*network.recipe, network.architecture, images),
+                    .data = {images.train.to(device), images.test.to(device)},
+                    .groups = expand(options.grid, options.settings),
+                    .runs = options.runs};
+  const auto rate = [&](const BetaGroup& group, const Settings& cell) {
+    if (options.search_trials == 0) return options.fixed_rate(network, cell);
+    const Settings& searched_for = options.one_rate ? group.front() : cell;
+    return searched.rate(network.name, searched_for, sweep.make_model, images);
+  };
+  const auto after_run = [&](const SweepRow& row) {
+    if (!options.study.run.quiet) print_run(row);
+  };
+  return run_sweep(sweep, directory, results, {.rate = rate, .may_start = may_start, .after_run = after_run});
+}
+
+void run(SweepOptions options) {
+  const auto start = Clock::now();
+  options.settings.device = options.study.run.start("sweep");
+  const OutputDirectory directory(options.study.run.output, options.context(), is_result);
+  SweepResults results(directory);
+  SearchedRates searched(directory, options.search);
+  const auto may_start = [&] {
+    return options.minutes == 0 || std::chrono::duration<double>(Clock::now() - start).count() < 60 * options.minutes;
+  };
+  bool complete = true;
+  for (const Network& network : options.study.networks)
+    complete = complete && sweep_network(options, network, directory, results, searched, may_start);
+  fmt::print("{}", sweep_table(results.rows()));
+  if (!complete) fmt::print("sweep: the time is used; --resume goes on\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  SweepOptions options;
+  const auto app = make_app("sweep", "Trains networks over a grid of settings and reports their test accuracies.");
+  options.add(*app);
+  return program_main(
+      *app, argc, argv, [&] { options.finish(command_line(argc, argv)); }, [&] { run(options); });
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Which pairs of weights and mini-batch are looked at.
+#pragma once
+#include <mpad/data/dataset.h>
+#include <mpad/study/recorded_loss.h>
+#include <mpad/train/trainer.h>
+
+#include <functional>
+#include <memory>
+
+namespace mpad {
+
+/// How weights are drawn: as the network draws them, or as the study does for volumes (init_volume).
+enum class Init : unsigned char { network, volume };
+const char* to_string(Init init);
+
+/// The network of these settings, with the seed's weights, in its precision and on its device.
+std::unique_ptr<Module> draw_network(const Settings& settings, std::uint64_t seed, const ModelFactory& make_model,
+                                     Init init);
+
+struct PairPlan {
+  Settings settings{};  ///< the network, its precision, batch size and device; draw k has seed + k
+  Init init = Init::network;
+  std::int64_t draws = 5;
+  std::int64_t batches = 0;  ///< mini-batches of each draw; 0: all
+  double noise = 0;          ///< deviation of normal noise that is added to the images, drawn anew for each pair
+};
+
+/// Throws Error, naming the option, if a number is out of range.
+void check(const PairPlan& plan);
+
+struct PairIndex {
+  std::int64_t draw = 0, batch = 0;
+};
+
+/// The pairs, draw by draw. Mini-batches are in order, whole ones only; each draw continues where the last one ended,
+/// and begins again behind the last. Throws Error if the data set is smaller than a mini-batch.
+std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset);
+
+/// Calls visit for each pair, with its loss recorded in training mode. Images are augmented as their data set asks for,
+/// by each draw in its own way.
+void visit_pairs(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
+                 const std::function<void(const PairIndex&, RecordedLoss&)>& visit);
+
+/// A seed of the pair's own.
+std::uint64_t seed_of(const PairPlan& plan, const PairIndex& pair);
+
+}  // namespace mpad

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/study/rate_search.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+// Away from the streams that a training draws from.
+constexpr std::uint64_t searching = 0x5ea2;
+
+struct Candidate {
+  RateTrial row;
+  std::unique_ptr<Trainer> trainer;
+};
+
+std::vector<Candidate> make_candidates(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
+                                       const Split& data) {
+  std::vector<Candidate> candidates;
+  for (const double lr : draw_rates(trials, settings.seed)) {
+    Settings own = settings;
+    own.lr = lr;
+    candidates.push_back(
+        {{.trial = std::ssize(candidates), .lr = lr}, std::make_unique<Trainer>(own, 0, make_model, data)});
+  }
+  return candidates;
+}
+
+void train_to(Candidate& candidate, std::int64_t rung, std::int64_t epochs) {
+  Trainer& trainer = *candidate.trainer;
+  while (!trainer.finished() && std::ssize(trainer.results()) < epochs) trainer.run_epoch();
+  const EpochResult& last = trainer.results().back();
+  candidate.row.rung = rung;
+  candidate.row.epochs = std::ssize(trainer.results());
+  candidate.row.score = collapse_of(last).empty() ? last.test.accuracy : 0;
+}
+
+// Marks the best, the earlier ones where some are as good.
+void keep_best(std::vector<Candidate>& candidates, std::int64_t count) {
+  std::vector<Candidate*> order;
+  for (Candidate& candidate : candidates) order.push_back(&candidate);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Candidate* a, const Candidate* b) { return a->row.score > b->row.score; });
+  for (std::size_t i = 0; i < order.size(); ++i) order[i]->row.kept = static_cast<std::int64_t>(i) < count;
+}
+
+}  // namespace
+
+std::vector<double> draw_rates(std::int64_t trials, std::uint64_t seed) {
+  Rng rng = Rng(seed).split(searching);
+  std::vector<double> rates;
+  for (std::int64_t i = 0; i < trials; ++i)
+    rates.push_back(least_rate * std::pow(most_rate / least_rate, rng.uniform()));
+  return rates;
+}
+
+std::vector<std::int64_t> rung_epochs(std::int64_t trials, std::int64_t epochs) {
+  const int halvings = std::bit_width(static_cast<std::uint64_t>(trials - 1));
+  std::vector<std::int64_t> rungs;
+  for (int left = std::max(0, halvings - 1); left >= 0; --left) {
+    const std::int64_t share = std::int64_t{1} << left, reached = (epochs + share - 1) / share;
+    if (rungs.empty() || rungs.back() < reached) rungs.push_back(reached);
+  }
+  return rungs;
+}
+
+std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
+                                   const Split& data) {
+  require(trials > 0, "search_rate: expected a trial or more, got {}", trials);
+  const Split there{data.train.to(settings.device), data.test.to(settings.device)};  // once for all trials
+  std::vector<Candidate> candidates = make_candidates(settings, trials, make_model, there);
+  const std::vector<std::int64_t> rungs = rung_epochs(trials, settings.epochs);
+  std::vector<RateTrial> rows;
+  for (std::int64_t rung = 0; rung < std::ssize(rungs); ++rung) {
+    for (Candidate& candidate : candidates) train_to(candidate, rung, rungs[static_cast<std::size_t>(rung)]);
+    keep_best(candidates, rung + 1 == std::ssize(rungs) ? 1 : (std::ssize(candidates) + 1) / 2);
+    for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
+    std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.row.kept; });
+  }
+  return rows;
+}
+
+double chosen_rate(std::span<const RateTrial> search) {
+  const RateTrial* chosen = nullptr;
+  for (const RateTrial& row : search)
+    if (row.kept && (chosen == nullptr || row.rung > chosen->rung)) chosen = &row;
+  require(chosen != nullptr, "chosen_rate: expected the rows of a search, got none that is kept");
+  return chosen->lr;
+}
+
+}  // namespace mpad

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/train/trainer.h>
+
+#include <span>
+#include <vector>
+
+namespace mpad {
+
+/// A learning rate on one rung of a search.
+struct RateTrial {
+  std::int64_t trial = 0;  ///< from 0
+  double lr = 0;
+  std::int64_t rung = 0, epochs = 0;  ///< from 0; trained so far
+  double score = 0;                   ///< accuracy on data.test; 0 once the training has collapsed
+  bool kept = false;                  ///< goes on to the next rung or, on the last one, is the rate chosen
+};
+
+/// Rates searched lie between these.
+inline constexpr double least_rate = 1e-5, most_rate = 1e-1;
+
+/// The rate of each trial: log-uniform, drawn from the seed. More trials begin with the same rates.
+std::vector<double> draw_rates(std::int64_t trials, std::uint64_t seed);
+
+/// Epochs after which trainings are compared: each about twice the one before, the last `epochs`; as many as it takes
+/// to halve the trials down to one, or fewer where there are too few epochs.
+std::vector<std::int64_t> rung_epochs(std::int64_t trials, std::int64_t epochs);
+
+/// Searches the learning rate by successive halving (Jamieson and Talwalkar, AISTATS 2016): run 0 of the settings is
+/// trained once for each rate of draw_rates, on data.train; on each rung the better half by accuracy on data.test goes
+/// on, on the last the best is kept, the earlier trial where two are as good. The schedule is that of a training of
+/// settings.epochs, which the last rung reaches. Rows come by rung, then trial. Throws Error if there is no trial.
+std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
+                                   const Split& data);
+
+/// The rate that a search chose.
+double chosen_rate(std::span<const RateTrial> search);
+
+}  // namespace mpad

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/study/held_out.h>
+#include <mpad/study/searched_rates.h>
+#include <mpad/train/atomic_file.h>
+#include <mpad/train/csv.h>
+
+#include <algorithm>
+
+namespace mpad {
+namespace {
+
+constexpr std::string_view header = "network,dataset,bits,optimizer,batch_norm,beta,trial,lr,rung,epochs,score,kept";
+
+// The name of a search: a cell's, without forward and backward.
+CellName search_name(CellName cell) {
+  cell.forward = cell.backward = cell.test_forward = "";
+  return cell;
+}
+
+}  // namespace
+
+const char* to_string(RateSearchOptions::Select select) {
+  return select == RateSearchOptions::Select::held_out ? "held-out" : "test";
+}
+
+std::string to_csv(const std::vector<SearchRow>& rows) {
+  std::string text = fmt::format("{}\n", header);
+  for (const auto& [c, t] : rows)
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", c.network, c.dataset, c.bits, c.optimizer,
+                        c.batch_norm, c.beta, t.trial, csv_text(t.lr), t.rung, t.epochs, csv_text(t.score), t.kept);
+  return text;
+}
+
+std::vector<SearchRow> parse_searches(std::string_view text, const std::string& source) {
+  std::vector<SearchRow> rows;
+  for (const std::vector<std::string_view>& cell : read_csv(text, header, source)) {
+    const auto name = [&](std::size_t i) { return std::string(cell[i]); };
+    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
+    rows.push_back({.cell = {.network = name(0),
+                             .dataset = name(1),
+                             .bits = name(2),
+                             .optimizer = name(3),
+                             .batch_norm = name(4),
+                             .beta = name(5)},
+                    .trial = {.trial = whole(6),
+                              .lr = csv_real(cell[7], source),
+                              .rung = whole(8),
+                              .epochs = whole(9),
+                              .score = csv_real(cell[10], source),
+                              .kept = cell[11] == "true"}});
+  }
+  return rows;
+}
+
+SearchedRates::SearchedRates(const OutputDirectory& directory, const RateSearchOptions& options)
+    : directory_(&directory), options_(options) {
+  if (!directory.has(file_name)) return;
+  const std::string file = directory.file(file_name);
+  rows_ = parse_searches(read_file(file), file);
+}
+
+double SearchedRates::rate(const std::string& network, const Settings& settings, const ModelFactory& make_model,
+                           const Split& data) {
+  const CellName cell = search_name(name_of(network, data.train.name, settings));
+  const auto known = [&] {
+    std::vector<RateTrial> trials;
+    for (const SearchRow& row : rows_)
+      if (row.cell == cell) trials.push_back(row.trial);
+    return trials;
+  };
+  if (const std::vector<RateTrial> trials = known(); !trials.empty()) return chosen_rate(trials);
+  Settings searching = settings;
+  searching.epochs = options_.epochs;
+  const bool on_test = options_.select == RateSearchOptions::Select::test;
+  const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / 10);
+  const Split judged = on_test ? data : hold_out(data.train, tenth, settings.seed);
+  const std::vector<RateTrial> trials = search_rate(searching, options_.trials, make_model, judged);
+  for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
+  directory_->write(file_name, to_csv(rows_));
+  return chosen_rate(trials);
+}
+
+}  // namespace mpad

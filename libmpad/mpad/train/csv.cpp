@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/train/csv.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace mpad {
+namespace {
+
+using Cells = std::vector<std::string_view>;
+
+Cells split(std::string_view text, char separator) {
+  Cells parts;
+  for (std::size_t end; (end = text.find(separator)) != std::string_view::npos; text.remove_prefix(end + 1))
+    parts.push_back(text.substr(0, end));
+  parts.push_back(text);
+  return parts;
+}
+
+template <class Number>
+Number parse(std::string_view text, const std::string& source) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error == std::errc() && end == text.data() + text.size(), "{}: expected a number, got '{}'", source, text);
+  return value;
+}
+
+}  // namespace
+
+std::string csv_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+
+std::vector<Cells> read_csv(std::string_view text, std::string_view header, const std::string& source) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const Cells lines = split(text, '\n');
+  require(lines[0] == header, "{}: expected results that start with '{}'", source, header);
+  const std::size_t columns = split(header, ',').size();
+  std::vector<Cells> rows;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    rows.push_back(split(lines[i], ','));
+    require(rows.back().size() == columns, "{}: expected {} columns, got '{}'", source, columns, lines[i]);
+  }
+  return rows;
+}
+
+double csv_real(std::string_view cell, const std::string& source) { return parse<double>(cell, source); }
+std::int64_t csv_whole(std::string_view cell, const std::string& source) { return parse<std::int64_t>(cell, source); }
+
+}  // namespace mpad

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/train/settings.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpad {
+
+/// What to do with results that are in the output directory already.
+enum class Existing : unsigned char { refuse, resume, overwrite };
+
+/// Where the results of a training are kept: results.csv, run.json and, for each run k, its state after its last
+/// complete epoch in run-k.safetensors. A study keeps its own files in place of results.csv and the states.
+struct Output {
+  std::string directory{};  ///< made if missing; empty: nothing is written
+  Existing existing = Existing::refuse;
+  bool resumable = true;  ///< whether the program can continue what is there, for what it says of it
+  std::string command{};  ///< how the program was called, for the record
+  std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
+};
+
+/// A directory of results and run.json, the record of what they depend on. With an empty path, nothing is kept.
+class OutputDirectory {
+ public:
+  /// Makes the directory, deals with results in it as `output.existing` says, and writes the record. Throws Error if
+  /// the directory cannot be written, holds results that are to be kept or, on resuming, holds those of another
+  /// context. `is_result` knows the names of results, but for run.json.
+  OutputDirectory(const Output& output, std::vector<NamedValue> context,
+                  const std::function<bool(std::string_view name)>& is_result);
+  /// The same where results are files with these names.
+  OutputDirectory(const Output& output, std::vector<NamedValue> context, const std::vector<std::string>& names);
+
+  bool kept() const { return !path_.empty(); }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  /// Whether there is such a file.
+  bool has(const std::string& name) const;
+  /// Writes a whole file: after a crash there is the old one or the new one.
+  void write(const std::string& name, std::string_view text) const;
+  /// Removes a file, if there is one.
+  void remove(const std::string& name) const;
+  const std::vector<NamedValue>& context() const { return context_; }
+
+ private:
+  std::string path_;
+  std::vector<NamedValue> context_;
+};
+
+}  // namespace mpad

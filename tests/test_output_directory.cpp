@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "temporary.h"
+
+#include <mpad/train/atomic_file.h>
+#include <mpad/train/output_directory.h>
+
+using namespace mpad;
+using test::TemporaryDirectory;
+using Names = std::vector<std::string>;
+
+namespace {
+
+const Names files{"drift.csv"};
+
+OutputDirectory open(const TemporaryDirectory& directory, Existing existing, const std::string& network = "small") {
+  return OutputDirectory({.directory = directory.path(), .existing = existing}, {{"network", network}}, files);
+}
+
+std::string open_error(const TemporaryDirectory& directory, Existing existing, const std::string& network = "small") {
+  return test::error_of(directory, [&] { open(directory, existing, network); });
+}
+
+}  // namespace
+
+TEST_CASE("an output directory keeps named files and a record") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory, Existing::refuse);
+  CHECK(output.kept());
+  CHECK_FALSE(output.has("drift.csv"));
+  output.write("drift.csv", "replica\n0\n");
+  CHECK(output.has("drift.csv"));
+  CHECK(directory.list() == Names{"drift.csv", "run.json"});
+  CHECK(read_file(output.file("drift.csv")) == "replica\n0\n");
+  output.remove("drift.csv");
+  output.remove("drift.csv");  // is not there
+  CHECK(directory.list() == Names{"run.json"});
+}
+
+TEST_CASE("results in an output directory stay unless they are to be overwritten") {
+  const TemporaryDirectory directory;
+  open(directory, Existing::refuse).write("drift.csv", "old");
+  directory.write("drift.csv.partial", {'x'});
+  directory.write("notes.txt", {'x'});
+  CHECK(open_error(directory, Existing::refuse).find("holds results already: expected --resume") != std::string::npos);
+  CHECK(test::error_of(directory, [&] {
+          OutputDirectory({.directory = directory.path(), .resumable = false}, {}, files);
+        }).ends_with("holds results already: expected --force to overwrite them"));
+  CHECK(directory.list() == Names{"drift.csv", "drift.csv.partial", "notes.txt", "run.json"});
+  open(directory, Existing::overwrite);
+  CHECK(directory.list() == Names{"notes.txt", "run.json"});
+}
+
+TEST_CASE("an output directory is continued in the same context only") {
+  const TemporaryDirectory directory;
+  open(directory, Existing::resume).write("drift.csv", "old");  // there is nothing yet
+  CHECK(open(directory, Existing::resume).has("drift.csv"));
+  CHECK(open_error(directory, Existing::resume, "other") == "run.json: expected network small as before, got other");
+  std::filesystem::remove(directory.path() + "/run.json");
+  CHECK(open_error(directory, Existing::resume).find("its run.json is missing") != std::string::npos);
+}
+
+TEST_CASE("without a path nothing is kept") {
+  const OutputDirectory output({}, {}, files);
+  CHECK_FALSE(output.kept());
+  output.write("drift.csv", "new");
+  CHECK_FALSE(output.has("drift.csv"));
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// Pairs of weights and mini-batch: which there are, what is counted of them, and the tables.
+#include "training_support.h"
+
+#include <mpad/core/half.h>
+#include <mpad/nn/init.h>
+#include <mpad/study/zone_tables.h>
+
+using namespace mpad;
+using namespace mpad::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+PairPlan plan_of(std::int64_t draws, std::int64_t batches, std::int64_t batch_size = 8) {
+  PairPlan plan{.draws = draws, .batches = batches};
+  plan.settings = spots_settings();
+  plan.settings.batch_size = batch_size;
+  return plan;
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> indices(const PairPlan& plan) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> found;
+  for (const PairIndex& pair : pairs_of(plan, spots(50, 1))) found.emplace_back(pair.draw, pair.batch);
+  return found;
+}
+
+ZoneCell cell_of(DType dtype) {
+  ZoneCell cell{.network = "small",
+                .dataset = "spots",
+                .plan = plan_of(2, 3),
+                .first = parse_program("--first", "native"),
+                .second = parse_program("--second", "minimal"),
+                .thresholds = {0, 1}};
+  cell.plan.settings.dtype = dtype;
+  return cell;
+}
+
+ZonePair pair_of(std::int64_t draw, double difference, Zone zone, std::int64_t zero_ties, std::int64_t positive_ties) {
+  return {{draw, 0}, {difference, 0, zone}, {{"1", 10, zero_ties, positive_ties, true}}};
+}
+
+}  // namespace
+
+TEST_CASE("draws take whole mini-batches, in order, each where the last one ended") {
+  using Pairs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  CHECK(indices(plan_of(2, 0, 20)) == Pairs{{0, 0}, {0, 1}, {1, 0}, {1, 1}});
+  CHECK(indices(plan_of(3, 2, 16)) == Pairs{{0, 0}, {0, 1}, {1, 2}, {1, 0}, {2, 1}, {2, 2}});
+  CHECK(indices(plan_of(1, 1, 50)) == Pairs{{0, 0}});
+}
+
+TEST_CASE("a plan that cannot be is refused") {
+  const Dataset data = spots(50, 1);
+  CHECK_THROWS_WITH(pairs_of(plan_of(0, 1), data), "--draws: expected 1 or more, got 0");
+  CHECK_THROWS_WITH(pairs_of(plan_of(1, -1), data), "--batches: expected 0 or more, got -1");
+  CHECK_THROWS_WITH(pairs_of(plan_of(1, 1, 0), data), "--batch-size: expected 1 or more, got 0");
+  CHECK_THROWS_WITH(pairs_of(plan_of(1, 1, 51), data), "--batch-size: expected at most the 50 images of spots, got 51");
+  PairPlan plan = plan_of(1, 1);
+  plan.noise = -1;
+  CHECK_THROWS_WITH(pairs_of(plan, data), "--noise: expected a finite number of 0 or more, got -1");
+}
+
+TEST_CASE("weights are those of the draw's seed, in the precision asked for") {
+  Settings settings = spots_settings();
+  for (DType dtype : real_dtypes) {
+    settings.dtype = dtype;
+    const auto first = draw_network(settings, 3, make_small, Init::network),
+               again = draw_network(settings, 3, make_small, Init::network),
+               other = draw_network(settings, 4, make_small, Init::network),
+               volume = draw_network(settings, 3, make_small, Init::volume);
+    CHECK(same_tensors(parameters(*first), parameters(*again)));
+    CHECK_FALSE(same_tensors(parameters(*first), parameters(*other)));
+    CHECK(parameters(*first)[0].tensor.dtype() == dtype);
+    for (double bias : parameters(*volume)[1].tensor.values()) CHECK(bias == 0);
+    for (double bias : parameters(*first)[1].tensor.values()) CHECK(bias != 0);
+  }
+}
+
+TEST_CASE("noise is drawn for each pair, the same in another call") {
+  PairPlan plan = plan_of(2, 2);
+  const auto losses = [&](double noise) {
+    plan.noise = noise;
+    std::vector<double> values;
+    visit_pairs(plan, make_small, spots(50, 1),
+                [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
+    return values;
+  };
+  CHECK(losses(0.5) == losses(0.5));
+  CHECK(losses(0) != losses(0.5));
+  CHECK(losses(0).size() == 4);
+  CHECK(seed_of(plan, {0, 1}) != seed_of(plan, {1, 0}));
+  CHECK(seed_of(plan, {0, 1}) != seed_of(plan, {0, 2}));
+}
+
+TEST_CASE("each draw augments in its own way") {
+  PairPlan plan = plan_of(2, 0, 50);
+  plan.settings.seed = 7;
+  Dataset data = spots(50, 1);
+  const auto losses = [&](const Augment& augment) {
+    data.augment = augment;
+    std::vector<double> values;
+    visit_pairs(plan, make_small, data, [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
+    return values;
+  };
+  const std::vector<double> plain = losses({}), augmented = losses({.crop_pad = 2});
+  CHECK(augmented == losses({.crop_pad = 2}));
+  CHECK(plain[0] != augmented[0]);
+  CHECK(plain[1] != augmented[1]);
+}
+
+TEST_CASE("shares count pairs by zone, D by threshold, and tied windows") {
+  const std::vector<ZonePair> pairs{pair_of(0, 0, Zone::none, 3, 0), pair_of(0, 2, Zone::bifurcation, 2, 1),
+                                    pair_of(1, 1, Zone::compensation, 0, 2), pair_of(1, 0.5, Zone::nonfinite, 0, 0)};
+  const std::vector<ZoneShare> shares = shares_of(pairs, {0, 1});
+  const std::vector<std::pair<std::string, double>> want{{"zone", 0.75},          {"zone", 0.25}, {"bifurcation", 0.25},
+                                                         {"compensation", 0.25},  {"none", 0.25}, {"nonfinite", 0.25},
+                                                         {"positive_ties", 0.375}};
+  REQUIRE(shares.size() == want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    CHECK(shares[i].quantity == want[i].first);
+    CHECK(shares[i].share.share == want[i].second);
+    CHECK(shares[i].share.low < want[i].second);
+    CHECK(shares[i].share.high > want[i].second);
+  }
+  CHECK(shares[1].threshold == 1);
+  // Draws 0 and 1 have 1 of 2 and 2 of 2: the interval is that of draws as clusters.
+  const std::vector<Tally> draws{{1, 2}, {2, 2}};
+  CHECK(shares[0].share.low == share_of(draws).low);
+  CHECK(shares_of({pair_of(0, 0, Zone::none, 0, 0)}, {}).back().quantity == "nonfinite");
+}
+
+TEST_CASE("tables have a row for each pair, each pool and each share") {
+  ZoneCell cell = cell_of(DType::f16);
+  ZoneTables tables;
+  tables.add(cell, {pair_of(1, 0.1, Zone::bifurcation, 3, 1)});
+  CHECK(tables.pairs() ==
+        "network,dataset,bits,batch_norm,init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
+        "zero_ties,positive_ties,windows\n"
+        "small,spots,16,false,network,native,minimal,8,0,1,0,0.1,bifurcation,0,3,1,10\n");
+  CHECK(tables.ties() ==
+        "network,dataset,bits,batch_norm,batch_size,draw,batch,layer,windows,zero_ties,positive_ties\n"
+        "small,spots,16,false,8,1,0,1,10,3,1\n");
+  CHECK_THAT(
+      tables.summary(),
+      Contains("network,dataset,bits,batch_norm,batch_size,first,second,noise,draws,pairs,quantity,threshold,share,"
+               "low,high\nsmall,spots,16,false,8,native,minimal,0,2,1,zone,0,1,") &&
+          Contains("\nsmall,spots,16,false,8,native,minimal,0,2,1,bifurcation,,1,") &&
+          Contains("\nsmall,spots,16,false,8,native,minimal,0,2,1,positive_ties,,0.25,"));
+}
+
+TEST_CASE("a cell's pairs are the same for any number of threads, and agree with a full comparison") {
+  for (DType dtype : real_dtypes) {
+    const ZoneCell cell = cell_of(dtype);
+    std::string text;
+    with_threads([&] {
+      ZoneTables tables;
+      tables.add(cell, compare_pairs(cell, make_small, spots(50, 1)));
+      if (text.empty()) text = tables.pairs() + tables.ties() + tables.summary();
+      CHECK(text == tables.pairs() + tables.ties() + tables.summary());
+    });
+    const std::vector<ZonePair> pairs = compare_pairs(cell, make_small, spots(50, 1));
+    REQUIRE(pairs.size() == 6);
+    std::size_t i = 0;
+    visit_pairs(cell.plan, make_small, spots(50, 1), [&](const PairIndex&, RecordedLoss& loss) {
+      const Comparison full =
+          compare(loss.gradients(cell.first.choices), loss.gradients(cell.second.choices), cell.norm);
+      CHECK(pairs[i].comparison.difference == full.difference);
+      CHECK(pairs[i].comparison.zone == full.zone);
+      CHECK(pairs[i++].ties.size() == 1);
+    });
+  }
+}
+
+TEST_CASE("a program whose sums are reordered differs from itself by noise alone") {
+  ZoneCell cell = cell_of(DType::f32);
+  cell.second = cell.first;
+  for (const ZonePair& pair : compare_pairs(cell, make_small, spots(50, 1))) CHECK(pair.comparison.difference == 0);
+  cell.reordered = true;
+  for (const ZonePair& pair : compare_pairs(cell, make_small, spots(50, 1))) {
+    CHECK(pair.comparison.zone == Zone::compensation);
+    CHECK(pair.comparison.residue == 0);
+  }
+}
