@@ -142,7 +142,7 @@ def _pools(found):
                     ("training", "forward/backward", "layer", *_beta_names(all_betas)), body,
                     "Of what the composed forward makes of the maxima of a trained network's pool, whatever forward it "
                     "was trained with; mean over runs. In brackets the shares of values that are not finite and that "
-                    "became 0.")
+                    "became 0. A run that collapsed leaves weights that are not finite.")
 
 
 def _pool_text(runs):
