@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <mpad/core/check.h>
+#include <mpad/core/read_number.h>
 #include <mpad/core/suggest.h>
 
 #include <CLI/CLI.hpp>
 
-#include <charconv>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -42,14 +42,13 @@ Enum parse_choice(const std::string& option, const std::string& text, const std:
 /// The number that the option's text is. Throws Error if it is none, or too large.
 template <class Number>
 Number parse_number(const std::string& option, const std::string& text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), "{}: expected {}, got '{}'", option,
+  const auto value = read_number<Number>(text);
+  require(value.has_value(), "{}: expected {}, got '{}'", option,
           std::is_floating_point_v<Number> ? "a number"
           : std::is_unsigned_v<Number>     ? "a whole number of 0 or more"
                                            : "a whole number",
           text);
-  return value;
+  return *value;
 }
 
 /// A heading of the help, and the options under it.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/jacobian.h>
+#include <mpad/core/read_number.h>
 #include <mpad/core/suggest.h>
 
-#include <charconv>
 #include <cmath>
 
 namespace mpad {
@@ -11,11 +11,9 @@ namespace {
 
 template <class Number>
 Number parse_number(std::string_view rule, std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), "ties: expected a number after '{}:', got '{}'",
-          rule, text);
-  return value;
+  const auto value = read_number<Number>(text);
+  require(value.has_value(), "ties: expected a number after '{}:', got '{}'", rule, text);
+  return *value;
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/read_number.h>
 #include <mpad/study/program.h>
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -10,11 +10,9 @@ namespace mpad {
 namespace {
 
 double number_after(const std::string& option, std::string_view kind, std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size() && std::isfinite(value),
-          "{}: expected a finite number after '{}', got '{}'", option, kind, text);
-  return value;
+  const auto value = read_number<double>(text);
+  require(value && std::isfinite(*value), "{}: expected a finite number after '{}', got '{}'", option, kind, text);
+  return *value;
 }
 
 }  // namespace

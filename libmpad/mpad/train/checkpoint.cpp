@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/read_number.h>
 #include <mpad/train/checkpoint.h>
 #include <mpad/train/naming.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 namespace mpad {
@@ -51,11 +51,9 @@ std::map<std::string, Tensor> matching(const TensorFile& file, const std::vector
 template <class Number>
 Number parse(const TensorFile& file, const char* name, const std::string& path) {
   const std::string& text = metadata_at(file, name, path);
-  Number number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  require(error == std::errc() && end == text.data() + text.size() && number >= 0,
-          "{}: expected a number of 0 or more for '{}', got '{}'", path, name, text);
-  return number;
+  const auto number = read_number<Number>(text);
+  require(number && *number >= 0, "{}: expected a number of 0 or more for '{}', got '{}'", path, name, text);
+  return *number;
 }
 
 LossScaler scaler_of(const TensorFile& file, const Trainer& trainer, const std::string& path) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/read_number.h>
 #include <mpad/train/csv.h>
 
-#include <charconv>
 #include <cmath>
 
 namespace mpad {
@@ -20,10 +20,9 @@ Cells split(std::string_view text, char separator) {
 
 template <class Number>
 Number parse(std::string_view text, const std::string& source) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), "{}: expected a number, got '{}'", source, text);
-  return value;
+  const auto value = read_number<Number>(text);
+  require(value.has_value(), "{}: expected a number, got '{}'", source, text);
+  return *value;
 }
 
 }  // namespace
