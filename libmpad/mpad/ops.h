@@ -61,6 +61,8 @@ struct MaxPool2dOptions {
   std::optional<PoolForward>
       test_forward{};  ///< of a module in evaluation; none: `forward`. maxpool2d does not read it
 };
+/// Whether a pool computes the study's sums of two, in whatever pass.
+bool is_composed(const MaxPool2dOptions& options);
 /// Maximum over windows of x n,h,w,c, differentiated by options.ties: n,oh,ow,c. Windows have at most 64 elements.
 /// `composed` takes a rule of the beta family.
 Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options = {});

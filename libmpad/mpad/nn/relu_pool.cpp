@@ -9,9 +9,7 @@ std::unique_ptr<Module> make_pool(const PoolLayer& pool) {
 
 std::unique_ptr<Module> relu_pool(double relu0, const PoolLayer& pool) {
   const MaxPool2dOptions& options = pool.options;
-  const bool composed = options.forward == PoolForward::composed || options.test_forward == PoolForward::composed ||
-                        options.backward == PoolBackward::composed;
-  if (pool.kind == PoolKind::max && !composed && relu0 >= 0)
+  if (pool.kind == PoolKind::max && !is_composed(options) && relu0 >= 0)
     return std::make_unique<ReluMaxPool2d>(ReluOptions{relu0}, options);
   auto apart = std::make_unique<Sequential>(Relu({relu0}));
   apart->append(make_pool(pool));

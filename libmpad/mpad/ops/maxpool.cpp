@@ -4,6 +4,12 @@
 #include <kernels.h>
 
 namespace mpad {
+
+bool is_composed(const MaxPool2dOptions& options) {
+  return options.forward == PoolForward::composed || options.test_forward == PoolForward::composed ||
+         options.backward == PoolBackward::composed;
+}
+
 Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
   const Sliding s = slide_pool("maxpool2d", x, options, max_window);
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device()),

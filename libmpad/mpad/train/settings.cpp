@@ -54,9 +54,7 @@ void check(const Settings& s) {
   require(s.pool == PoolKind::max || !s.pool_test_forward,
           "--pool-test-forward: expected same for a pool of kind {}, got {}", to_string(s.pool),
           to_string(s.pool_test_forward));
-  const bool composed = s.pool_forward == PoolForward::composed || s.pool_test_forward == PoolForward::composed ||
-                        s.pool_backward == PoolBackward::composed;
-  if (composed) s.ties.beta();
+  if (is_composed(pool_options(s))) s.ties.beta();
   require(s.ties.name().find_first_of(",\"\r\n") == std::string::npos,
           "--ties: expected a name without commas, quotes and line ends, got '{}'", s.ties.name());
 }
