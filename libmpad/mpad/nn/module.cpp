@@ -81,6 +81,15 @@ Tensor Module::operator()(const Tensor& x) {
 CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
 CallObserver::~CallObserver() { observer = outer_; }
 
+PathObserver::PathObserver(Module& model) {
+  for (const auto& [path, module] : modules(model)) paths_[module] = path;
+}
+
+std::string PathObserver::path_of(const Module& module) const {
+  const auto found = paths_.find(&module);
+  return found == paths_.end() ? "" : found->second;
+}
+
 void Module::to(DType parameters, DType buffers) {
   Moving rounding(parameters, buffers);
   visit(rounding);

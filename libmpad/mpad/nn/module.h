@@ -2,6 +2,7 @@
 #pragma once
 #include <mpad/tensor.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,6 +85,19 @@ class CallObserver {
 
  private:
   CallObserver* outer_;
+};
+
+/// A CallObserver that knows the paths of a model's modules.
+class PathObserver : public CallObserver {
+ public:
+  explicit PathObserver(Module& model);
+
+ protected:
+  /// Empty for the model itself and for what is no part of it.
+  std::string path_of(const Module& module) const;
+
+ private:
+  std::map<const Module*, std::string> paths_{};
 };
 
 /// A tensor and its path, such as "layer2.0.conv1.weight".

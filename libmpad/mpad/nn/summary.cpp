@@ -34,24 +34,19 @@ class Evaluation {
   }
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
-  std::string path_of(const Module& module) const {
-    const auto found = std::find_if(modules_.begin(), modules_.end(),
-                                    [&](const NamedModule& named) { return named.module == &module; });
-    return found == modules_.end() ? "" : found->path;
-  }
 
  private:
   std::vector<NamedModule> modules_;
   std::vector<bool> was_training_{};
 };
 
-class Recorder final : public CallObserver {
+class Recorder final : public PathObserver {
  public:
-  explicit Recorder(const Evaluation& evaluation) : evaluation_(evaluation) {}
+  using PathObserver::PathObserver;
   void called(Module& module, const Tensor& x, const Tensor& y) override {
     const Own own(module);
     if (!own.is_leaf || y.view().data == x.view().data) return;
-    result.layers.push_back({.path = evaluation_.path_of(module),
+    result.layers.push_back({.path = path_of(module),
                              .what = module.describe(),
                              .output = y.shape(),
                              .parameters = own.parameters,
@@ -61,9 +56,6 @@ class Recorder final : public CallObserver {
     result.activation_bytes += result.layers.back().activation_bytes;
   }
   ModelSummary result{};
-
- private:
-  const Evaluation& evaluation_;
 };
 
 // What inputs have to be like: float on the CPU where there is nothing to tell.
@@ -78,7 +70,7 @@ Tensor zeros_for(Module& model, const Shape& shape) {
 ModelSummary summary(Module& model, const Shape& input) {
   const Evaluation evaluation(model);
   const Tensor x = zeros_for(model, input);
-  Recorder recorder(evaluation);
+  Recorder recorder(model);
   const std::size_t before = memory_statistics(x.device()).in_use;
   const Tape tape;
   const Tensor y = model(x);

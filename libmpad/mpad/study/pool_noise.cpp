@@ -3,7 +3,6 @@
 #include <mpad/study/pool_noise.h>
 
 #include <cmath>
-#include <map>
 
 namespace mpad {
 namespace {
@@ -31,11 +30,9 @@ PoolNoise compare(const Tensor& x, MaxPool2dOptions options) {
   return noise;
 }
 
-class PoolObserver final : public CallObserver {
+class PoolObserver final : public PathObserver {
  public:
-  explicit PoolObserver(Module& model) {
-    for (const auto& [path, module] : modules(model)) paths_[module] = path;
-  }
+  using PathObserver::PathObserver;
   void called(Module& module, const Tensor& x, const Tensor&) override {
     if (const auto* pool = dynamic_cast<const MaxPool2d*>(&module)) add(module, compare(x, pool->options()));
     if (const auto* pool = dynamic_cast<const ReluMaxPool2d*>(&module))
@@ -45,10 +42,9 @@ class PoolObserver final : public CallObserver {
 
  private:
   void add(const Module& module, PoolNoise noise) {
-    noise.layer = paths_.at(&module);
+    noise.layer = path_of(module);
     found_.push_back(std::move(noise));
   }
-  std::map<const Module*, std::string> paths_{};
   std::vector<PoolNoise> found_{};
 };
 

@@ -4,7 +4,6 @@
 
 #include <mpad/core/half.h>
 
-#include <algorithm>
 #include <bit>
 
 namespace mpad {
@@ -17,6 +16,16 @@ bool ends_in_relu(const Module& module) {
 
 }  // namespace
 
+LayerTies total(const std::vector<LayerTies>& pools) {
+  LayerTies sum;
+  for (const LayerTies& pool : pools) {
+    sum.windows += pool.windows;
+    sum.zero_ties += pool.zero_ties;
+    sum.positive_ties += pool.positive_ties;
+  }
+  return sum;
+}
+
 void TieCounter::called(Module& module, const Tensor& x, const Tensor& y) {
   if (const auto* fused = dynamic_cast<const ReluMaxPool2d*>(&module))
     return count(module, relu(x.detach()), y, fused->options(), true);
@@ -27,10 +36,7 @@ void TieCounter::called(Module& module, const Tensor& x, const Tensor& y) {
 
 void TieCounter::count(const Module& pool, const Tensor& input, const Tensor& output, const MaxPool2dOptions& options,
                        bool behind_relu) {
-  const auto named = std::find_if(modules_.begin(), modules_.end(),
-                                  [&](const NamedModule& candidate) { return candidate.module == &pool; });
-  LayerTies ties{
-      .layer = named == modules_.end() ? "" : named->path, .windows = output.numel(), .behind_relu = behind_relu};
+  LayerTies ties{.layer = path_of(pool), .windows = output.numel(), .behind_relu = behind_relu};
   const Tensor masks = maxpool2d_ties(input, options).to(Device::cpu), maxima = output.detach().to(Device::cpu);
   with_mask_type(masks.dtype(), [&]<class Mask>() {
     with_type(maxima.dtype(), [&]<class T>() {

@@ -17,10 +17,13 @@ struct LayerTies {
   bool behind_relu = false;        ///< what it reads is what a ReLU, or a normalisation that ends in one, has written
 };
 
+/// The windows of all pools together.
+LayerTies total(const std::vector<LayerTies>& pools);
+
 /// Counts the ties of a model's max pools, those that come with a ReLU included, in all its calls while it lives.
-class TieCounter final : public CallObserver {
+class TieCounter final : public PathObserver {
  public:
-  explicit TieCounter(Module& model) : modules_(modules(model)) {}
+  using PathObserver::PathObserver;
   void called(Module& module, const Tensor& x, const Tensor& y) override;
   /// In the order of the calls.
   const std::vector<LayerTies>& layers() const { return layers_; }
@@ -29,7 +32,6 @@ class TieCounter final : public CallObserver {
   void count(const Module& pool, const Tensor& input, const Tensor& output, const MaxPool2dOptions& options,
              bool behind_relu);
 
-  std::vector<NamedModule> modules_;
   std::vector<LayerTies> layers_{};
   Tensor relu_output_{};
 };

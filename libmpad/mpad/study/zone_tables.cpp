@@ -6,17 +6,6 @@
 namespace mpad {
 namespace {
 
-// Windows of all pools together.
-LayerTies total(const std::vector<LayerTies>& pools) {
-  LayerTies sum;
-  for (const LayerTies& pool : pools) {
-    sum.windows += pool.windows;
-    sum.zero_ties += pool.zero_ties;
-    sum.positive_ties += pool.positive_ties;
-  }
-  return sum;
-}
-
 // network,dataset,bits,batch_norm
 std::string network_columns(const ZoneCell& cell) {
   const Settings& s = cell.plan.settings;

@@ -26,12 +26,8 @@ Share share_by(const std::vector<ZonePair>& pairs, F&& tally) {
 }
 
 Tally tied_windows(const ZonePair& pair) {
-  Tally tied;
-  for (const LayerTies& pool : pair.ties) {
-    tied.hits += pool.positive_ties;
-    tied.count += pool.zero_ties + pool.positive_ties;
-  }
-  return tied;
+  const LayerTies all = total(pair.ties);
+  return {all.positive_ties, all.zero_ties + all.positive_ties};
 }
 
 }  // namespace

@@ -11,11 +11,14 @@ std::string kind_of(const Module& module) {
   return text.substr(0, text.find('('));
 }
 
-struct FirstBadOutput final : CallObserver {
+struct FirstBadOutput final : PathObserver {
+  using PathObserver::PathObserver;
   void called(Module& module, const Tensor&, const Tensor& y) override {
-    if (first == nullptr && count_nonfinite(y) > 0) first = &module;
+    if (!kind.empty() || count_nonfinite(y) == 0) return;
+    path = path_of(module);
+    kind = kind_of(module);
   }
-  Module* first = nullptr;
+  std::string path{}, kind{};
 };
 
 }  // namespace
@@ -23,13 +26,10 @@ struct FirstBadOutput final : CallObserver {
 std::string first_nonfinite(Module& model, const Tensor& images) {
   for (const auto& [path, tensor] : parameters(model))
     if (count_nonfinite(tensor) > 0) return path;
-  FirstBadOutput observer;
+  FirstBadOutput first(model);
   model(images);
-  if (observer.first == nullptr) return "the loss";
-  const std::string kind = kind_of(*observer.first);
-  for (const auto& [path, module] : modules(model))
-    if (module == observer.first && !path.empty()) return path + " (" + kind + ")";
-  return kind;
+  if (first.kind.empty()) return "the loss";
+  return first.path.empty() ? first.kind : first.path + " (" + first.kind + ")";
 }
 
 }  // namespace mpad
