@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 namespace mpad {
@@ -18,12 +17,9 @@ struct Runs {
 };
 
 std::string text_of(const Runs& runs) {
-  const auto count = static_cast<double>(runs.accuracies.size());
-  double mean = 0, squares = 0;
-  for (const double accuracy : runs.accuracies) mean += accuracy / count;
-  for (const double accuracy : runs.accuracies) squares += std::pow(accuracy - mean, 2);
+  const auto [mean, deviation] = mean_and_deviation(runs.accuracies);
   std::string text = fmt::format("{:.2f}", 100 * mean);
-  if (count > 1) text += fmt::format(" +- {:.2f}", 100 * std::sqrt(squares / (count - 1)));
+  if (runs.accuracies.size() > 1) text += fmt::format(" +- {:.2f}", 100 * deviation);
   if (runs.collapsed > 0) text += fmt::format(" ({}/{} collapsed)", runs.collapsed, runs.accuracies.size());
   return text;
 }

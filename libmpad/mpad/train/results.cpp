@@ -45,18 +45,29 @@ std::string collapse_of(const EpochResult& result) {
   return fmt::format("the test of epoch {}", result.epoch + 1);
 }
 
+MeanDeviation mean_and_deviation(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  MeanDeviation result;
+  double squares = 0;
+  for (const double value : values) result.mean += value / count;
+  for (const double value : values) squares += std::pow(value - result.mean, 2);
+  if (count > 1) result.deviation = std::sqrt(squares / (count - 1));
+  return result;
+}
+
 Summary summarize(std::span<const EpochResult> results) {
   std::map<std::int64_t, const EpochResult*> final_results;
   for (const EpochResult& r : results) final_results[r.run] = &r;
   Summary summary{.runs = static_cast<std::int64_t>(final_results.size())};
   if (summary.runs == 0) return summary;
+  std::vector<double> accuracies;
   for (const auto& [run, result] : final_results) {
-    summary.mean += result->test.accuracy / static_cast<double>(summary.runs);
+    accuracies.push_back(result->test.accuracy);
     summary.collapsed += !collapse_of(*result).empty();
   }
-  double squares = 0;
-  for (const auto& [run, result] : final_results) squares += std::pow(result->test.accuracy - summary.mean, 2);
-  if (summary.runs > 1) summary.deviation = std::sqrt(squares / static_cast<double>(summary.runs - 1));
+  const auto [mean, deviation] = mean_and_deviation(accuracies);
+  summary.mean = mean;
+  summary.deviation = deviation;
   return summary;
 }
 

@@ -37,6 +37,12 @@ std::string to_csv(std::span<const EpochResult> results, const Settings& setting
 /// The results that to_csv wrote. `source` names the text in the Error thrown if it is anything else.
 std::vector<EpochResult> parse_csv(std::string_view text, const std::string& source);
 
+struct MeanDeviation {
+  double mean = 0, deviation = 0;
+};
+/// Mean and standard deviation (of a sample) of one value or more; one deviates by 0.
+MeanDeviation mean_and_deviation(std::span<const double> values);
+
 /// The last epochs of several runs.
 struct Summary {
   std::int64_t runs = 0;
