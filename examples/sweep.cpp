@@ -29,13 +29,12 @@ void print_run(const SweepRow& row) {
 }
 
 // The sweep of one network; whether it is complete.
-bool sweep_network(const SweepOptions& options, const Network& network, const OutputDirectory& directory,
-                   SweepResults& results, SearchedRates& searched, const std::function<bool()>& may_start) {
-  const Split images = options.study.load(network);
-  const Device device = options.settings.device;
+bool sweep_network(const SweepOptions& options, const Network& network, const Split& images,
+                   const OutputDirectory& directory, SweepResults& results, SearchedRates& searched,
+                   const std::function<bool()>& may_start) {
   const Sweep sweep{.network = network.name,
                     .make_model = model_factory(*network.recipe, network.architecture, images),
-                    .data = {images.train.to(device), images.test.to(device)},
+                    .data = images.to(options.settings.device),
                     .groups = expand(options.grid, options.settings),
                     .runs = options.runs};
   const auto rate = [&](const BetaGroup& group, const Settings& cell) {
@@ -52,15 +51,20 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Ou
 void run(SweepOptions options) {
   const auto start = Clock::now();
   options.settings.device = options.study.run.start("sweep");
-  const OutputDirectory directory(options.study.run.output, options.context(), is_result);
+  const std::vector<Network>& networks = options.study.networks;
+  const Split first_images = options.study.load();
+  const OutputDirectory directory(options.study.run.output, options.context(first_images), is_result);
   SweepResults results(directory);
   SearchedRates searched(directory, options.search);
   const auto may_start = [&] {
     return options.minutes == 0 || std::chrono::duration<double>(Clock::now() - start).count() < 60 * options.minutes;
   };
   bool complete = true;
-  for (const Network& network : options.study.networks)
-    complete = complete && sweep_network(options, network, directory, results, searched, may_start);
+  for (const Network& network : networks) {
+    if (!complete) break;
+    const Split images = &network == &networks.front() ? first_images : options.study.load(network);
+    complete = sweep_network(options, network, images, directory, results, searched, may_start);
+  }
   fmt::print("{}", sweep_table(results.rows()));
   if (!complete) fmt::print("sweep: the time is used; --resume goes on\n");
 }

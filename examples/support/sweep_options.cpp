@@ -99,9 +99,9 @@ double SweepOptions::fixed_rate(const Network& network, const Settings& cell) co
   return lr_ ? *lr_ : default_rate(cell, *network.recipe);
 }
 
-std::vector<NamedValue> SweepOptions::context() const {
+std::vector<NamedValue> SweepOptions::context(const Split& images) const {
   std::vector<NamedValue> context = named_values(settings);
-  for (const auto& [name, value] : study.context(study.load(), settings.device)) put(context, name, value);
+  for (const auto& [name, value] : study.context(images, settings.device)) put(context, name, value);
   const std::vector<std::string> in_rows{"network",    "bits",         "ties",          "optimizer",
                                          "batch-norm", "pool-forward", "pool-backward", "pool-test-forward",
                                          "runs"};

@@ -22,7 +22,7 @@ class SweepOptions {
   /// The learning rate of a cell where none is searched: the one asked for, or that of the network's trainer.
   double fixed_rate(const Network& network, const Settings& cell) const;
   /// What results depend on that their rows do not say: a sweep may be resumed with another grid.
-  std::vector<NamedValue> context() const;
+  std::vector<NamedValue> context(const Split& images) const;
 
   StudyOptions study{};
   Grid grid{};

@@ -54,6 +54,8 @@ struct Dataset {
 /// The part to learn from and the part to judge by.
 struct Split {
   Dataset train, test;
+  /// Both parts on a device, as Dataset::to.
+  Split to(Device device) const { return {train.to(device), test.to(device)}; }
 };
 
 /// A range over the mini-batches of one pass.

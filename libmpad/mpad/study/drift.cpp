@@ -18,7 +18,7 @@ std::vector<Replica> make_replicas(const Settings& settings, std::span<const dou
   require(!betas.empty(), "drift: expected a beta or more, got none");
   std::vector<double> all(betas.begin(), betas.end());
   all.push_back(betas.front());
-  const Split there{data.train.to(settings.device), data.test.to(settings.device)};  // once for all replicas
+  const Split there = data.to(settings.device);  // once for all replicas
   std::vector<Replica> replicas;
   for (const double beta : all) {
     Settings own = settings;

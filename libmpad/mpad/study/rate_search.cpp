@@ -70,7 +70,7 @@ std::vector<std::int64_t> rung_epochs(std::int64_t trials, std::int64_t epochs) 
 std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
                                    const Split& data) {
   require(trials > 0, "search_rate: expected a trial or more, got {}", trials);
-  const Split there{data.train.to(settings.device), data.test.to(settings.device)};  // once for all trials
+  const Split there = data.to(settings.device);  // once for all trials
   std::vector<Candidate> candidates = make_candidates(settings, trials, make_model, there);
   const std::vector<std::int64_t> rungs = rung_epochs(trials, settings.epochs);
   std::vector<RateTrial> rows;
