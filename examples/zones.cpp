@@ -85,9 +85,7 @@ void Options::finish(const std::string& command) {
 }
 
 std::vector<NamedValue> Options::context(const Split& images, Device device) const {
-  std::vector<NamedValue> values = study.context(images, device);
-  const std::vector<NamedValue> of_pairs = pairs.context();
-  values.insert(values.end(), of_pairs.begin(), of_pairs.end());
+  std::vector<NamedValue> values = pairs.context(study.context(images, device));
   values.insert(values.end(), {{"first", first.name},
                                {"second", second.name},
                                {"batch-size", batch_sizes_},

@@ -33,13 +33,14 @@ void PairOptions::finish() {
   check(plan);
 }
 
-std::vector<NamedValue> PairOptions::context() const {
-  return {{"bits", bits_},
-          {"init", to_string(plan.init)},
-          {"draws", std::to_string(plan.draws)},
-          {"batches", std::to_string(plan.batches)},
-          {"noise", fmt::format("{}", plan.noise)},
-          {"norm", to_string(norm)}};
+std::vector<NamedValue> PairOptions::context(std::vector<NamedValue> of_study) const {
+  of_study.insert(of_study.end(), {{"bits", bits_},
+                                   {"init", to_string(plan.init)},
+                                   {"draws", std::to_string(plan.draws)},
+                                   {"batches", std::to_string(plan.batches)},
+                                   {"noise", fmt::format("{}", plan.noise)},
+                                   {"norm", to_string(norm)}});
+  return of_study;
 }
 
 }  // namespace mpad

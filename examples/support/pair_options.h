@@ -17,8 +17,8 @@ class PairOptions {
   void add(CLI::App& app);
   /// Throws Error on a value that is wrong.
   void finish();
-  /// What the results depend on, for the run record.
-  std::vector<NamedValue> context() const;
+  /// What the results depend on, for the run record, behind what the study's options say.
+  std::vector<NamedValue> context(std::vector<NamedValue> of_study) const;
 
   std::vector<DType> precisions{};
   /// But for the settings of the network.
