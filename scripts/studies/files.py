@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reading what the study's programs wrote: CSV files and run.json, anywhere below a folder named as the program."""
 import csv
+import functools
 import json
 import pathlib
 from collections import defaultdict
@@ -33,6 +34,7 @@ def read_record(path):
     return record if isinstance(record, dict) else fail(f"{path}: expected the record of a run, got other text")
 
 
+@functools.cache
 def published(name):
     """The rows of a table of published figures."""
     return read(root / "docs/results/published" / f"{name}.csv")
