@@ -2,17 +2,16 @@
 // Each layer of each network, on what flows through it in training, computes on CUDA what it does on the CPU. Whole
 // networks that normalise small batches multiply a last digit by thousands; layers apart have nothing to hide behind.
 #include "backends.h"
+#include "network_steps.h"
 
 #include <mpad/nn/densenet.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/nn/resnet.h>
 #include <mpad/nn/vgg.h>
 #include <mpad/ops.h>
-#include <mpad/optim.h>
 #include <mpad/random.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,18 +29,13 @@ struct Call {
   Tensor x, y;
 };
 
-class Recorder final : public CallObserver {
+class Recorder final : public PathObserver {
  public:
-  explicit Recorder(Module& model) {
-    for (const NamedModule& named : modules(model)) paths_[named.module] = named.path;
-  }
+  using PathObserver::PathObserver;
   void called(Module& module, const Tensor& x, const Tensor& y) override {
-    if (modules(module).size() == 1) calls.push_back({paths_.at(&module), x, y});
+    if (modules(module).size() == 1) calls.push_back({path_of(module), x, y});
   }
   std::vector<Call> calls{};
-
- private:
-  std::map<const Module*, std::string> paths_{};
 };
 
 // A network after three steps, and the calls of its layers in the forward that follows.
@@ -55,18 +49,9 @@ Trained train(const Factory& make, DType dtype, const Shape& shape) {
   Trained trained{make(), {}};
   Module& model = *trained.model;
   model.to(dtype);
-  const Tensor images = random_tensor(shape, dtype, 3);
-  std::vector<std::int32_t> classes;
-  for (std::int64_t i = 0; i < shape[0]; ++i) classes.push_back(static_cast<std::int32_t>(3 * i % 10));
-  const Tensor labels = Tensor::from(classes, {shape[0]});
-  Sgd sgd(model, {.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4});
-  for (int step = 0; step < 3; ++step) {
-    Tape tape;
-    tape.backward(cross_entropy(model(images), labels));
-    sgd.step();
-  }
+  take_steps(model, shape);
   Recorder recorder(model);
-  model(images);
+  model(step_images(shape, dtype));
   trained.calls = std::move(recorder.calls);
   return trained;
 }

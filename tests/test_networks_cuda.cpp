@@ -2,13 +2,12 @@
 // Every network trains on CUDA as on the CPU, to rounding. tests/peers compares the CPU's to PyTorch. [large]: half a
 // minute each and more under the emulation, where they are run by hand.
 #include "backends.h"
+#include "network_steps.h"
 
 #include <mpad/nn/densenet.h>
 #include <mpad/nn/lenet.h>
 #include <mpad/nn/resnet.h>
 #include <mpad/nn/vgg.h>
-#include <mpad/ops.h>
-#include <mpad/optim.h>
 #include <mpad/random.h>
 
 using namespace mpad;
@@ -16,34 +15,19 @@ using namespace mpad::test;
 
 namespace {
 
-constexpr std::int64_t steps = 3;
-
 struct Network {
   const char* name;
   Shape images;
   std::function<std::unique_ptr<Module>()> make;
 };
 
-// The losses of three steps, all on the same images.
+// The losses of three steps.
 std::vector<double> train(const Network& network, DType dtype, Device device) {
   set_seed(1);
   const std::unique_ptr<Module> model = network.make();
   model->to(dtype);
   model->to(device);
-  const Tensor images = random_tensor(network.images, dtype, 3).to(device);
-  std::vector<std::int32_t> classes;
-  for (std::int64_t i = 0; i < network.images[0]; ++i) classes.push_back(static_cast<std::int32_t>(3 * i % 10));
-  const Tensor labels = Tensor::from(classes, {network.images[0]}).to(device);
-  Sgd sgd(*model, {.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4});
-  std::vector<double> losses;
-  for (std::int64_t step = 0; step < steps; ++step) {
-    Tape tape;
-    const Tensor loss = cross_entropy((*model)(images), labels);
-    tape.backward(loss);
-    sgd.step();
-    losses.push_back(loss.item());
-  }
-  return losses;
+  return take_steps(*model, network.images);
 }
 
 void follows(const Network& network) {

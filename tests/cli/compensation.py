@@ -31,11 +31,7 @@ class Compensation(support.ProgramTest):
         self.assertEqual(self.call("--out", "out", "--force").returncode, 0)
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in (("--force", "--force: expected --out DIR"), ("--ot x", "expected an option, got '--ot'")):
-            result = self.call(*arguments.split())
-            self.assertEqual((result.returncode, result.stdout), (2, ""))
-            self.assertRegex(result.stderr, r"^compensation: [^\n]+\n$")
-            self.assertIn(message, result.stderr)
+        self.check_misuses({"--force": "--force: expected --out DIR", "--ot x": "expected an option, got '--ot'"})
 
 
 if __name__ == "__main__":

@@ -37,12 +37,7 @@ class Drift(support.TrainerTest):
             return list(csv.DictReader(file, HEADER.split(",")))
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in MISUSES.items():
-            with self.subTest(arguments):
-                result = self.call(*arguments.split())
-                self.assertEqual((result.returncode, result.stdout), (2, ""))
-                self.assertRegex(result.stderr, r"^drift: [^\n]+\n$")
-                self.assertIn(message, result.stderr)
+        self.check_misuses(MISUSES)
 
     def test_second_beta_0_does_not_drift(self):
         result = self.drift("--bits", "16,32,64")

@@ -72,13 +72,7 @@ class Usage(support.TrainerTest):
         self.assertRegex(result.stdout, r"^lenet \d+\.\d+\.\d+\n$")
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in MISUSES.items():
-            with self.subTest(arguments):
-                result = self.call(*arguments.split())
-                self.assertEqual((result.returncode, result.stdout), (2, ""))
-                self.assertRegex(result.stderr, r"^lenet: [^\n]+\n$")
-                self.assertIn(message, result.stderr)
-                self.assertEqual(list(self.directory.iterdir()), [])
+        self.check_misuses(MISUSES)
 
 
 def damaged_files():

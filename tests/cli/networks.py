@@ -69,12 +69,7 @@ class Networks(support.ProgramTest):
             self.assertRegex(result.stdout, rf"(?m)^ *{option}\b")
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in {**MISUSES, **self.facts["misuses"]}.items():
-            with self.subTest(arguments):
-                result = self.call(*arguments.split())
-                self.assertEqual((result.returncode, result.stdout), (2, ""))
-                self.assertRegex(result.stderr, rf"^{self.name}: [^\n]+\n$")
-                self.assertIn(message, result.stderr)
+        self.check_misuses({**MISUSES, **self.facts["misuses"]})
 
     def test_trains_on_drawn_images_by_default(self):
         result = self.train("--out", "out", "--pool", "norm", "--norm-at-zero", "1")

@@ -62,6 +62,17 @@ class ProgramTest(unittest.TestCase):
             [*self.command(), *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
             cwd=self.directory, env=environment(), **options)
 
+    def check_misuses(self, misuses):
+        """Each of these calls ends with code 2 after one line that has the message, and writes nothing."""
+        before = sorted(self.directory.iterdir())
+        for arguments, message in misuses.items():
+            with self.subTest(arguments):
+                result = self.call(*arguments.split())
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertRegex(result.stderr, rf"^{pathlib.Path(self.program).name}: [^\n]+\n$")
+                self.assertIn(message, result.stderr)
+                self.assertEqual(sorted(self.directory.iterdir()), before)
+
     def command(self):
         return [self.program, *self.options]
 

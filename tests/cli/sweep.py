@@ -57,12 +57,7 @@ class Sweep(support.TrainerTest):
         return rows
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in MISUSES.items():
-            with self.subTest(arguments):
-                result = self.call(*arguments.split())
-                self.assertEqual((result.returncode, result.stdout), (2, ""))
-                self.assertRegex(result.stderr, r"^sweep: [^\n]+\n$")
-                self.assertIn(message, result.stderr)
+        self.check_misuses(MISUSES)
 
     def test_factorial(self):
         result = self.sweep("--bits", "16", "--betas", "0,1e4", "--pool-forward", "exact,composed", "--pool-backward",

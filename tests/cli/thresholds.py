@@ -50,13 +50,9 @@ class Thresholds(support.ProgramTest):
         self.assertEqual((result.returncode, result.stdout.count("\n")), (0, 4))
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in (("--batch-norm both", "--batch-norm: expected on|off, got 'both'"),
-                                   ("--norm 0", "--norm: expected inf|1, got '0'"),
-                                   ("--bits mixed", "--bits: expected 16|32|64, got 'mixed'")):
-            result = self.call(*arguments.split())
-            self.assertEqual((result.returncode, result.stdout), (2, ""))
-            self.assertRegex(result.stderr, r"^thresholds: [^\n]+\n$")
-            self.assertIn(message, result.stderr)
+        self.check_misuses({"--batch-norm both": "--batch-norm: expected on|off, got 'both'",
+                            "--norm 0": "--norm: expected inf|1, got '0'",
+                            "--bits mixed": "--bits: expected 16|32|64, got 'mixed'"})
 
 
 if __name__ == "__main__":

@@ -101,12 +101,7 @@ class Zones(support.ProgramTest):
         self.assertFalse((self.directory / "out").exists())
 
     def test_misuse_is_one_line_and_code_2(self):
-        for arguments, message in MISUSES.items():
-            with self.subTest(arguments):
-                result = self.call(*arguments.split())
-                self.assertEqual((result.returncode, result.stdout), (2, ""))
-                self.assertRegex(result.stderr, r"^zones: [^\n]+\n$")
-                self.assertIn(message, result.stderr)
+        self.check_misuses(MISUSES)
 
 
 if __name__ == "__main__":
