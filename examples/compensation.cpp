@@ -23,18 +23,18 @@ void print(const std::vector<Compensation>& found) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto app = make_app(name, "Differentiates zero(t) = max1(t * x) - max2(t * x), which is 0, in each precision.");
+  CommandLine line(name, "Differentiates zero(t) = max1(t * x) - max2(t * x), which is 0, in each precision.");
   Output output;
   bool force = false;
-  Group group(*app, "Results");
+  Group group(line, "Results");
   group.text("--out", "DIR", output.directory, fmt::format("Write {} and run.json here", file));
   group.flag("--force", force, "Overwrite what is in --out");
-  const auto finish = [&] {
+  const auto finish = [&](const std::string& command) {
     require(!force || !output.directory.empty(), "--force: expected --out DIR");
     output.existing = force ? Existing::overwrite : Existing::refuse;
-    output.command = command_line(argc, argv);
+    output.command = command;
   };
-  return program_main(*app, argc, argv, finish, [&] {
+  return line.main(argc, argv, finish, [&] {
     const OutputDirectory out(output, {}, std::vector<std::string>{file});
     const std::vector<Compensation> found = compensations();
     print(found);

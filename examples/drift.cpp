@@ -19,7 +19,7 @@ namespace {
 constexpr const char* file_name = "drift.csv";
 
 struct Options {
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   void finish(const std::string& command);
 
   StudyOptions study{};
@@ -30,14 +30,14 @@ struct Options {
   std::vector<double> betas{};
 };
 
-void Options::add(CLI::App& app) {
-  study.add(app, "drift.csv and run.json");
-  Group group(app, "Network");
+void Options::add(CommandLine& line) {
+  study.add(line, "drift.csv and run.json");
+  Group group(line, "Network");
   group.text("--bits", "LIST", bits_text, "Precisions, one after the other: some of 16,32,64,mixed");
   group.text("--betas", "LIST", betas_text, "Rules beta:B of the replicas, 0 first; one more beta:0 ends them");
   group.flag("--batch-norm", settings.batch_norm, "Normalise batches, where the study's network does");
-  add_pool_options(app, settings);
-  optimizer.add(app, settings);
+  add_pool_options(line, settings);
+  optimizer.add(line, settings);
 }
 
 void Options::finish(const std::string& command) {
@@ -111,8 +111,8 @@ void measure(Options options) {
 
 int main(int argc, char** argv) {
   Options options;
-  const auto app = make_app("drift", "Measures how far networks drift apart that differ in the tie rule alone.");
-  options.add(*app);
-  return program_main(
-      *app, argc, argv, [&] { options.finish(command_line(argc, argv)); }, [&] { measure(options); });
+  CommandLine line("drift", "Measures how far networks drift apart that differ in the tie rule alone.");
+  options.add(line);
+  return line.main(
+      argc, argv, [&](const std::string& command) { options.finish(command); }, [&] { measure(options); });
 }

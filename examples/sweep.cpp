@@ -73,8 +73,8 @@ void run(SweepOptions options) {
 
 int main(int argc, char** argv) {
   SweepOptions options;
-  const auto app = make_app("sweep", "Trains networks over a grid of settings and reports their test accuracies.");
-  options.add(*app);
-  return program_main(
-      *app, argc, argv, [&] { options.finish(command_line(argc, argv)); }, [&] { run(options); });
+  CommandLine line("sweep", "Trains networks over a grid of settings and reports their test accuracies.");
+  options.add(line);
+  return line.main(
+      argc, argv, [&](const std::string& command) { options.finish(command); }, [&] { run(options); });
 }

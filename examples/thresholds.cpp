@@ -19,7 +19,7 @@ namespace {
 constexpr const char* name = "thresholds";
 
 struct Options {
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   void finish(const std::string& command);
   std::vector<NamedValue> context(const Split& images, Device device) const;
 
@@ -30,10 +30,10 @@ struct Options {
   std::string batch_norm_ = "off";
 };
 
-void Options::add(CLI::App& app) {
-  study.add(app, "differences.csv, thresholds.csv, histogram.csv and run.json");
-  pairs.add(app);
-  Group group(app, "Pairs of weights and mini-batch");
+void Options::add(CommandLine& line) {
+  study.add(line, "differences.csv, thresholds.csv, histogram.csv and run.json");
+  pairs.add(line);
+  Group group(line, "Pairs of weights and mini-batch");
   group.number("--batch-size", "N", pairs.plan.settings.batch_size, "Images in a mini-batch");
   group.text("--batch-norm", "off|on", batch_norm_, "Whether the network normalises batches");
 }
@@ -101,9 +101,9 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto app = make_app(name, "Finds thresholds between rounding and bifurcation by comparing pairs of programs.");
+  CommandLine line(name, "Finds thresholds between rounding and bifurcation by comparing pairs of programs.");
   Options options;
-  options.add(*app);
-  return program_main(
-      *app, argc, argv, [&] { options.finish(command_line(argc, argv)); }, [&] { run(options); });
+  options.add(line);
+  return line.main(
+      argc, argv, [&](const std::string& command) { options.finish(command); }, [&] { run(options); });
 }

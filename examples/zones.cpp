@@ -21,7 +21,7 @@ namespace {
 constexpr const char* name = "zones";
 
 struct Options {
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   void finish(const std::string& command);
   std::vector<NamedValue> context(const Split& images, Device device) const;
 
@@ -37,9 +37,9 @@ struct Options {
   std::string first_ = "native", second_ = "minimal", batch_sizes_ = "128", batch_norms_ = "off", thresholds_{};
 };
 
-void Options::add(CLI::App& app) {
-  study.add(app, "pairs.csv, ties.csv, summary.csv and run.json");
-  Group programs(app, "Programs to compare");
+void Options::add(CommandLine& line) {
+  study.add(line, "pairs.csv, ties.csv, summary.csv and run.json");
+  Group programs(line, "Programs to compare");
   const std::string kinds =
       ": a tie rule (native, minimal, beta:B, ...), relu0:A for ReLU'(0), or norm:C for the "
       "derivative of norm pools, which the network then has, at 0";
@@ -47,12 +47,12 @@ void Options::add(CLI::App& app) {
   programs.text("--second", "PROGRAM", second_, "The same for the other");
   programs.flag("--nondeterministic", reordered,
                 "Let the second sum weight gradients in a random order, as atomic additions do");
-  pairs.add(app);
-  Group group(app, "Cells");
+  pairs.add(line);
+  Group group(line, "Cells");
   group.text("--batch-size", "LIST", batch_sizes_, "Images in a mini-batch");
   group.text("--batch-norm", "LIST", batch_norms_, "Without and with normalisation: off, on");
-  group.text("--thresholds", "LIST", thresholds_, "Differences D above which a pair is in the zone")
-      ->default_str("1e-3, 1e-7, 1e-15 for 16, 32, 64 bits");
+  group.text("--thresholds", "LIST", thresholds_, "Differences D above which a pair is in the zone",
+             "1e-3, 1e-7, 1e-15 for 16, 32, 64 bits");
   group.flag("--tau-sweep", tau_sweep, "Count the zone above every power of ten from 1e-18 to 1 as well");
 }
 
@@ -180,9 +180,9 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto app = make_app(name, "Compares the gradients of two programs on draws of weights and mini-batches.");
+  CommandLine line(name, "Compares the gradients of two programs on draws of weights and mini-batches.");
   Options options;
-  options.add(*app);
-  return program_main(
-      *app, argc, argv, [&] { options.finish(command_line(argc, argv)); }, [&] { run(options); });
+  options.add(line);
+  return line.main(
+      argc, argv, [&](const std::string& command) { options.finish(command); }, [&] { run(options); });
 }

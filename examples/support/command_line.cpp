@@ -41,48 +41,45 @@ int report(const std::string& name, const std::exception& error, ExitCode code) 
 
 }  // namespace
 
-std::unique_ptr<CLI::App> make_app(const std::string& name, const std::string& about) {
-  auto app = std::make_unique<CLI::App>(about, name);
-  app->formatter(std::make_shared<HelpFormat>());
-  app->get_formatter()->column_width(46);
-  app->set_help_flag("-h,--help", "Print this help");
-  app->set_version_flag("--version", fmt::format("{} {}", name, version()), "Print the version");
-  app->allow_extras();
-  return app;
+CommandLine::CommandLine(const std::string& name, const std::string& about)
+    : parser_(std::make_unique<CLI::App>(about, name)) {
+  parser_->formatter(std::make_shared<HelpFormat>());
+  parser_->get_formatter()->column_width(46);
+  parser_->set_help_flag("-h,--help", "Print this help");
+  parser_->set_version_flag("--version", fmt::format("{} {}", name, version()), "Print the version");
+  parser_->allow_extras();
 }
 
-bool parse(CLI::App& app, int argc, const char* const* argv) {
+CommandLine::~CommandLine() = default;
+
+// Reads the arguments into the options; false if they ask for --help or --version, which are printed.
+bool CommandLine::parse(int argc, const char* const* argv) {
   refuse_empty_values(argc, argv);
   try {
-    app.parse(argc, argv);
+    parser_->parse(argc, argv);
   } catch (const CLI::Success& request) {
-    app.exit(request);
+    parser_->exit(request);
     return false;
   } catch (const CLI::ParseError& error) {
     fail("{}", error.what());
   }
-  refuse_extras(app);
+  refuse_extras(*parser_);
   return true;
 }
 
-std::string command_line(int argc, const char* const* argv) {
-  std::string text = argv[0];
-  for (int i = 1; i < argc; ++i) text += " " + std::string(argv[i]);
-  return text;
-}
-
-int program_main(CLI::App& app, int argc, const char* const* argv, const std::function<void()>& finish,
-                 const std::function<void()>& run) {
+int CommandLine::main(int argc, const char* const* argv, const std::function<void(const std::string&)>& finish,
+                      const std::function<void()>& run) {
+  const std::string name = parser_->get_name();
   try {
-    if (!parse(app, argc, argv)) return succeeded;
-    finish();
+    if (!parse(argc, argv)) return succeeded;
+    finish(fmt::format("{}", fmt::join(argv, argv + argc, " ")));
   } catch (const std::exception& error) {
-    return report(app.get_name(), error, misused);
+    return report(name, error, misused);
   }
   try {
     run();
   } catch (const std::exception& error) {
-    return report(app.get_name(), error, failed);
+    return report(name, error, failed);
   }
   return succeeded;
 }

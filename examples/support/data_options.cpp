@@ -25,18 +25,18 @@ DataSource find_source(const Recipe& recipe, const std::string& name) {
 
 }  // namespace
 
-void DataOptions::add_common(CLI::App& app, const std::string& about_dataset, const std::string& otherwise) {
-  Group group(app, title);
-  group.text("--data", "DIR", directory_, "Directory of the data set, or one above it")->default_str("$MPAD_DATA");
-  group.text("--dataset", "NAME", dataset_, about_dataset)->default_str(otherwise);
+void DataOptions::add_common(CommandLine& line, const std::string& about_dataset, const std::string& otherwise) {
+  Group group(line, title);
+  group.text("--data", "DIR", directory_, "Directory of the data set, or one above it", "$MPAD_DATA");
+  group.text("--dataset", "NAME", dataset_, about_dataset, otherwise);
   group.number("--train-limit", "N", train_limit_, "Train on the first N images; 0 means all");
   group.number("--test-limit", "N", test_limit_, "Test on the first N images; 0 means all");
 }
 
-void DataOptions::add(CLI::App& app, const Recipe& recipe) {
+void DataOptions::add(CommandLine& line, const Recipe& recipe) {
   const std::string &first = recipe.datasets.front().name, &last = recipe.datasets.back().name;
-  add_common(app, "Images to train on: " + joined(names_of(recipe.datasets)), first + " if found, else " + last);
-  Group group(app, title);
+  add_common(line, "Images to train on: " + joined(names_of(recipe.datasets)), first + " if found, else " + last);
+  Group group(line, title);
   if (recipe.can_augment) group.flag("--augment", augment_, "Crop and mirror training images at random");
   if (recipe.image_size == 0) return;
   group.number<std::int64_t>("--image-size", "N", image_size_, "Pixels of both sides of images from files",
@@ -44,9 +44,9 @@ void DataOptions::add(CLI::App& app, const Recipe& recipe) {
   group.number("--workers", "N", workers_, "Threads that read images from files, 0 for as many as compute");
 }
 
-void DataOptions::add(CLI::App& app) {
-  add_common(app, "Images, of those that the network's trainer knows", "as the trainer");
-  Group(app, title).flag("--augment", augment_, "Crop and mirror training images at random, where the trainer can");
+void DataOptions::add(CommandLine& line) {
+  add_common(line, "Images, of those that the network's trainer knows", "as the trainer");
+  Group(line, title).flag("--augment", augment_, "Crop and mirror training images at random, where the trainer can");
 }
 
 void DataOptions::finish(const Recipe& recipe) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "command_line.h"
 #include "recipe.h"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -15,9 +14,9 @@ namespace mpad {
 class DataOptions {
  public:
   /// What the trainer of one kind of network takes.
-  void add(CLI::App& app, const Recipe& recipe);
+  void add(CommandLine& line, const Recipe& recipe);
   /// What a program takes whose network is an option too.
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   /// Chooses the data set: the one asked for, or the network's first if its directory is there, or the last. Throws
   /// Error on a value that is out of range or that the network has no use for. May be called again for another
   /// network.
@@ -26,7 +25,7 @@ class DataOptions {
   Split load() const;
 
  private:
-  void add_common(CLI::App& app, const std::string& about_dataset, const std::string& otherwise);
+  void add_common(CommandLine& line, const std::string& about_dataset, const std::string& otherwise);
   void locate(const Recipe& recipe);
 
   // Of the command line:

@@ -19,8 +19,8 @@ Precision parse_precision(const std::string& option, const std::string& text) {
   fail_choice(option, {"16", "32", "64", "mixed"}, text);
 }
 
-void add_pool_details(CLI::App& app, Settings& s) {
-  Group group(app, title);
+void add_pool_details(CommandLine& line, Settings& s) {
+  Group group(line, title);
   group.choice<std::optional<PoolForward>>("--pool-test-forward", s.pool_test_forward,
                                            {std::nullopt, PoolForward::exact, PoolForward::composed},
                                            "Pool's forward when testing");
@@ -28,18 +28,18 @@ void add_pool_details(CLI::App& app, Settings& s) {
                "Pool's backward sums: 16 bits in float, or all in their own precision");
 }
 
-void add_pool_options(CLI::App& app, Settings& s) {
-  Group group(app, title);
+void add_pool_options(CommandLine& line, Settings& s) {
+  Group group(line, title);
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
                "Pool's forward: the maximum, or the study's sum of two");
   group.choice("--pool-backward", s.pool_backward,
                {PoolBackward::fused, PoolBackward::composed, PoolBackward::standard},
                "Pool's backward: rounded once, term by term, or native whatever --ties");
-  add_pool_details(app, s);
+  add_pool_details(line, s);
 }
 
-void ModelOptions::add_architecture(CLI::App& app, const Recipe& recipe) {
-  Group group(app, title);
+void ModelOptions::add_architecture(CommandLine& line, const Recipe& recipe) {
+  Group group(line, title);
   if (!recipe.depths.empty()) {
     architecture.depth = recipe.depths.front();
     group.number("--depth", fmt::format("{}", fmt::join(recipe.depths, "|")).c_str(), architecture.depth,
@@ -50,9 +50,9 @@ void ModelOptions::add_architecture(CLI::App& app, const Recipe& recipe) {
                  "First layers: for small images; for large ones with the study's pool, or the usual one");
 }
 
-void ModelOptions::add(CLI::App& app, const Recipe& recipe, Settings& s) {
-  add_architecture(app, recipe);
-  Group group(app, title);
+void ModelOptions::add(CommandLine& line, const Recipe& recipe, Settings& s) {
+  add_architecture(line, recipe);
+  Group group(line, title);
   group.text("--bits", "16|32|64|mixed", bits_,
              "Precision of everything; mixed: 16 with master weights and statistics in 32, and a scaled loss");
   group.text("--ties", "RULE", ties_, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");
@@ -63,7 +63,7 @@ void ModelOptions::add(CLI::App& app, const Recipe& recipe, Settings& s) {
                "With --batch-norm: normalise behind the stem and the last block only, as the study did");
   group.choice("--pool", s.pool, {PoolKind::max, PoolKind::average, PoolKind::norm}, "What pools compute of a window");
   group.number("--norm-at-zero", "C", s.norm_at_zero, "Derivative of norm pools where a window is 0");
-  add_pool_options(app, s);
+  add_pool_options(line, s);
   group.text("--weights", "FILE", s.weights, "Start from PyTorch's weights in a safetensors file");
 }
 

@@ -16,8 +16,8 @@ double default_rate(const Settings& s, const Recipe& recipe) {
   return s.dtype == DType::f16 && !s.mixed ? lr.sgd16 : lr.sgd;
 }
 
-void add_training_options(CLI::App& app, Settings& s) {
-  Group group(app, title);
+void add_training_options(CommandLine& line, Settings& s) {
+  Group group(line, title);
   group.number("--momentum", "M", s.momentum, "Momentum of sgd");
   group.flag("--nesterov", s.nesterov, "Nesterov's momentum");
   group.number("--epsilon", "E", s.epsilon, "Epsilon of adam; 0 means 1e-8, or 1e-4 in 16 bits");
@@ -31,22 +31,22 @@ void add_training_options(CLI::App& app, Settings& s) {
   group.number("--batch-size", "N", s.batch_size, "Images in a step");
 }
 
-void OptimizerOptions::add_with(CLI::App& app, const std::string& default_rates, Settings& s) {
+void OptimizerOptions::add_with(CommandLine& line, const std::string& default_rates, Settings& s) {
   using enum OptimizerKind;
-  Group group(app, title);
+  Group group(line, title);
   group.choice("--optimizer", s.optimizer, {sgd, adam, adamw}, "Update rule");
   group.number<double>("--lr", "RATE", lr_, "Learning rate", default_rates);
-  add_training_options(app, s);
+  add_training_options(line, s);
 }
 
-void OptimizerOptions::add(CLI::App& app, const Recipe& recipe, Settings& s) {
+void OptimizerOptions::add(CommandLine& line, const Recipe& recipe, Settings& s) {
   const auto rates = [](const DefaultRates& lr) {
     return fmt::format("{}; {} for sgd in 16 bits, {} for adam", lr.sgd, lr.sgd16, lr.adam);
   };
-  add_with(app, rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm), s);
+  add_with(line, rates(recipe.lr) + "; with batch norm " + rates(recipe.lr_batch_norm), s);
 }
 
-void OptimizerOptions::add(CLI::App& app, Settings& s) { add_with(app, "as the trainer", s); }
+void OptimizerOptions::add(CommandLine& line, Settings& s) { add_with(line, "as the trainer", s); }
 
 void OptimizerOptions::finish(const Recipe& recipe, Settings& s) const { s.lr = lr_.value_or(default_rate(s, recipe)); }
 

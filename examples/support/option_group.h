@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "command_line.h"
+
 #include <mpad/core/check.h>
 #include <mpad/core/read_number.h>
 #include <mpad/core/suggest.h>
 
-#include <CLI/CLI.hpp>
-
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -54,44 +55,46 @@ Number parse_number(const std::string& option, const std::string& text) {
 /// A heading of the help, and the options under it.
 class Group {
  public:
-  Group(CLI::App& app, const char* title) : app_(app), title_(title) {}
+  Group(CommandLine& line, const char* title) : line_(line), title_(title) {}
 
-  CLI::Option* text(const char* name, const char* type, std::string& variable, const std::string& help) {
-    return app_.add_option(name, variable, help)->type_name(type)->capture_default_str()->group(title_);
+  /// An option that takes one value, of which the help names the `type`, and the value that it has `otherwise`.
+  void option(const std::string& name, const std::string& type, std::function<void(const std::string& text)> read,
+              const std::string& help, const std::string& otherwise);
+  void flag(const std::string& name, bool& variable, const std::string& help);
+
+  void text(const std::string& name, const std::string& type, std::string& variable, const std::string& help) {
+    text(name, type, variable, help, variable);
+  }
+  /// A text that is empty unless the command line gives one; the help shows `otherwise`.
+  void text(const std::string& name, const std::string& type, std::string& variable, const std::string& help,
+            const std::string& otherwise) {
+    option(
+        name, type, [&variable](const std::string& text) { variable = text; }, help, otherwise);
   }
   template <class Number>
-  CLI::Option* number(const char* name, const char* type, Number& variable, const std::string& help) {
-    return number<Number>(name, type, variable, help, fmt::format("{}", variable));
+  void number(const std::string& name, const std::string& type, Number& variable, const std::string& help) {
+    number<Number>(name, type, variable, help, fmt::format("{}", variable));
   }
   /// A number that has no value unless the command line gives one; the help shows `otherwise`.
   template <class Number, class Variable>
-  CLI::Option* number(const std::string& name, const char* type, Variable& variable, const std::string& help,
-                      const std::string& otherwise) {
+  void number(const std::string& name, const std::string& type, Variable& variable, const std::string& help,
+              const std::string& otherwise) {
     const auto read = [&variable, name](const std::string& text) { variable = parse_number<Number>(name, text); };
-    return app_.add_option_function<std::string>(name, read, help)
-        ->type_name(type)
-        ->default_str(otherwise)
-        ->group(title_);
-  }
-  void flag(const char* name, bool& variable, const std::string& help) {
-    app_.add_flag(name, variable, help)->group(title_);
+    option(name, type, read, help, otherwise);
   }
   /// An option that takes one of the names that to_string gives to the values of an enumeration.
   template <class Enum>
   void choice(const std::string& name, Enum& variable, std::initializer_list<Enum> choices, const std::string& help) {
     std::vector<std::string> names;
     for (Enum choice : choices) names.push_back(to_string(choice));
-    const auto choose = [&variable, name, choices = std::vector(choices)](const std::string& text) {
+    const auto read = [&variable, name, choices = std::vector(choices)](const std::string& text) {
       variable = parse_choice(name, text, choices);
     };
-    app_.add_option_function<std::string>(name, choose, help)
-        ->type_name(joined(names))
-        ->default_str(to_string(variable))
-        ->group(title_);
+    option(name, joined(names), read, help, to_string(variable));
   }
 
  private:
-  CLI::App& app_;
+  CommandLine& line_;
   const char* title_;
 };
 

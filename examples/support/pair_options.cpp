@@ -15,8 +15,8 @@ DType parse_bits(const std::string& option, const std::string& text) {
 
 }  // namespace
 
-void PairOptions::add(CLI::App& app) {
-  Group group(app, "Pairs of weights and mini-batch");
+void PairOptions::add(CommandLine& line) {
+  Group group(line, "Pairs of weights and mini-batch");
   group.text("--bits", "LIST", bits_, "Precisions: 16, 32, 64");
   group.choice("--init", plan.init, {Init::volume, Init::network},
                "How weights are drawn: as the study does for volumes, or as to train the network");

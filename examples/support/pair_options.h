@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <mpad/study/pair_plan.h>
+#include "command_line.h"
 
-#include <CLI/CLI.hpp>
+#include <mpad/study/pair_plan.h>
 
 #include <string>
 #include <vector>
@@ -14,7 +14,7 @@ namespace mpad {
 class PairOptions {
  public:
   explicit PairOptions(VectorNorm default_norm) : norm(default_norm) {}
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   /// Throws Error on a value that is wrong.
   void finish();
   /// What the results depend on, for the run record, behind what the study's options say.

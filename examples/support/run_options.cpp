@@ -19,8 +19,8 @@ std::optional<Device> parse_device(const std::string& text) {
 
 }  // namespace
 
-void RunOptions::add(CLI::App& app, const std::string& files, bool resumable) {
-  Group group(app, "Runs and results");
+void RunOptions::add(CommandLine& line, const std::string& files, bool resumable) {
+  Group group(line, "Runs and results");
   group.number("--threads", "N", threads_, "CPU threads, 0 for all cores; results do not depend on it");
   group.text("--device", "cpu|cuda|auto", device_text_, "Where to compute; auto: CUDA if it can be used");
   group.text("--out", "DIR", output.directory, "Write " + files + " here");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "command_line.h"
+
 #include <mpad/core/device.h>
 #include <mpad/train/experiment.h>
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>
@@ -14,7 +14,7 @@ namespace mpad {
 class RunOptions {
  public:
   /// `files` names what is written into --out; only some programs can continue it.
-  void add(CLI::App& app, const std::string& files, bool resumable);
+  void add(CommandLine& line, const std::string& files, bool resumable);
   /// `command` is the command line, for the record. Throws Error on a value that is out of range.
   void finish(const std::string& command);
   /// Sets the number of threads and returns the device asked for: with `auto`, CUDA if it can be used, else the CPU,

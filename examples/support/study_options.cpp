@@ -14,16 +14,16 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
   values.emplace_back(name, value);
 }
 
-void StudyOptions::add(CLI::App& app, const std::string& files, bool resumable, bool several_networks) {
+void StudyOptions::add(CommandLine& line, const std::string& files, bool resumable, bool several_networks) {
   several_ = several_networks;
-  Group group(app, "Network");
+  Group group(line, "Network");
   if (several_)
     group.text("--networks", "LIST", networks_, "Some of " + joined(network_names()));
   else
     group.text("--network", "NAME", networks_, joined(network_names()));
-  data.add(app);
-  Group(app, "Runs and results").number("--seed", "N", seed, "Seed of all that is drawn");
-  run.add(app, files, resumable);
+  data.add(line);
+  Group(line, "Runs and results").number("--seed", "N", seed, "Seed of all that is drawn");
+  run.add(line, files, resumable);
 }
 
 void StudyOptions::finish(const std::string& command) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "command_line.h"
 #include "data_options.h"
 #include "recipes.h"
 #include "run_options.h"
-
-#include <CLI/CLI.hpp>
 
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
 class StudyOptions {
  public:
   /// `files` names what is written into --out. With `several_networks`, there is a list, --networks, for --network.
-  void add(CLI::App& app, const std::string& files, bool resumable = false, bool several_networks = false);
+  void add(CommandLine& line, const std::string& files, bool resumable = false, bool several_networks = false);
   /// `command` is the command line, for the record. Throws Error on a value that is wrong.
   void finish(const std::string& command);
 

@@ -28,8 +28,8 @@ double parse_beta(const std::string& option, const std::string& text) {
 
 }  // namespace
 
-void SweepOptions::add_grid(CLI::App& app) {
-  Group group(app, "Grid: comma-separated lists");
+void SweepOptions::add_grid(CommandLine& line) {
+  Group group(line, "Grid: comma-separated lists");
   group.text("--bits", "LIST", bits_, "Precisions: some of 16,32,64,mixed");
   group.text("--optimizers", "LIST", optimizers_, "Update rules: some of sgd,adam,adamw");
   group.text("--batch-norm", "LIST", batch_norms_, "Batch normalisation: off,on or one of them");
@@ -37,11 +37,11 @@ void SweepOptions::add_grid(CLI::App& app) {
   group.text("--pool-backward", "LIST", backwards_, "Pool's backward: some of fused,composed,standard");
   group.text("--betas", "LIST", betas_, "Tie rules beta:B");
   group.number("--runs", "N", runs, "Trainings of each cell; run k has seed N + k");
-  add_pool_details(app, settings);
+  add_pool_details(line, settings);
 }
 
-void SweepOptions::add_rates(CLI::App& app) {
-  Group group(app, "Optimization");
+void SweepOptions::add_rates(CommandLine& line) {
+  Group group(line, "Optimization");
   group.number<double>("--lr", "RATE", lr_, "Learning rate of all", "as the trainer");
   group.number(
       "--lr-search", "TRIALS", search_trials,
@@ -52,12 +52,13 @@ void SweepOptions::add_rates(CLI::App& app) {
              "With --lr-search: judge by a tenth of the training images, or by the test images as the study did");
 }
 
-void SweepOptions::add(CLI::App& app) {
-  study.add(app, "sweep.csv, pools.csv, search.csv and run.json", true, true);
-  add_grid(app);
-  add_rates(app);
-  add_training_options(app, settings);
-  Group(app, "Runs and results").number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
+void SweepOptions::add(CommandLine& line) {
+  study.add(line, "sweep.csv, pools.csv, search.csv and run.json", true, true);
+  add_grid(line);
+  add_rates(line);
+  add_training_options(line, settings);
+  Group(line, "Runs and results")
+      .number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
 }
 
 void SweepOptions::read_grid() {

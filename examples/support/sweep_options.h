@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "command_line.h"
 #include "study_options.h"
 
 #include <mpad/study/grid.h>
 #include <mpad/study/searched_rates.h>
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>
@@ -16,7 +15,7 @@ namespace mpad {
 /// A command line of the program sweep.
 class SweepOptions {
  public:
-  void add(CLI::App& app);
+  void add(CommandLine& line);
   void finish(const std::string& command);
 
   /// The learning rate of a cell where none is searched: the one asked for, or that of the network's trainer.
@@ -34,8 +33,8 @@ class SweepOptions {
   RateSearchOptions search{};
 
  private:
-  void add_grid(CLI::App& app);
-  void add_rates(CLI::App& app);
+  void add_grid(CommandLine& line);
+  void add_rates(CommandLine& line);
   void read_grid();
   void read_rates();
 

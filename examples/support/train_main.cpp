@@ -19,7 +19,7 @@ namespace {
 
 // A command line of a training program.
 struct Options {
-  void add(CLI::App& app, const Recipe& recipe);
+  void add(CommandLine& line, const Recipe& recipe);
   void finish(const Recipe& recipe, const std::string& command);
 
   Settings settings{};
@@ -29,14 +29,14 @@ struct Options {
   RunOptions run{};
 };
 
-void Options::add(CLI::App& app, const Recipe& recipe) {
-  data.add(app, recipe);
-  model.add(app, recipe, settings);
-  optimizer.add(app, recipe, settings);
-  Group group(app, "Runs and results");
+void Options::add(CommandLine& line, const Recipe& recipe) {
+  data.add(line, recipe);
+  model.add(line, recipe, settings);
+  optimizer.add(line, recipe, settings);
+  Group group(line, "Runs and results");
   group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
   group.number("--runs", "N", settings.runs, "Trainings, one after the other");
-  run.add(app, "results.csv, run.json and checkpoints", true);
+  run.add(line, "results.csv, run.json and checkpoints", true);
   group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");
 }
 
@@ -75,10 +75,11 @@ void train(const Recipe& recipe, Options options) {
 
 int train_main(const Recipe& recipe, int argc, const char* const* argv) {
   Options options;
-  const auto app = make_app(recipe.name, recipe.about);
-  options.add(*app, recipe);
-  return program_main(
-      *app, argc, argv, [&] { options.finish(recipe, command_line(argc, argv)); }, [&] { train(recipe, options); });
+  CommandLine line(recipe.name, recipe.about);
+  options.add(line, recipe);
+  return line.main(
+      argc, argv, [&](const std::string& command) { options.finish(recipe, command); },
+      [&] { train(recipe, options); });
 }
 
 }  // namespace mpad
