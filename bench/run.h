@@ -3,6 +3,8 @@
 #pragma once
 #include "timing.h"
 
+#include <mpad/core/dispatch.h>
+
 #include <kernels.h>
 
 #include <cstdio>

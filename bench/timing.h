@@ -2,6 +2,7 @@
 // Time on either device. On CUDA the time is that between two events around a round of calls, each on buffers of its
 // own, which together exceed four times the L2 cache: no call finds its data there, and launches overlap with kernels.
 #pragma once
+#include <mpad/core/error.h>
 #include <mpad/core/parallel.h>
 #include <mpad/tensor.h>
 

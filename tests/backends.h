@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every place where this build can run a kernel on this machine.
 #pragma once
+#include "each_isa.h"
 #include "support.h"
+
+#include <mpad/core/dispatch.h>
 
 #include <kernels.h>
 

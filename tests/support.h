@@ -4,7 +4,6 @@
 #include "catch.h"
 
 #include <mpad/core/check.h>
-#include <mpad/core/device.h>
 #include <mpad/core/half.h>
 #include <mpad/core/parallel.h>
 #include <mpad/core/philox.h>
@@ -52,16 +51,6 @@ inline double max_ulps(const Tensor& got, const std::vector<double>& want) {
 /// The same shape, dtype and bytes.
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.view().data, b.view().data, a.bytes()) == 0;
-}
-
-/// Calls f(CpuWith<...>{}) for each instruction set that the machine runs (and $MPAD_ISA allows).
-template <class F>
-void on_each_isa(F&& f) {
-  f(CpuWith<Isa::portable>{});
-#ifdef MPAD_ISA_LEVELS
-  if (current_isa() >= Isa::avx2) f(CpuWith<Isa::avx2>{});
-  if (current_isa() >= Isa::avx512) f(CpuWith<Isa::avx512>{});
-#endif
 }
 
 /// Calls f() with 1, 2 and 4 threads in turn, and leaves the number of threads as it was.

@@ -3,6 +3,8 @@
 #include "runtime.h"
 #include "scratch.h"
 
+#include <mpad/core/error.h>
+
 namespace mpad::cuda {
 namespace {
 

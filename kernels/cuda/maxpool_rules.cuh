@@ -4,6 +4,7 @@
 #include "rounded_half.cuh"
 #include "scratch.h"
 
+#include <mpad/core/error.h>
 #include <mpad/core/jacobian.h>
 
 #include <type_traits>

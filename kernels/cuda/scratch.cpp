@@ -3,6 +3,8 @@
 
 #include "runtime.h"
 
+#include <mpad/core/error.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <map>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/dispatch.h>
 #include <mpad/core/half.h>
 #include <mpad/grad_slot.h>
 #include <mpad/tensor.h>

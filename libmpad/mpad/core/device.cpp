@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/device.h>
+#include <mpad/core/error.h>
 
 #include <cstdlib>
 #include <string_view>

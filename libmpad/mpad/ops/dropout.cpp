@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/dispatch.h>
 #include <mpad/ops.h>
 
 #include <kernels.h>

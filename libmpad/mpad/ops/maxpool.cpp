@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <mpad/core/dispatch.h>
 #include <mpad/ops/slide_pool.h>
 
 #include <kernels.h>
