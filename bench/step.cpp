@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Whole training steps at batch 128: forward, loss, backward and SGD, on random images that are on the device already.
-// bench/peers/networks_torch.py times PyTorch's. The peak memory is the process's: name one network to learn its own.
+// Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
+// unless the name says another. bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one
+// network to learn its own.
 #include "run.h"
 
 #include <mpad/mpad.h>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <fstream>
 #include <memory>
+#include <string>
 
 namespace {
 
@@ -39,40 +44,96 @@ Tensor cycling_labels(std::int64_t n, Device device) {
   return labels.to(device);
 }
 
-double peak_memory_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
+/// A network, its optimizer and a batch.
+class Training {
+ public:
+  Training(Device device, const Subject& subject, bool batch_norm, DType dtype, std::int64_t batch)
+      : batch_(bench::is_emulated(device) ? 2 : batch),
+        model_((set_seed(0), subject.make(batch_norm))),
+        images_(bench::random_tensor({batch_, subject.size, subject.size, subject.channels}, dtype, device)),
+        labels_(cycling_labels(batch_, device)) {
+    model_->to(dtype);
+    model_->to(device);
+    sgd_ = std::make_unique<Sgd>(*model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4});
+  }
 
-void run(benchmark::State& state, Device device, const Subject& subject, bool batch_norm, DType dtype) {
-  const std::int64_t batch = bench::is_emulated(device) ? 2 : 128;
-  set_seed(0);
-  const std::unique_ptr<Module> model = subject.make(batch_norm);
-  model->to(dtype);
-  model->to(device);
-  Sgd sgd(*model, {.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4});
-  const Tensor images = bench::random_tensor({batch, subject.size, subject.size, subject.channels}, dtype, device);
-  const Tensor labels = cycling_labels(batch, device);
-  bench::time_rounds(state, device, 1, [&](std::size_t) {
+  void step() const {
     Tape tape;
-    tape.backward(cross_entropy((*model)(images), labels));
-    sgd.step();
-  });
-  state.counters["images/s"] =
-      benchmark::Counter(static_cast<double>(batch), benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["peak MiB"] = peak_memory_mib();
+    tape.backward(cross_entropy((*model_)(images_), labels_));
+    sgd_->step();
+  }
+  auto batch() const { return static_cast<double>(batch_); }
+
+ private:
+  std::int64_t batch_;
+  std::unique_ptr<Module> model_;
+  Tensor images_, labels_;
+  std::unique_ptr<Sgd> sgd_{};
+};
+
+rusage usage() {
+  rusage of_process{};
+  getrusage(RUSAGE_SELF, &of_process);
+  return of_process;
 }
 
-void add_all(Device device) {
+double resident_mib() {
+  std::int64_t size = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+void run(benchmark::State& state, Device device, const Training& training) {
+  using benchmark::Counter;
+  training.step();
+  const long faults = usage().ru_minflt;
+  bench::time_rounds(state, device, 1, [&](std::size_t) { training.step(); });
+  const auto steps = static_cast<double>(state.iterations() + 1);  // one warms up
+  state.counters["faults/step"] = static_cast<double>(usage().ru_minflt - faults) / steps;
+  state.counters["images/s"] = Counter(training.batch(), Counter::kIsIterationInvariantRate);
+  state.counters["peak MiB"] = static_cast<double>(usage().ru_maxrss) / 1024;
+}
+
+/// 1,000 steps, and the process's memory after every hundred.
+void run_thousand(benchmark::State& state, const Training& training) {
+  for ([[maybe_unused]] auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int step = 1; step <= 1000; ++step) {
+      training.step();
+      if (step % 100 == 0) state.counters["MiB after " + std::to_string(step)] = resident_mib();
+    }
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+}
+
+benchmark::internal::Benchmark* add(const std::string& name, auto body) {
+  return benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+
+void add_steps(Device device) {
   for (const Subject& subject : subjects)
     for (const bool batch_norm : {false, true})
       for (const DType dtype : {DType::f32, DType::f64, DType::f16})
-        benchmark::RegisterBenchmark(
-            ("step/" + std::string(subject.name) + (batch_norm ? "_bn/" : "/") + to_string(dtype)).c_str(),
-            [=](benchmark::State& state) { run(state, device, subject, batch_norm, dtype); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+        add("step/" + std::string(subject.name) + (batch_norm ? "_bn/" : "/") + to_string(dtype),
+            [=](benchmark::State& state) { run(state, device, Training(device, subject, batch_norm, dtype, 128)); });
+}
+
+/// How the time of a step grows with the batch, and memory with the steps.
+void add_growth(Device device) {
+  for (const Subject& subject : {subjects[0], subjects[1]}) {
+    const std::string what = std::string(subject.name) + "/float";
+    for (std::int64_t batch = 32; batch <= 1024; batch *= 2)
+      add("growth/" + what + "/batch:" + std::to_string(batch),
+          [=](benchmark::State& state) { run(state, device, Training(device, subject, false, DType::f32, batch)); });
+    add("thousand/" + what, [=](benchmark::State& state) {
+      run_thousand(state, Training(device, subject, false, DType::f32, 128));
+    })->Iterations(1);
+  }
+}
+
+void add_all(Device device) {
+  add_steps(device);
+  add_growth(device);
 }
 
 }  // namespace

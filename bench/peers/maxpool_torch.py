@@ -7,6 +7,7 @@ round of calls on buffers that together exceed four times the L2 cache, as in be
 import argparse
 import itertools
 import json
+import re
 import statistics
 import sys
 import time
@@ -173,9 +174,9 @@ def run(arguments, device):
     """One record for each call that this PyTorch supports."""
     records = []
     cases = CASES | (CUDA_CASES if device == "cuda" else {})
-    chosen = ["vgg1"] if arguments.quick else list(cases)
-    dtypes = ["float"] if arguments.quick else list(DTYPES)
-    for case, dtype, ties in itertools.product(chosen, dtypes, (0,) if arguments.quick else (0, 50)):
+    for case, dtype, ties in itertools.product(cases, DTYPES, (0, 50)):
+        if not arguments.filter.search(f"{dtype}/{case}/ties:{ties}"):
+            continue
         try:
             for name, call, sets in calls_of((case, cases[case]), dtype, ties, device):
                 seconds = median_seconds(call, sets, device, 0.05)
@@ -212,7 +213,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--out", help="write the results to this JSON file")
-    parser.add_argument("--quick", action="store_true", help="VGG's first pool in float only")
+    parser.add_argument("--filter", type=re.compile, default=re.compile(""), metavar="REGEX",
+                        help="only what matches, of the form float/vgg1/ties:0 (default: all)")
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
     arguments = parser.parse_args()
     if arguments.threads:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Trains VGG or ResNet for 32x32 images on noise with PyTorch on the CPU, and prints images/s and peak memory as JSON."""
+"""Trains LeNet on 28x28 images of noise, or VGG or ResNet on 32x32, with PyTorch on the CPU, and prints images/s and peak
+memory as JSON."""
 import argparse
 import json
 import pathlib
@@ -16,7 +17,7 @@ import torch_networks
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", choices=("vgg", "resnet"), default="vgg")
+    parser.add_argument("--network", choices=("lenet", "vgg", "resnet"), default="vgg")
     parser.add_argument("--depth", type=int, default=11)
     parser.add_argument("--batch-norm", action="store_true")
     parser.add_argument("--bits", type=int, choices=(32, 64), default=32)
@@ -28,9 +29,11 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     dtype = {32: torch.float32, 64: torch.float64}[arguments.bits]
-    model = getattr(torch_networks, arguments.network)(arguments.depth, batch_norm=arguments.batch_norm).to(dtype)
+    depth = [] if arguments.network == "lenet" else [arguments.depth]
+    model = getattr(torch_networks, arguments.network)(*depth, batch_norm=arguments.batch_norm).to(dtype)
     sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=5e-4)
-    images = torch.randn(arguments.batch_size, 3, 32, 32, dtype=dtype)
+    shape = (1, 28, 28) if arguments.network == "lenet" else (3, 32, 32)
+    images = torch.randn(arguments.batch_size, *shape, dtype=dtype)
     labels = torch.arange(arguments.batch_size) % 10
     for step in range(arguments.steps + 1):
         if step == 1:
@@ -42,7 +45,7 @@ def main():
     seconds = time.perf_counter() - start
     print(json.dumps({
         "system": f"PyTorch {torch.__version__}",
-        "network": f"{arguments.network}{arguments.depth}",
+        "network": "".join([arguments.network, *map(str, depth)]),
         "threads": arguments.threads,
         "bits": arguments.bits,
         "images_per_second": arguments.steps * arguments.batch_size / seconds,

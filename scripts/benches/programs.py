@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The programs that are timed, each run in a process of its own: mpad's benchmarks, and PyTorch's peers of them."""
+import dataclasses
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+from common import fail, root
+
+
+class Failed(Exception):
+    """A program ended with an error; the text is its last line."""
+
+
+@dataclasses.dataclass
+class Run:
+    """What a process wrote to standard output, and the part of one core's time that it had."""
+
+    output: str
+    cores: float
+
+
+def run(command, threads):
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    command = [str(word) for word in command]
+    try:
+        process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise Failed(f"expected {command[0]}, got no such file") from error
+    after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - start
+    if process.returncode != 0:
+        lines = (process.stderr or process.stdout).strip().splitlines() or [f"exit code {process.returncode}"]
+        raise Failed(f"{pathlib.Path(command[0]).name}: {lines[-1]}")
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(process.stdout, used / seconds)
+
+
+class Programs:
+    """Those of one build, with `threads` threads, each benchmark timed for `seconds`."""
+
+    def __init__(self, build, threads, seconds):
+        self.bin, self.threads, self.seconds = build / "bin", threads, seconds
+        self.peers = root / "bench/peers"
+
+    def has_torch(self):
+        return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
+
+    def bench(self, program, pattern, seconds=None):
+        """Records of a benchmark, as Google Benchmark writes them, and its Run."""
+        found = run([self.bin / program, f"--benchmark_filter={pattern}", "--benchmark_format=json",
+                     f"--benchmark_min_time={seconds or self.seconds}"], self.threads)
+        try:
+            records = json.loads(found.output)["benchmarks"]
+        except (ValueError, KeyError) as error:
+            raise Failed(f"{program}: expected benchmarks as JSON, got {error}") from error
+        if not records:
+            raise Failed(f"{program}: expected benchmarks that match {pattern}, got none")
+        return records, found
+
+    def peer(self, script, *options):
+        """What a peer prints as JSON in its last line, and its Run."""
+        found = run([sys.executable, self.peers / script, "--threads", self.threads, *options], self.threads)
+        return json.loads(found.output.splitlines()[-1]), found
+
+    def peer_records(self, script, *options):
+        """Records that a peer writes to the file after --out."""
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "records.json"
+            run([sys.executable, self.peers / script, "--threads", self.threads, *options, "--out", out], self.threads)
+            return json.loads(out.read_text())["benchmarks"]
+
+
+def build(preset, folder, threads):
+    """Configures and builds the benchmarks; fails with what the build said last."""
+    for command in (["cmake", "--preset", preset, "-B", folder],
+                    ["cmake", "--build", folder, "--target", "bench_maxpool", "bench_step"]):
+        try:
+            run(command, threads)
+        except Failed as failure:
+            fail(str(failure))
