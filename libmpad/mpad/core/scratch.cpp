@@ -9,7 +9,7 @@
 namespace mpad {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kBlockAlignment = 64;
 
 struct Free {
   void operator()(void* block) const { std::free(block); }
@@ -20,16 +20,16 @@ struct Block {
   std::size_t size = 0;
 };
 
-thread_local std::array<Block, detail::scratch_purposes> blocks;
+thread_local std::array<Block, detail::scratch_purposes> scratch_blocks;
 
 }  // namespace
 
 void* detail::scratch(Scratch purpose, std::size_t bytes) {
-  Block& block = blocks[static_cast<std::size_t>(purpose)];
+  Block& block = scratch_blocks[static_cast<std::size_t>(purpose)];
   if (bytes > block.size || !block.memory) {
-    bytes = bytes / kAlignment * kAlignment + kAlignment;
+    bytes = bytes / kBlockAlignment * kBlockAlignment + kBlockAlignment;
     block = {};
-    block.memory.reset(std::aligned_alloc(kAlignment, bytes));
+    block.memory.reset(std::aligned_alloc(kBlockAlignment, bytes));
     if (!block.memory) throw OutOfMemory(fmt::format("scratch: expected {} bytes on cpu, got none", bytes));
     block.size = bytes;
   }

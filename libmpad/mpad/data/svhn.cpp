@@ -12,10 +12,9 @@
 namespace mpad {
 namespace {
 
-constexpr std::int64_t side = 32, image = 3 * side * side;
-
 // Images N,h,w,c in the place of the column-major h,w,c,N, where each image is contiguous too.
 Tensor images_of(const MatArray& array, const std::string& path) {
+  constexpr std::int64_t side = 32, image = 3 * side * side;
   const std::vector<std::int64_t>& e = array.extents;
   require(e.size() == 4 && e[0] == side && e[1] == side && e[2] == 3 && array.values.dtype() == DType::u8,
           "svhn: {}: expected X of 32x32x3xN bytes, got {} of {}", path, fmt::join(e, "x"), array.values.dtype());

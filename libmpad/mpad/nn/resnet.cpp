@@ -9,10 +9,10 @@
 namespace mpad {
 namespace {
 
-constexpr std::int64_t stem_channels = 64;
+constexpr std::int64_t first_width = 64;
 
 // Blocks in each stage.
-std::array<int, 4> blocks(int depth) {
+std::array<int, 4> blocks_of(int depth) {
   switch (depth) {
     case 18: return {2, 2, 2, 2};
     case 34:
@@ -22,8 +22,8 @@ std::array<int, 4> blocks(int depth) {
 }
 
 Conv2dOptions stem_convolution(const ResnetOptions& o) {
-  if (o.stem == Stem::cifar) return {.in = o.channels, .out = stem_channels, .kernel = 3, .pad = 1, .bias = false};
-  return {.in = o.channels, .out = stem_channels, .kernel = 7, .stride = 2, .pad = 3, .bias = false};
+  if (o.stem == Stem::cifar) return {.in = o.channels, .out = first_width, .kernel = 3, .pad = 1, .bias = false};
+  return {.in = o.channels, .out = first_width, .kernel = 7, .stride = 2, .pad = 3, .bias = false};
 }
 
 std::unique_ptr<Module> stem_pool(const ResnetOptions& o) {
@@ -37,10 +37,10 @@ std::unique_ptr<Module> stem_pool(const ResnetOptions& o) {
 }
 
 std::array<Sequential, 4> make_layers(const ResnetOptions& o) {
-  const std::array<int, 4> counts = blocks(o.depth);
+  const std::array<int, 4> counts = blocks_of(o.depth);
   std::array<Sequential, 4> layers;
-  ResidualOptions block{.in = stem_channels,
-                        .width = stem_channels,
+  ResidualOptions block{.in = first_width,
+                        .width = first_width,
                         .bottleneck = o.depth >= 50,
                         .batch_norm = o.batch_norm,
                         .relu0 = o.relu0};
@@ -67,7 +67,7 @@ const char* to_string(Stem stem) {
 Resnet::Resnet(const ResnetOptions& o)
     : options_(o),
       conv_(stem_convolution(o)),
-      norm_(o.batch_norm ? norm_relu(stem_channels, true, o.relu0) : norm(stem_channels, false)),
+      norm_(o.batch_norm ? norm_relu(first_width, true, o.relu0) : norm(first_width, false)),
       pool_(stem_pool(o)),
       layers_(make_layers(o)),
       classifier_({features(o), o.classes}) {

@@ -10,7 +10,8 @@
 namespace mpad {
 namespace {
 
-constexpr std::string_view header = "network,dataset,bits,optimizer,batch_norm,beta,trial,lr,rung,epochs,score,kept";
+constexpr std::string_view rates_header =
+    "network,dataset,bits,optimizer,batch_norm,beta,trial,lr,rung,epochs,score,kept";
 
 // The name of a search: a cell's, without forward and backward.
 CellName search_name(CellName cell) {
@@ -25,7 +26,7 @@ const char* to_string(RateSearchOptions::Select select) {
 }
 
 std::string to_csv(const std::vector<SearchRow>& rows) {
-  std::string text = fmt::format("{}\n", header);
+  std::string text = fmt::format("{}\n", rates_header);
   for (const auto& [c, t] : rows)
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", c.network, c.dataset, c.bits, c.optimizer,
                         c.batch_norm, c.beta, t.trial, csv_text(t.lr), t.rung, t.epochs, csv_text(t.score), t.kept);
@@ -34,7 +35,7 @@ std::string to_csv(const std::vector<SearchRow>& rows) {
 
 std::vector<SearchRow> parse_searches(std::string_view text, const std::string& source) {
   std::vector<SearchRow> rows;
-  for (const std::vector<std::string_view>& cell : read_csv(text, header, source)) {
+  for (const std::vector<std::string_view>& cell : read_csv(text, rates_header, source)) {
     const auto name = [&](std::size_t i) { return std::string(cell[i]); };
     const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
     rows.push_back({.cell = {.network = name(0),

@@ -15,7 +15,7 @@
 namespace mpad {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
@@ -25,7 +25,7 @@ std::string utc_now() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-Json describe_gpu() {
+OrderedJson describe_gpu() {
   const Gpu gpu = this_gpu();
   return {{"name", gpu.name},
           {"compute_capability", gpu.compute_capability},
@@ -33,19 +33,19 @@ Json describe_gpu() {
           {"memory", gpu.memory}};
 }
 
-Json describe_machine(bool with_gpu) {
+OrderedJson describe_machine(bool with_gpu) {
   const Machine machine = this_machine();
-  Json description{{"cpu", machine.cpu},
-                   {"cores", machine.cores},
-                   {"isa", machine.isa},
-                   {"compiler", machine.compiler},
-                   {"system", machine.system}};
+  OrderedJson description{{"cpu", machine.cpu},
+                          {"cores", machine.cores},
+                          {"isa", machine.isa},
+                          {"compiler", machine.compiler},
+                          {"system", machine.system}};
   if (with_gpu) description["gpu"] = describe_gpu();
   return description;
 }
 
 // The GPU is described where it computes.
-Json session(std::span<const NamedValue> context, const std::string& command) {
+OrderedJson session(std::span<const NamedValue> context, const std::string& command) {
   const NamedValue on_gpu("device", to_string(Device::cuda));
   const bool with_gpu = std::find(context.begin(), context.end(), on_gpu) != context.end();
   return {{"command", command},
@@ -56,39 +56,39 @@ Json session(std::span<const NamedValue> context, const std::string& command) {
 }
 
 // Numbers and booleans as such, for who reads the file.
-Json typed(const std::string& value) {
-  Json parsed = Json::parse(value, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
+OrderedJson typed(const std::string& value) {
+  OrderedJson parsed = OrderedJson::parse(value, nullptr, false);
+  return parsed.is_number() || parsed.is_boolean() ? parsed : OrderedJson(value);
 }
 
-Json typed(std::span<const NamedValue> context) {
-  Json object = Json::object();
+OrderedJson typed(std::span<const NamedValue> context) {
+  OrderedJson object = OrderedJson::object();
   for (const auto& [name, value] : context) object[name] = typed(value);
   return object;
 }
 
-std::vector<NamedValue> texts(const Json& object) {
+std::vector<NamedValue> texts(const OrderedJson& object) {
   std::vector<NamedValue> values;
   for (const auto& [name, value] : object.items())
     values.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
   return values;
 }
 
-void write_json(const std::string& path, const Json& json) {
-  write_file(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+void write_json(const std::string& path, const OrderedJson& json) {
+  write_file(path, json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
 
 }  // namespace
 
 void write_run_record(const std::string& path, std::span<const NamedValue> context, const std::string& command) {
-  Json record = session(context, command);
+  OrderedJson record = session(context, command);
   record["settings"] = typed(context);
-  record["resumed"] = Json::array();
+  record["resumed"] = OrderedJson::array();
   write_json(path, record);
 }
 
 void resume_run_record(const std::string& path, std::span<const NamedValue> context, const std::string& command) {
-  Json record = Json::parse(read_file(path), nullptr, false);
+  OrderedJson record = OrderedJson::parse(read_file(path), nullptr, false);
   require(record.is_object() && record["settings"].is_object() && record["resumed"].is_array(),
           "{}: expected the record of a training, got other text", path);
   require_same(texts(record["settings"]), texts(typed(context)), path);
