@@ -5,5 +5,6 @@
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
 #else
+#define CATCH_CONFIG_FAST_COMPILE
 #include <catch2/catch.hpp>
 #endif
