@@ -27,8 +27,8 @@ def table(results):
             yield f"| {network} | {batch} | {time:.2f} | {1000 * time / int(batch):.1f} |"
     for network, grown in results.items():
         if memory := grown["resident_mib"]:
-            yield ""
-            yield f"{network}: " + ", ".join(f"{value:.1f} MiB after {steps} steps" for steps, value in memory.items()) + "."
+            kept = (f"{value:.1f} MiB after {steps}" for steps, value in memory.items())
+            yield f"\n{network}, batch 128, memory by steps: {', '.join(kept)}."
 
 
 def figure(results):

@@ -51,7 +51,8 @@ def median(rows, key):
 
 
 def table(results):
-    yield "| network | bits | mpad, images/s | PyTorch, images/s | ratio | mpad, MiB | PyTorch, MiB | page faults per step |"
+    yield ("| network | bits | mpad, images/s | PyTorch, images/s | ratio | mpad, MiB | PyTorch, MiB |"
+           " mpad, page faults per step |")
     yield "|---|---|--:|--:|--:|--:|--:|--:|"
     for name, rows in results.items():
         network, bits = name.split("/")
