@@ -43,7 +43,7 @@ class Bench(unittest.TestCase):
         self.assertRegex(done.stderr, r"^bench: expected .*bench_step, got no such file\n$")
 
     def test_wrong_options(self):
-        for options in ((), ("tpu",), ("cpu", "--parts", "pool")):
+        for options in ((), ("tpu",), ("cpu", "--parts", "pool"), ("cpu", "--rounds", "0")):
             self.assertEqual(bench(*options).returncode, 2)
 
 
