@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -18,6 +19,14 @@ def find_tool(name):
     """The path of a program of the CUDA toolkit, in PATH or where toolkits lie; None if there is none."""
     folders = [os.environ[key] for key in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(key)] + ["/usr/local/cuda"]
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(f"{folder}/bin" for folder in folders))
+
+
+def output_of(*command):
+    """What a command prints in the checkout; "unknown" if it fails."""
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def tests_like(pattern):
