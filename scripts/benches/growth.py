@@ -46,5 +46,7 @@ def figure(results):
             memory.plot([int(steps) for steps in kept], list(kept.values()), "o-", color=colour, label=network)
     time.set(title="Time of a step", xlabel="images in a batch", ylabel="milliseconds")
     memory.set(title="Memory, batch 128", xlabel="steps", ylabel="MiB of the process", ylim=(0, None))
+    for axis in (time.xaxis, time.yaxis):
+        axis.set_major_formatter("{x:g}")
     legend_below(drawn, ((time,),))
     return drawn

@@ -58,7 +58,7 @@ def table(results):
         network, bits = name.split("/")
         speed, memory = median(rows["ours"], "images_per_second"), median(rows["ours"], "peak_memory_mib")
         peers = rows["peers"]
-        beside = " | | |"
+        beside = " | |"
         if peers:
             other = median(peers, "images_per_second")
             beside = f" {other:.1f} | {speed / other:.2f} |"

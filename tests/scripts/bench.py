@@ -30,6 +30,9 @@ class Bench(unittest.TestCase):
             self.assertIn(f"== {name}\n", done.stdout)
             self.assertIn(f"## {title}", written)
             self.assertIn("cpu", json.loads((self.out / f"{name}.json").read_text())["machine"])
+        for table in written.split("\n## ")[1:]:
+            rows = [line for line in table.splitlines() if line.startswith("|")]
+            self.assertEqual({row.count("|") for row in rows}, {rows[0].count("|")} if rows else set(), table)
         steps = json.loads((self.out / "steps.json").read_text())["results"]
         self.assertEqual(set(steps), {"LeNet-5/32", "LeNet-5/64", "LeNet-5/16"})
         for rows in steps.values():
