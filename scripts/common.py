@@ -29,6 +29,12 @@ def output_of(*command):
         return "unknown"
 
 
+def commit():
+    """The commit that is checked out, and whether files of it are changed."""
+    changed = output_of("git", "status", "--porcelain", "--untracked-files=no")
+    return output_of("git", "rev-parse", "HEAD") + (" and changes" if changed not in ("", "unknown") else "")
+
+
 def tests_like(pattern):
     """Names of the tests that match a pattern as a whole."""
     return [path.stem for path in sorted((root / "tests").glob("test_*.cpp")) if re.fullmatch(pattern, path.stem)]
