@@ -2,6 +2,8 @@
 """How the time of a step grows with the batch, and a process's memory over 1,000 steps."""
 import re
 
+from benches import steps
+
 title = "Growth with the batch and with the steps, 32 bits"
 
 
@@ -12,10 +14,11 @@ def measure(programs, plan):
         for record in programs.bench("bench_step", f"^growth/{subject.name}/")[0]:
             times[re.search(r"batch:(\d+)", record["name"])[1]] = record["real_time"]
         measured[subject.title] = {"milliseconds": times, "resident_mib": {}}
-    for subject in plan.thousand:
-        (record,), _ = programs.bench("bench_step", f"^thousand/{subject.name}/")
-        measured[subject.title]["resident_mib"] = {
-            key.removeprefix("MiB after "): value for key, value in record.items() if key.startswith("MiB after ")}
+    if plan.thousand:
+        (record,), _ = programs.bench("bench_step", "^thousand/lenet/")
+        found = {int(key.removeprefix("MiB after ")): value for key, value in record.items()
+                 if key.startswith("MiB after ")}
+        measured[steps.lenet.title]["resident_mib"] = dict(sorted(found.items()))  # records sort their keys as text
     return measured
 
 
@@ -43,7 +46,7 @@ def figure(results):
         time.loglog(batches, [times[-1] * batch / batches[-1] for batch in batches], color=colour, linewidth=0.8,
                     label=f"{network}, in proportion to the batch", base=2)
         if kept := grown["resident_mib"]:
-            memory.plot([int(steps) for steps in kept], list(kept.values()), "o-", color=colour, label=network)
+            memory.plot(list(kept), list(kept.values()), "o-", color=colour, label=network)
     time.set(title="Time of a step", xlabel="images in a batch", ylabel="milliseconds")
     memory.set(title="Memory, batch 128", xlabel="steps", ylabel="MiB of the process", ylim=(0, None))
     for axis in (time.xaxis, time.yaxis):

@@ -25,12 +25,11 @@ class Run:
     cores: float
 
 
-def run(command, threads):
+def run(command):
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     command = [str(word) for word in command]
     try:
-        process = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+        process = subprocess.run(command, cwd=root, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise Failed(f"expected {command[0]}, got no such file") from error
     after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - start
@@ -42,11 +41,13 @@ def run(command, threads):
 
 
 class Programs:
-    """Those of one build, with `threads` threads, each benchmark timed for `seconds`."""
+    """Those of one build, each benchmark timed for `seconds`. Peers have as many threads as mpad, one for each core."""
 
-    def __init__(self, build, threads, seconds):
-        self.bin, self.threads, self.seconds = build / "bin", threads, seconds
-        self.peers = root / "bench/peers"
+    def __init__(self, build, seconds):
+        self.bin, self.seconds, self.threads = build / "bin", seconds, len(os.sched_getaffinity(0))
+
+    def run_peer(self, script, *options):
+        return run([sys.executable, root / "bench/peers" / script, "--threads", self.threads, *options])
 
     def has_torch(self):
         return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
@@ -54,7 +55,7 @@ class Programs:
     def bench(self, program, pattern, seconds=None):
         """Records of a benchmark, as Google Benchmark writes them, and its Run."""
         found = run([self.bin / program, f"--benchmark_filter={pattern}", "--benchmark_format=json",
-                     f"--benchmark_min_time={seconds or self.seconds}"], self.threads)
+                     f"--benchmark_min_time={seconds or self.seconds}"])
         try:
             records = json.loads(found.output)["benchmarks"]
         except (ValueError, KeyError) as error:
@@ -65,22 +66,22 @@ class Programs:
 
     def peer(self, script, *options):
         """What a peer prints as JSON in its last line, and its Run."""
-        found = run([sys.executable, self.peers / script, "--threads", self.threads, *options], self.threads)
+        found = self.run_peer(script, *options)
         return json.loads(found.output.splitlines()[-1]), found
 
     def peer_records(self, script, *options):
         """Records that a peer writes to the file after --out."""
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / "records.json"
-            run([sys.executable, self.peers / script, "--threads", self.threads, *options, "--out", out], self.threads)
+            self.run_peer(script, *options, "--out", out)
             return json.loads(out.read_text())["benchmarks"]
 
 
-def build(preset, folder, threads):
+def build(preset, folder):
     """Configures and builds the benchmarks; fails with what the build said last."""
     for command in (["cmake", "--preset", preset, "-B", folder],
                     ["cmake", "--build", folder, "--target", "bench_maxpool", "bench_step"]):
         try:
-            run(command, threads)
+            run(command)
         except Failed as failure:
             fail(str(failure))

@@ -56,12 +56,10 @@ def table(results):
     yield "|---|---|--:|--:|--:|--:|--:|--:|"
     for name, rows in results.items():
         network, bits = name.split("/")
-        speed, memory = median(rows["ours"], "images_per_second"), median(rows["ours"], "peak_memory_mib")
-        peers = rows["peers"]
-        beside = " | |"
-        if peers:
-            other = median(peers, "images_per_second")
-            beside = f" {other:.1f} | {speed / other:.2f} |"
-        other_memory = f" {median(peers, 'peak_memory_mib'):.0f} " if peers else " "
-        yield (f"| {network} | {bits} | {speed:.1f} |{beside} {memory:.0f} |{other_memory}|"
-               f" {median(rows['ours'], 'faults_per_step'):.1f} |")
+        mine, peers = rows["ours"], rows["peers"]
+        speed = median(mine, "images_per_second")
+        other = median(peers, "images_per_second") if peers else None
+        cells = [network, bits, f"{speed:.1f}", f"{other:.1f}" if peers else "",
+                 f"{speed / other:.2f}" if peers else "", f"{median(mine, 'peak_memory_mib'):.0f}",
+                 f"{median(peers, 'peak_memory_mib'):.0f}" if peers else "", f"{median(mine, 'faults_per_step'):.1f}"]
+        yield f"| {' | '.join(cells)} |"
