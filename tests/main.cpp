@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
 // Catch2 2 brings its main with one source; Catch2 3 with a library.
-#define CATCH_CONFIG_FAST_COMPILE
 #define CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
+#include "catch.h"

@@ -42,7 +42,7 @@ void ModelOptions::add_architecture(CommandLine& line, const Recipe& recipe) {
   Group group(line, title);
   if (!recipe.depths.empty()) {
     architecture.depth = recipe.depths.front();
-    group.number("--depth", fmt::format("{}", fmt::join(recipe.depths, "|")).c_str(), architecture.depth,
+    group.number("--depth", fmt::format("{}", fmt::join(recipe.depths, "|")), architecture.depth,
                  "Layers with weights");
   }
   if (recipe.has_stems)
