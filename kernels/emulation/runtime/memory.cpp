@@ -26,13 +26,27 @@ constexpr std::size_t page = 4096;
 
 struct sigaction previous_action;
 
-// Says what the access was, then lets it happen again under the handler that was there before.
-void report_host_access(int signal, siginfo_t* info, void*) {
+// Opens what a kernel touches for the first time. Of anything else, says what the access was, then lets it happen again
+// under the handler that was there before.
+void on_access(int, siginfo_t* info, void*) {
+  if (DeviceMemory::instance().open_touched(info->si_addr)) return;
   if (DeviceMemory::instance().owns(info->si_addr)) {
     constexpr std::string_view text = "mpad emulation: the host touched device memory\n";
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
   }
-  sigaction(signal, &previous_action, nullptr);
+  sigaction(SIGSEGV, &previous_action, nullptr);
+  previous_action = {};  // the default, should that handler come back to this one
+}
+
+// Others set handlers too, as Catch2 does around each test case.
+void catch_faults() {
+  struct sigaction action = {}, current = {};
+  action.sa_sigaction = &on_access;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction(SIGSEGV, nullptr, &current);
+  if (current.sa_sigaction == &on_access) return;
+  previous_action = current;
+  sigaction(SIGSEGV, &action, nullptr);
 }
 
 std::map<const char*, std::size_t>& pinned() {
@@ -63,15 +77,14 @@ void* DeviceMemory::allocate(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > settings().memory_capacity || used_ > settings().memory_capacity - bytes) return nullptr;
   const std::size_t pages = (bytes + page - 1) / page * page;
-  void* mapping = mmap(nullptr, pages + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* mapping = mmap(nullptr, pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) return nullptr;
   char* data = static_cast<char*>(mapping) + page;
-  mprotect(mapping, page, PROT_NONE);
-  mprotect(data + pages, page, PROT_NONE);
+  mprotect(data, pages, PROT_READ | PROT_WRITE);
   std::memset(data, 0xFF, bytes);
   forbid_access(data + bytes, pages - bytes);
-  if (checked_ && open_ == 0) mprotect(data, pages, PROT_NONE);
-  allocations_[data] = {bytes, pages};
+  if (checked_) mprotect(data, pages, PROT_NONE);
+  allocations_[data] = {bytes, pages, !checked_};
   used_ += bytes;
   return data;
 }
@@ -109,31 +122,42 @@ std::size_t DeviceMemory::used() const {
 void DeviceMemory::set_checked(bool checked) {
   const std::lock_guard lock(mutex_);
   if (checked == checked_) return;
-  if (checked) {
-    struct sigaction action = {};
-    action.sa_sigaction = &report_host_access;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigaction(SIGSEGV, &action, &previous_action);
-  } else {
+  if (checked)
+    catch_faults();
+  else
     sigaction(SIGSEGV, &previous_action, nullptr);
-  }
   checked_ = checked;
-  protect(!checked || open_ > 0);
+  for (auto& [data, allocation] : allocations_) protect(data, allocation, !checked);
 }
 
 void DeviceMemory::open() {
   const std::lock_guard lock(mutex_);
-  if (open_++ == 0 && checked_) protect(true);
+  if (open_++ == 0 && checked_) catch_faults();
 }
 
 void DeviceMemory::close() {
   const std::lock_guard lock(mutex_);
-  if (--open_ == 0 && checked_) protect(false);
+  if (--open_ > 0) return;
+  for (const char* data : touched_)
+    if (const auto found = allocations_.find(data); found != allocations_.end())
+      protect(data, found->second, !checked_);
+  touched_.clear();
 }
 
-void DeviceMemory::protect(bool accessible) {
-  for (const auto& [data, allocation] : allocations_)
-    mprotect(const_cast<char*>(data), allocation.pages, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
+bool DeviceMemory::open_touched(const void* address) {
+  const std::lock_guard lock(mutex_);
+  if (open_ == 0 || !owns(address)) return false;
+  const auto found = find_before(allocations_, address);
+  if (found->second.accessible) return true;  // another thread was here first
+  protect(found->first, found->second, true);
+  touched_.push_back(found->first);
+  return true;
+}
+
+void DeviceMemory::protect(const char* data, Allocation& allocation, bool accessible) {
+  if (allocation.accessible == accessible) return;
+  mprotect(const_cast<char*>(data), allocation.pages, accessible ? PROT_READ | PROT_WRITE : PROT_NONE);
+  allocation.accessible = accessible;
 }
 
 void set_host_access_check(bool on) { DeviceMemory::instance().set_checked(on); }

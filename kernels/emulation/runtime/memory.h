@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace mpad::emulation {
 
@@ -24,19 +25,25 @@ class DeviceMemory {
 
   /// The host may touch device memory, or not (see set_host_access_check).
   void set_checked(bool checked);
-  /// Kernels, copies and cuBLAS open device memory while they run; nests.
+  /// Kernels, copies and cuBLAS open device memory while they run; nests. With the check on, what they touch is made
+  /// accessible when they do, by the handler of the fault, and inaccessible at the end.
   void open();
   void close();
+  /// Makes the allocation of this address accessible; false if memory is not open or no allocation has it.
+  bool open_touched(const void* address);
 
  private:
   DeviceMemory();
-  void protect(bool accessible);
 
   struct Allocation {
     std::size_t bytes, pages;
+    bool accessible;
   };
+  void protect(const char* data, Allocation& allocation, bool accessible);
+
   mutable std::recursive_mutex mutex_;
   std::map<const char*, Allocation> allocations_;
+  std::vector<const char*> touched_;
   std::size_t used_ = 0;
   bool checked_ = false;
   int open_ = 0;
