@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels run on any backend under watch: every output lies between guard zones and holds garbage at first; every
-// kernel runs twice, on different garbage, and has to give the same bits.
+// kernel runs twice, on different garbage, and has to give the same bits. $MPAD_TEST_RUNS=1: once, where another run of
+// the test has seen to that.
 #pragma once
 #include "backends.h"
 
@@ -55,13 +56,20 @@ class GuardedOutput {
   View view_;
 };
 
-/// Runs kernel(inputs, outputs), which get views on the device of `where`, and returns the outputs on the CPU. The
-/// first garbage is NaN in every real type. Inputs must come out as they went in.
+/// The bytes of the garbage of each run. The first make a NaN of every real type.
+inline std::vector<std::uint8_t> garbage_of_runs() {
+  const char* runs = std::getenv("MPAD_TEST_RUNS");
+  if (runs != nullptr && std::string_view(runs) == "1") return {0xFF};
+  return {0xFF, 0x5A};
+}
+
+/// Runs kernel(inputs, outputs), which get views on the device of `where`, and returns the outputs on the CPU.
+/// Inputs must come out as they went in.
 template <class Where, class Kernel>
 std::vector<Tensor> run_kernel(Where where, const std::vector<Tensor>& inputs, const std::vector<Output>& outputs,
                                const Kernel& kernel) {
   std::vector<std::vector<Tensor>> results;
-  for (const int garbage : {0xFF, 0x5A}) {
+  for (const std::uint8_t garbage : garbage_of_runs()) {
     std::vector<Tensor> placed;
     std::vector<View> in, out;
     std::vector<GuardedOutput> guarded;
@@ -69,8 +77,7 @@ std::vector<Tensor> run_kernel(Where where, const std::vector<Tensor>& inputs, c
       placed.push_back(input ? input.clone().to(device_of(where)) : Tensor());
       in.push_back(input ? placed.back().view() : View{});
     }
-    for (const Output& output : outputs)
-      guarded.emplace_back(output, device_of(where), static_cast<std::uint8_t>(garbage));
+    for (const Output& output : outputs) guarded.emplace_back(output, device_of(where), garbage);
     for (const GuardedOutput& output : guarded) out.push_back(output.view());
     kernel(std::span<const View>(in), std::span<const View>(out));
     results.emplace_back();
@@ -81,8 +88,8 @@ std::vector<Tensor> run_kernel(Where where, const std::vector<Tensor>& inputs, c
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (inputs[i]) REQUIRE(same_bits(placed[i].to(Device::cpu), inputs[i]));
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) REQUIRE(same_bits(results[0][i], results[1][i]));
-  return results[0];
+  for (std::size_t i = 0; i < outputs.size(); ++i) REQUIRE(same_bits(results.front()[i], results.back()[i]));
+  return results.front();
 }
 
 }  // namespace mpad::test
