@@ -68,7 +68,7 @@ TEST_CASE("VGG's parameters are named as in PyTorch, with and without batch norm
   CHECK(paths_below(normalised, "features.25.") == std::vector<std::string>{"weight", "bias"});
 }
 
-TEST_CASE("VGG has as many parameters as its layers say, at every depth") {
+TEST_CASE("VGG has as many parameters as its layers say, at every depth", "[large]") {
   // Normalisation adds two parameters for each channel of a convolution.
   const std::tuple<int, bool, std::int64_t> counts[] = {{11, false, 9'225'610},
                                                         {11, true, 9'231'114},
@@ -107,7 +107,7 @@ TEST_CASE("ResNet-18: torchvision's names and number of parameters, the CIFAR st
   CHECK(model.describe() == "Resnet(depth 18, stem cifar, 3 to 10, batch norm, ties minimal)");
 }
 
-TEST_CASE("ResNet-50: torchvision's names and number of parameters, the ImageNet stem") {
+TEST_CASE("ResNet-50: torchvision's names and number of parameters, the ImageNet stem", "[large]") {
   Resnet model({.depth = 50, .stem = Stem::imagenet, .classes = 1000});
   CHECK(count_parameters(model) == 25'557'032);
   CHECK(paths_below(model, "layer3.5.conv3.") == std::vector<std::string>{"weight"});
@@ -137,7 +137,7 @@ TEST_CASE("DenseNet-121: torchvision's names and number of parameters") {
   CHECK(model(Tensor::zeros({2, 32, 32, 3})).shape() == Shape{2, 1000});
 }
 
-TEST_CASE("DenseNet-121 normalises where it is told to") {
+TEST_CASE("DenseNet-121 normalises where it is told to", "[large]") {
   const auto norms = [](const DensenetOptions& options) {
     Densenet model(options);
     std::vector<std::string> paths;
