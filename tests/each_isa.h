@@ -2,6 +2,8 @@
 #pragma once
 #include <mpad/core/device.h>
 
+#include <backends_built.h>
+
 namespace mpad::test {
 
 /// Calls f(CpuWith<...>{}) for each instruction set that the machine runs (and $MPAD_ISA allows).

@@ -9,7 +9,7 @@
 namespace mpad {
 namespace {
 
-constexpr const char* title = "Data";
+constexpr const char* data_title = "Data";
 
 std::vector<std::string> names_of(const std::vector<DataSource>& sources) {
   std::vector<std::string> names;
@@ -26,7 +26,7 @@ DataSource find_source(const Recipe& recipe, const std::string& name) {
 }  // namespace
 
 void DataOptions::add_common(CommandLine& line, const std::string& about_dataset, const std::string& otherwise) {
-  Group group(line, title);
+  Group group(line, data_title);
   group.text("--data", "DIR", directory_, "Directory of the data set, or one above it", "$MPAD_DATA");
   group.text("--dataset", "NAME", dataset_, about_dataset, otherwise);
   group.number("--train-limit", "N", train_limit_, "Train on the first N images; 0 means all");
@@ -36,7 +36,7 @@ void DataOptions::add_common(CommandLine& line, const std::string& about_dataset
 void DataOptions::add(CommandLine& line, const Recipe& recipe) {
   const std::string &first = recipe.datasets.front().name, &last = recipe.datasets.back().name;
   add_common(line, "Images to train on: " + joined(names_of(recipe.datasets)), first + " if found, else " + last);
-  Group group(line, title);
+  Group group(line, data_title);
   if (recipe.can_augment) group.flag("--augment", augment_, "Crop and mirror training images at random");
   if (recipe.image_size == 0) return;
   group.number<std::int64_t>("--image-size", "N", image_size_, "Pixels of both sides of images from files",
@@ -46,7 +46,8 @@ void DataOptions::add(CommandLine& line, const Recipe& recipe) {
 
 void DataOptions::add(CommandLine& line) {
   add_common(line, "Images, of those that the network's trainer knows", "as the trainer");
-  Group(line, title).flag("--augment", augment_, "Crop and mirror training images at random, where the trainer can");
+  Group(line, data_title)
+      .flag("--augment", augment_, "Crop and mirror training images at random, where the trainer can");
 }
 
 void DataOptions::finish(const Recipe& recipe) {

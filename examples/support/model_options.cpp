@@ -8,7 +8,7 @@
 namespace mpad {
 namespace {
 
-constexpr const char* title = "Network and its nonsmooth choices";
+constexpr const char* model_title = "Network and its nonsmooth choices";
 
 }  // namespace
 
@@ -20,7 +20,7 @@ Precision parse_precision(const std::string& option, const std::string& text) {
 }
 
 void add_pool_details(CommandLine& line, Settings& s) {
-  Group group(line, title);
+  Group group(line, model_title);
   group.choice<std::optional<PoolForward>>("--pool-test-forward", s.pool_test_forward,
                                            {std::nullopt, PoolForward::exact, PoolForward::composed},
                                            "Pool's forward when testing");
@@ -29,7 +29,7 @@ void add_pool_details(CommandLine& line, Settings& s) {
 }
 
 void add_pool_options(CommandLine& line, Settings& s) {
-  Group group(line, title);
+  Group group(line, model_title);
   group.choice("--pool-forward", s.pool_forward, {PoolForward::exact, PoolForward::composed},
                "Pool's forward: the maximum, or the study's sum of two");
   group.choice("--pool-backward", s.pool_backward,
@@ -39,7 +39,7 @@ void add_pool_options(CommandLine& line, Settings& s) {
 }
 
 void ModelOptions::add_architecture(CommandLine& line, const Recipe& recipe) {
-  Group group(line, title);
+  Group group(line, model_title);
   if (!recipe.depths.empty()) {
     architecture.depth = recipe.depths.front();
     group.number("--depth", fmt::format("{}", fmt::join(recipe.depths, "|")), architecture.depth,
@@ -52,7 +52,7 @@ void ModelOptions::add_architecture(CommandLine& line, const Recipe& recipe) {
 
 void ModelOptions::add(CommandLine& line, const Recipe& recipe, Settings& s) {
   add_architecture(line, recipe);
-  Group group(line, title);
+  Group group(line, model_title);
   group.text("--bits", "16|32|64|mixed", bits_,
              "Precision of everything; mixed: 16 with master weights and statistics in 32, and a scaled loss");
   group.text("--ties", "RULE", ties_, "Tied maxima's gradient: native, last, minimal, beta:B, random:SEED, all");

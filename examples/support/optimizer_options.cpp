@@ -6,7 +6,7 @@
 namespace mpad {
 namespace {
 
-constexpr const char* title = "Optimization";
+constexpr const char* optimizer_title = "Optimization";
 
 }  // namespace
 
@@ -17,7 +17,7 @@ double default_rate(const Settings& s, const Recipe& recipe) {
 }
 
 void add_training_options(CommandLine& line, Settings& s) {
-  Group group(line, title);
+  Group group(line, optimizer_title);
   group.number("--momentum", "M", s.momentum, "Momentum of sgd");
   group.flag("--nesterov", s.nesterov, "Nesterov's momentum");
   group.number("--epsilon", "E", s.epsilon, "Epsilon of adam; 0 means 1e-8, or 1e-4 in 16 bits");
@@ -33,7 +33,7 @@ void add_training_options(CommandLine& line, Settings& s) {
 
 void OptimizerOptions::add_with(CommandLine& line, const std::string& default_rates, Settings& s) {
   using enum OptimizerKind;
-  Group group(line, title);
+  Group group(line, optimizer_title);
   group.choice("--optimizer", s.optimizer, {sgd, adam, adamw}, "Update rule");
   group.number<double>("--lr", "RATE", lr_, "Learning rate", default_rates);
   add_training_options(line, s);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/version.h>
 
+#include <backends_built.h>
+
 namespace mpad {
 
 const char* version() { return MPAD_VERSION; }

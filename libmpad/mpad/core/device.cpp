@@ -2,6 +2,8 @@
 #include <mpad/core/device.h>
 #include <mpad/core/error.h>
 
+#include <backends_built.h>
+
 #include <cstdlib>
 #include <string_view>
 #include <utility>

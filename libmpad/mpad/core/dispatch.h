@@ -5,6 +5,8 @@
 #include <mpad/core/device.h>
 #include <mpad/core/error.h>
 
+#include <backends_built.h>
+
 namespace mpad {
 
 /// Calls f(CpuWith<...>{}) or f(Cuda{...}): the one place where a device becomes a type.

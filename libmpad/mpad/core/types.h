@@ -163,8 +163,8 @@ class Shape {
 /// "128,24,24,6"; "scalar" for rank 0.
 inline std::string to_string(const Shape& shape) {
   if (shape.rank() == 0) return "scalar";
-  std::string text;
-  for (int axis = 0; axis < shape.rank(); ++axis) text += (axis ? "," : "") + std::to_string(shape[axis]);
+  std::string text = std::to_string(shape[0]);
+  for (int axis = 1; axis < shape.rank(); ++axis) text.append(",").append(std::to_string(shape[axis]));
   return text;
 }
 
