@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Convolutions and linear layers (images of 1x1) of LeNet-5 and VGG at batch 128, on the CPU and, where there is a
-// device, on CUDA, timed by events. Operands are random: zeros run faster.
+// Convolutions of LeNet-5, VGG and ResNet and linear layers (images of 1x1) at batch 128, forward and both gradients,
+// on the CPU or with --device=cuda. Counters: operations per second, and what per cent that is of a large matrix
+// product timed in the same way in the same run. bench/peers/conv2d_torch.py times PyTorch's.
 #include "run.h"
 
-#include <chrono>
+#include <fmt/format.h>
+
+#include <map>
 
 namespace {
-
 using namespace mpad;
+
+Device device = Device::cpu;
 
 struct Layer {
   const char* name;
@@ -15,78 +19,82 @@ struct Layer {
   Window window;
 };
 
-const Layer kLayers[] = {
-    {"lenet1", 28, 1, 6, {5}},        {"lenet2", 12, 6, 16, {5}},       {"fc1", 1, 256, 120, {1}},
-    {"fc2", 1, 120, 84, {1}},         {"fc3", 1, 84, 10, {1}},          {"vgg1", 32, 3, 64, {3, 1, 1}},
-    {"vgg2", 16, 64, 128, {3, 1, 1}}, {"vgg3", 8, 128, 256, {3, 1, 1}}, {"vgg4", 8, 256, 256, {3, 1, 1}},
-    {"vgg5", 4, 256, 512, {3, 1, 1}}, {"vgg6", 4, 512, 512, {3, 1, 1}}, {"vgg7", 2, 512, 512, {3, 1, 1}},
+const Window kSame{3, 1, 1}, kHalving{3, 2, 1}, kPoint{1}, kPointHalving{1, 2};
+const Layer layers[] = {
+    {"lenet1", 28, 1, 6, {5}},           {"lenet2", 12, 6, 16, {5}},
+    {"fc1", 1, 256, 120, kPoint},        {"fc2", 1, 120, 84, kPoint},
+    {"fc3", 1, 84, 10, kPoint},          {"vgg1", 32, 3, 64, kSame},
+    {"vgg2", 16, 64, 128, kSame},        {"vgg3", 8, 128, 256, kSame},
+    {"vgg4", 8, 256, 256, kSame},        {"vgg5", 4, 256, 512, kSame},
+    {"vgg6", 4, 512, 512, kSame},        {"vgg7", 2, 512, 512, kSame},
+    {"resnet1", 16, 64, 64, kSame},      {"resnet2a", 16, 64, 128, kHalving},
+    {"resnet2", 8, 128, 128, kSame},     {"resnet2d", 16, 64, 128, kPointHalving},
+    {"resnet3a", 8, 128, 256, kHalving}, {"resnet4a", 4, 256, 512, kHalving},
+    {"bottleneck", 16, 64, 256, kPoint}, {"stem", 64, 3, 64, {7, 2, 3}},
 };
 
-enum class Pass { forward, data, weight, bias };
+enum class Pass { forward, data, weight };
+constexpr const char* passes[] = {"forward", "backward_data", "backward_weight"};
 
-/// Seconds of one call on the device: of one on the CPU, the mean of 20 on CUDA, queued together.
-template <class F>
-double seconds_of(Device device, F&& call) {
-  if (device == Device::cuda) {
-    constexpr int calls = 20;
-    const cuda::Event start, end;
-    start.record(current_cuda());
-    for (int i = 0; i < calls; ++i) call();
-    end.record(current_cuda());
-    end.wait();
-    return 1e-3 * end.milliseconds_since(start) / calls;
-  }
-  const auto start = std::chrono::steady_clock::now();
-  call();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+/// What one call works on; a backward pass writes what the forward reads.
+struct Buffers {
+  Tensor x, weight, y;
+};
+
+void call(const Sliding& s, const Buffers& b, Pass pass) {
+  on(device, [&](auto where) {
+    switch (pass) {
+      case Pass::forward: return kernels::conv2d_forward(where, s, b.x.view(), b.weight.view(), View{}, b.y.view());
+      case Pass::data: return kernels::conv2d_backward_data(where, s, b.y.view(), b.weight.view(), b.x.view());
+      case Pass::weight: return kernels::conv2d_backward_weight(where, s, b.x.view(), b.y.view(), b.weight.view());
+    }
+  });
 }
 
-void run(benchmark::State& state, Device device, const Layer& layer, DType dtype, Pass pass) {
-  const Sliding s = slide("bench", layer.window, {128, layer.h, layer.h, layer.c});
-  const Pair kernel = layer.window.kernel;
-  const Tensor x = bench::random_tensor({s.n, s.h, s.w, s.c}, dtype, device),
-               y = bench::random_tensor({s.n, s.oh, s.ow, layer.k}, dtype, device);
-  const Tensor weight = bench::random_tensor({layer.k, kernel.h, kernel.w, s.c}, dtype, device);
-  const Tensor bias = bench::random_tensor({layer.k}, dtype, device);
-  const auto call = [&] {
-    on(device, [&](auto where) {
-      switch (pass) {
-        case Pass::forward: return kernels::conv2d_forward(where, s, x.view(), weight.view(), bias.view(), y.view());
-        case Pass::data: return kernels::conv2d_backward_data(where, s, y.view(), weight.view(), x.view());
-        case Pass::weight: return kernels::conv2d_backward_weight(where, s, x.view(), y.view(), weight.view());
-        case Pass::bias: return kernels::sum_rows(where, y.view(), bias.view());
-      }
-    });
+/// Operations per second of a product of two square matrices, the best of eight; timed once for each dtype.
+double product_rate(DType dtype) {
+  static std::map<DType, double> rates;
+  if (const auto found = rates.find(dtype); found != rates.end()) return found->second;
+  const std::int64_t n = bench::is_emulated(device) ? 64 : device == Device::cpu ? 1024 : 8192;
+  const Tensor a = bench::random_tensor({n, n}, dtype, device), b = bench::random_tensor({n, n}, dtype, device),
+               c({n, n}, dtype, device);
+  const auto product = [&](std::size_t) {
+    on(device, [&](auto where) { kernels::linear_forward(where, a.view(), b.view(), View{}, c.view()); });
   };
-  call();
-  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of(device, call));
-  const double flops = 2.0 * static_cast<double>(y.numel() * kernel.h * kernel.w * s.c);
-  if (pass != Pass::bias)
-    state.counters["FLOP/s"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  double best = 0;
+  for (int repeat = 0; repeat < 8; ++repeat)
+    best = std::max(best, 2.0 * static_cast<double>(n * n * n) / bench::seconds_of_round(device, 1, product));
+  return rates[dtype] = best;
 }
 
-void add_device(Device device) {
-  constexpr const char* passes[] = {"forward", "data", "weight", "bias"};
-  for (const Layer& layer : kLayers)
-    for (Pass pass : {Pass::forward, Pass::data, Pass::weight, Pass::bias})
-      for (DType dtype : {DType::f32, DType::f64, DType::f16})
-        benchmark::RegisterBenchmark(
-            (to_string(device) + "/" + layer.name + "/" + passes[static_cast<int>(pass)] + "/" + to_string(dtype))
-                .c_str(),
-            [=](benchmark::State& state) { run(state, device, layer, dtype, pass); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMicrosecond);
+void run(benchmark::State& state, const Layer& layer, DType dtype, Pass pass) {
+  const std::int64_t batch = bench::is_emulated(device) ? 1 : 128;
+  const Sliding s = slide("bench", layer.window, {batch, layer.h, layer.h, layer.c});
+  const Pair kernel = layer.window.kernel;
+  const Buffers first{bench::random_tensor({s.n, s.h, s.w, s.c}, dtype, device),
+                      bench::random_tensor({layer.k, kernel.h, kernel.w, s.c}, dtype, device),
+                      bench::random_tensor({s.n, s.oh, s.ow, layer.k}, dtype, device)};
+  std::vector<Buffers> sets{first};
+  const std::size_t bytes = first.x.bytes() + first.weight.bytes() + first.y.bytes();
+  while (sets.size() < bench::sets_for(device, bytes))
+    sets.push_back({first.x.clone(), first.weight.clone(), first.y.clone()});
+  bench::time_rounds(state, device, sets.size(), [&](std::size_t set) { call(s, sets[set], pass); });
+  const double flops = 2.0 * static_cast<double>(first.y.numel() * kernel.h * kernel.w * s.c);
+  using benchmark::Counter;
+  state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
+  state.counters["per_cent_of_product"] =
+      Counter(100 * flops / product_rate(dtype), Counter::kIsIterationInvariantRate);
+}
+
+void add_all(Device on) {
+  device = on;
+  for (const Layer& layer : layers)
+    for (const DType dtype : {DType::f32, DType::f16, DType::f64})
+      for (const Pass pass : {Pass::forward, Pass::data, Pass::weight})
+        bench::add(device, fmt::format("conv2d_{}/{}/{}", passes[static_cast<int>(pass)], to_string(dtype), layer.name),
+                   [=](benchmark::State& state) { run(state, layer, dtype, pass); });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  add_device(Device::cpu);
-  const std::string reason = unavailable(Device::cuda);
-  if (reason.empty()) add_device(Device::cuda);
-  benchmark::AddCustomContext("mpad_cuda", reason.empty() ? cuda::device_info().name : reason);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
+int main(int argc, char** argv) { return bench::run_benchmarks("bench_conv2d", argc, argv, add_all); }

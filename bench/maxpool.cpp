@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or
-// with
-// --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in the
-// same run.
+// with --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in
+// the same run.
 #include "run.h"
 
 #include <mpad/core/half.h>
@@ -42,10 +41,10 @@ std::vector<Case> cases() {
   return all;
 }
 
-/// Uniform in [-1, 1), or one of -1, 0 and 1: a 2x2 window has one maximum of three levels with probability
-/// 4 * sum_v (v/3)^3 / 3, so 56 % of them tie.
+/// Uniform in [-1, 1), in eight images again and again; or one of -1, 0 and 1: a 2x2 window has one maximum of three
+/// levels with probability 4 * sum_v (v/3)^3 / 3, so 56 % of them tie.
 Tensor make_input(const Shape& shape, DType dtype, bool ties) {
-  const Tensor x(shape, dtype);
+  const Tensor x({std::min<std::int64_t>(8, shape[0]), shape[1], shape[2], shape[3]}, dtype);
   with_type(dtype, [&]<class T>() {
     const auto elements = x.span<T>();
     parallel_for(x.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
@@ -56,7 +55,7 @@ Tensor make_input(const Shape& shape, DType dtype, bool ties) {
       }
     });
   });
-  return x.to(device);
+  return bench::repeated(x.to(device), shape);
 }
 
 /// What one call works on. `between` is the array between a ReLU and a pool that are not fused.
@@ -119,20 +118,17 @@ void run(benchmark::State& state, const Case& shape, DType dtype, bool ties, Pas
       Counter(100 * bytes / bench::copy_rate(device), Counter::kIsIterationInvariantRate);
 }
 
-void add(const std::string& name, auto body) {
-  benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.1);
-}
-
 void add_case(const Case& shape, DType dtype, bool ties) {
   const std::string what = fmt::format("{}/{}/ties:{}", to_string(dtype), shape.name, ties ? 50 : 0);
   constexpr const char* names[] = {"maxpool", "relu_maxpool", "relu_then_maxpool"};
   for (const Pass pass : {Pass::maxpool, Pass::relu_maxpool, Pass::relu_then_maxpool}) {
     const std::string name = names[static_cast<int>(pass)];
-    add(name + "_forward/" + what, [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, nullptr); });
+    bench::add(device, name + "_forward/" + what,
+               [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, nullptr); });
     for (const char* text : {"native", "last", "minimal", "beta:0.5", "random:7", "all"}) {
       const TieRule rule = TieRule::parse(text);
-      add(fmt::format("{}_backward/{}/{}", name, text, what),
-          [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, &rule); });
+      bench::add(device, fmt::format("{}_backward/{}/{}", name, text, what),
+                 [=](benchmark::State& state) { run(state, shape, dtype, ties, pass, &rule); });
     }
   }
 }

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What benchmarks that take --device share: their operands and their main function.
+// What benchmarks that take --device share: how they are registered, and their main function.
 #pragma once
 #include "timing.h"
-
-#include <mpad/core/dispatch.h>
-
-#include <kernels.h>
 
 #include <cstdio>
 
 namespace mpad::bench {
 
-/// Uniform in [-1, 1): products of zeros run faster than others.
-inline Tensor random_tensor(const Shape& shape, DType dtype, Device device) {
-  const Tensor tensor(shape, dtype);
-  on(Device::cpu, [&](auto where) { kernels::fill_uniform(where, tensor.view(), -1, 1, 1, 0); });
-  return tensor.to(device);
+/// Registers body(state) under a name, in microseconds of the time that it sets. On CUDA a round is many calls, of
+/// which the time is that of one: a few rounds say it.
+inline void add(Device device, const std::string& name, auto body) {
+  auto* const one = benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond);
+  device == Device::cuda ? one->Iterations(5) : one->MinTime(0.1);
 }
 
 /// Runs what add_all(device) registers, as the command line says. Returns 0, or 2 after a line on standard error if

@@ -102,15 +102,16 @@ void run_thousand(benchmark::State& state, Device device, const Training& traini
   });
 }
 
-benchmark::internal::Benchmark* add(const std::string& name, auto body) {
-  return benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMillisecond);
+benchmark::internal::Benchmark* add(Device device, const std::string& name, auto body) {
+  auto* const one = benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMillisecond);
+  return device == Device::cuda ? one->Iterations(20) : one;
 }
 
 void add_steps(Device device) {
   for (const Subject& subject : subjects)
     for (const bool batch_norm : {false, true})
       for (const DType dtype : {DType::f32, DType::f64, DType::f16})
-        add("step/" + std::string(subject.name) + (batch_norm ? "_bn/" : "/") + to_string(dtype),
+        add(device, "step/" + std::string(subject.name) + (batch_norm ? "_bn/" : "/") + to_string(dtype),
             [=](benchmark::State& state) { run(state, device, Training(device, subject, batch_norm, dtype, 128)); });
 }
 
@@ -118,10 +119,10 @@ void add_steps(Device device) {
 void add_growth(Device device) {
   for (const Subject& subject : {subjects[0], subjects[1]}) {
     for (std::int64_t batch = 32; batch <= 1024; batch *= 2)
-      add("growth/" + std::string(subject.name) + "/float/batch:" + std::to_string(batch),
+      add(device, "growth/" + std::string(subject.name) + "/float/batch:" + std::to_string(batch),
           [=](benchmark::State& state) { run(state, device, Training(device, subject, false, DType::f32, batch)); });
   }
-  add("thousand/lenet/float", [=](benchmark::State& state) {
+  add(device, "thousand/lenet/float", [=](benchmark::State& state) {
     run_thousand(state, device, Training(device, subjects[0], false, DType::f32, 128));
   })->Iterations(1000);
 }

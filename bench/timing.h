@@ -2,6 +2,7 @@
 // Time on either device. On CUDA the time is that between two events around a round of calls, each on buffers of its
 // own, which together exceed four times the L2 cache: no call finds its data there, and launches overlap with kernels.
 #pragma once
+#include <mpad/core/dispatch.h>
 #include <mpad/core/error.h>
 #include <mpad/core/parallel.h>
 #include <mpad/tensor.h>
@@ -9,8 +10,11 @@
 #include <benchmark/benchmark.h>
 
 #include <cuda/runtime.h>
+#include <kernels.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -70,12 +74,28 @@ void time_rounds(benchmark::State& state, Device device, std::size_t sets, const
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of_round(device, sets, call));
 }
 
-inline void copy_floats(Device device, const Tensor& from, const Tensor& to) {
-  if (device == Device::cuda) return cuda::copy(to.view().data, from.view().data, from.bytes());
-  parallel_for(from.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-    std::memcpy(to.span<float>().data() + begin, from.span<float>().data() + begin,
-                static_cast<std::size_t>(end - begin) * sizeof(float));
+/// Uniform in [-1, 1): copies and products of zeros run faster than others.
+inline Tensor random_tensor(const Shape& shape, DType dtype, Device device) {
+  const Tensor tensor(shape, dtype);
+  on(Device::cpu, [&](auto where) { kernels::fill_uniform(where, tensor.view(), -1, 1, 1, 0); });
+  return tensor.to(device);
+}
+
+inline void copy_bytes(Device device, const void* from, void* to, std::size_t bytes) {
+  if (device == Device::cuda) return cuda::copy(to, from, bytes);
+  parallel_for(static_cast<std::int64_t>(bytes), 1 << 18, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(static_cast<std::byte*>(to) + begin, static_cast<const std::byte*>(from) + begin,
+                static_cast<std::size_t>(end - begin));
   });
+}
+
+/// Of this shape n,...: the rows of `first`, again and again.
+inline Tensor repeated(const Tensor& first, const Shape& shape) {
+  const Tensor tensor(shape, first.dtype(), first.device());
+  auto* const to = static_cast<std::byte*>(tensor.view().data);
+  for (std::size_t done = 0; done < tensor.bytes(); done += first.bytes())
+    copy_bytes(first.device(), first.view().data, to + done, std::min(first.bytes(), tensor.bytes() - done));
+  return tensor;
 }
 
 /// Bytes read and written per second by copies of 128 MiB; the best of eight rounds, timed once.
@@ -85,13 +105,14 @@ inline double copy_rate(Device device) {
     std::vector<Tensor> from, to;
     const std::size_t sets = sets_for(device, 2 * sizeof(float) * static_cast<std::size_t>(shape.numel()));
     for (std::size_t i = 0; i < sets; ++i) {
-      from.push_back(Tensor::zeros(shape).to(device));
-      to.push_back(Tensor(shape, DType::f32, device));
+      from.push_back(i == 0 ? random_tensor(shape, DType::f32, device) : from[0].clone());
+      to.push_back(empty_like(from[0]));
     }
     double best = 0;
     for (int repeat = 0; repeat < 8; ++repeat) {
-      const double seconds =
-          seconds_of_round(device, sets, [&](std::size_t set) { copy_floats(device, from[set], to[set]); });
+      const double seconds = seconds_of_round(device, sets, [&](std::size_t set) {
+        copy_bytes(device, from[set].view().data, to[set].view().data, from[set].bytes());
+      });
       best = std::max(best, 2.0 * static_cast<double>(from[0].bytes()) / seconds);
     }
     return best;

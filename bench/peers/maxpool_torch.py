@@ -4,16 +4,13 @@
 bench_maxpool. On CUDA also with channels_last tensors and with torch.compile; times there are between events around a
 round of calls on buffers that together exceed four times the L2 cache, as in bench_maxpool."""
 
-import argparse
 import itertools
-import json
-import re
-import statistics
 import sys
-import time
 
 import torch
 import torch.nn.functional as functional
+
+from torch_timing import DTYPES, run_peer, sets_for
 
 aten = torch.ops.aten
 CASES = {  # name: (n, c, h, w), kernel, stride, pad: bench/maxpool.cpp in PyTorch's layout
@@ -25,8 +22,8 @@ CASES = {  # name: (n, c, h, w), kernel, stride, pad: bench/maxpool.cpp in PyTor
     "stem": ((64, 64, 112, 112), 3, 2, 1),
     "large": ((64, 64, 128, 128), 2, 2, 0),
 }
+SEPARATE_AT_MOST = 1 << 27  # elements: a call with more takes seconds
 CUDA_CASES = {"vgg224": ((128, 64, 224, 224), 2, 2, 0), "stem256": ((256, 64, 112, 112), 3, 2, 1)}
-DTYPES = {"float": torch.float32, "half": torch.float16, "double": torch.float64}
 
 
 def make_input(shape, dtype, ties, device):
@@ -34,41 +31,6 @@ def make_input(shape, dtype, ties, device):
     generator = torch.Generator(device).manual_seed(1)
     u = torch.rand(shape, generator=generator, device=device)
     return (torch.floor(3 * u) - 1 if ties else 2 * u - 1).to(dtype)
-
-
-def sets_for(device, size):
-    """How many sets of buffers of this many bytes a round goes through."""
-    if device == "cpu":
-        return 1
-    cache = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 64 << 20)
-    return 4 * cache // size + 1
-
-
-def median_seconds(call, sets, device, seconds):
-    """Median over rounds of the mean time of call(*set): after one to warm up, five rounds or more, and `seconds`."""
-    calls = list(itertools.islice(itertools.cycle(sets), len(sets) if device == "cpu" else max(len(sets), 8)))
-
-    def cuda_round():
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        for arguments in calls:
-            call(*arguments)
-        end.record()
-        end.synchronize()
-        return 1e-3 * start.elapsed_time(end)
-
-    def cpu_round():
-        start = time.perf_counter()
-        for arguments in calls:
-            call(*arguments)
-        return time.perf_counter() - start
-
-    one_round = cpu_round if device == "cpu" else cuda_round
-    one_round()
-    times = []
-    while len(times) < 5 or sum(times) < seconds:
-        times.append(one_round())
-    return statistics.median(times) / len(calls)
 
 
 class Pool:
@@ -154,14 +116,21 @@ def compiled(function):
     return torch.compile(function, dynamic=False)
 
 
-def calls_of(case, dtype, ties, device):
+def subjects(device):
+    """All inputs: what --filter matches, and (name, shape and window, dtype, per cent of ties)."""
+    cases = CASES | (CUDA_CASES if device == "cuda" else {})
+    for case, dtype, ties in itertools.product(cases, DTYPES, (0, 50)):
+        yield f"{dtype}/{case}/ties:{ties}", (case, cases[case], dtype, ties)
+
+
+def calls_of(subject, device):
     """Everything to time for one input."""
-    shape, kernel, stride, pad = case[1]
+    case, (shape, kernel, stride, pad), dtype, ties = subject
     x = make_input(shape, DTYPES[dtype], ties, device)
     sets = [(x.clone(),) for _ in range(sets_for(device, x.numel() * x.element_size()))]
-    pool, what = Pool(kernel, stride, pad), f"{dtype}/{case[0]}/ties:{ties}"
+    pool, what = Pool(kernel, stride, pad), f"{dtype}/{case}/ties:{ties}"
     yield from pool_calls(pool, sets, what, "torch", eager)
-    if stride == kernel and not pad:
+    if stride == kernel and not pad and x.numel() <= SEPARATE_AT_MOST:
         yield from separate_calls(sets, what, kernel)
     if device == "cuda":
         channels_last = [(x.contiguous(memory_format=torch.channels_last),) for (x,) in sets]
@@ -170,69 +139,5 @@ def calls_of(case, dtype, ties, device):
             yield from pool_calls(pool, channels_last, what, "torch_compile", compiled)
 
 
-def run(arguments, device):
-    """One record for each call that this PyTorch supports."""
-    records = []
-    cases = CASES | (CUDA_CASES if device == "cuda" else {})
-    for case, dtype, ties in itertools.product(cases, DTYPES, (0, 50)):
-        if not arguments.filter.search(f"{dtype}/{case}/ties:{ties}"):
-            continue
-        try:
-            for name, call, sets in calls_of((case, cases[case]), dtype, ties, device):
-                seconds = median_seconds(call, sets, device, 0.05)
-                records.append({"name": name, "real_time": 1e6 * seconds, "time_unit": "us"})
-                print(f"{name:72} {1e6 * seconds:12.1f} us", flush=True)
-        except RuntimeError as error:  # PyTorch 1.13 has no half pooling on the CPU; memory may not suffice
-            print(f"{dtype}/{case}: skipped: {str(error).splitlines()[0]}")
-    return records
-
-
-def settings(device):
-    """What the times depend on."""
-    context = {
-        "torch": torch.__version__,
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-    }
-    if device == "cuda":
-        context |= {
-            "gpu": torch.cuda.get_device_name(0),
-            "capability": ".".join(map(str, torch.cuda.get_device_capability(0))),
-            "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
-            "cudnn_deterministic": torch.backends.cudnn.deterministic,
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
-            "tf32_cudnn": torch.backends.cudnn.allow_tf32,
-        }
-    return context
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
-    parser.add_argument("--out", help="write the results to this JSON file")
-    parser.add_argument("--filter", type=re.compile, default=re.compile(""), metavar="REGEX",
-                        help="only what matches, of the form float/vgg1/ties:0 (default: all)")
-    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    device = arguments.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        sys.exit("maxpool_torch: --device: expected cpu (this PyTorch finds no GPU), got cuda")
-    context = settings(device)
-    print(", ".join(f"{key} {value}" for key, value in context.items()))
-    with torch.no_grad():
-        records = run(arguments, device)
-    if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            json.dump({"context": context, "benchmarks": records}, file, indent=1)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_peer("maxpool_torch", __doc__, subjects, calls_of, "float/vgg1/ties:0"))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Trains LeNet on 28x28 images of noise, or VGG or ResNet on 32x32, with PyTorch on the CPU, and prints images/s and peak
-memory as JSON."""
+"""Times training steps of LeNet on 28x28 images of noise, or of VGG, ResNet or DenseNet on 32x32, with PyTorch, as
+bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode. On a GPU images are there already, tensors are
+channels_last, cuDNN measures which of its algorithms is the fastest, and float is float: TF32 is off."""
 import argparse
 import json
 import pathlib
@@ -11,46 +12,95 @@ import time
 
 import torch
 
+from torch_timing import choose_device, settings
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "peers"))
 import torch_networks
+
+DTYPES = {16: torch.float16, 32: torch.float32, 64: torch.float64}
+
+
+class Training:
+    """A network, its optimizer and a batch; `mode` is eager, graph: a CUDA graph of the whole step, or compile: one of the
+    step of the compiled network."""
+
+    def __init__(self, arguments, device, bits, mode):
+        torch.manual_seed(0)
+        dtype, depth = DTYPES[bits], [arguments.depth] if arguments.network in ("vgg", "resnet") else []
+        self.name = "".join([arguments.network, *map(str, depth)]) + ("_bn" if arguments.batch_norm else "")
+        model = getattr(torch_networks, arguments.network)(*depth, batch_norm=arguments.batch_norm).to(device, dtype)
+        images = torch.randn(arguments.batch_size, *((1, 28, 28) if arguments.network == "lenet" else (3, 32, 32)),
+                             dtype=dtype, device=device)
+        if device == "cuda":
+            model, images = (it.to(memory_format=torch.channels_last) for it in (model, images))
+        self.model = torch.compile(model) if mode == "compile" else model
+        self.images, self.labels = images, torch.arange(arguments.batch_size, device=device) % 10
+        self.sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=5e-4)
+        self.step = self.plain_step if mode == "eager" else self.captured()
+
+    def plain_step(self):
+        loss = torch.nn.functional.cross_entropy(self.model(self.images), self.labels)
+        self.sgd.zero_grad(set_to_none=True)
+        loss.backward()
+        self.sgd.step()
+
+    def captured(self):
+        """The step as a CUDA graph, behind three that warm up on a stream of their own, as graphs want it."""
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.plain_step()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.plain_step()
+        return graph.replay
+
+
+def images_per_second(training, arguments, device):
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    for _ in range(10 if device == "cuda" else 1):
+        training.step()
+    wait()
+    start = time.perf_counter()
+    for _ in range(arguments.steps):
+        training.step()
+    wait()
+    return arguments.steps * arguments.batch_size / (time.perf_counter() - start)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", choices=("lenet", "vgg", "resnet"), default="vgg")
+    parser.add_argument("--network", choices=("lenet", "vgg", "resnet", "densenet"), default="vgg")
     parser.add_argument("--depth", type=int, default=11)
     parser.add_argument("--batch-norm", action="store_true")
-    parser.add_argument("--bits", type=int, choices=(32, 64), default=32)
+    parser.add_argument("--bits", type=int, nargs="+", choices=(16, 32, 64), default=[32])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=4, help="timed, behind one that is not")
+    parser.add_argument("--steps", type=int, default=4, help="timed, behind those that warm up: 1, or 10 on a GPU")
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="cpu")
+    parser.add_argument("--mode", nargs="+", choices=("eager", "graph", "compile"), default=["eager"],
+                        help="on a GPU: a CUDA graph of the whole step, or one of the compiled network")
     arguments = parser.parse_args()
+    device = choose_device(arguments.device, "networks_torch")
+    if device == "cpu" and arguments.mode != ["eager"]:
+        parser.error(f"--mode: expected eager on a CPU, got {' '.join(arguments.mode)}")
 
     torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    dtype = {32: torch.float32, 64: torch.float64}[arguments.bits]
-    depth = [] if arguments.network == "lenet" else [arguments.depth]
-    model = getattr(torch_networks, arguments.network)(*depth, batch_norm=arguments.batch_norm).to(dtype)
-    sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=5e-4)
-    shape = (1, 28, 28) if arguments.network == "lenet" else (3, 32, 32)
-    images = torch.randn(arguments.batch_size, *shape, dtype=dtype)
-    labels = torch.arange(arguments.batch_size) % 10
-    for step in range(arguments.steps + 1):
-        if step == 1:
-            start = time.perf_counter()
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
-        sgd.zero_grad(set_to_none=True)
-        loss.backward()
-        sgd.step()
-    seconds = time.perf_counter() - start
-    print(json.dumps({
-        "system": f"PyTorch {torch.__version__}",
-        "network": "".join([arguments.network, *map(str, depth)]),
-        "threads": arguments.threads,
-        "bits": arguments.bits,
-        "images_per_second": arguments.steps * arguments.batch_size / seconds,
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }))
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False
+    for bits in arguments.bits:
+        for mode in arguments.mode:
+            training = Training(arguments, device, bits, mode)
+            print(json.dumps({
+                "system": f"PyTorch {torch.__version__}",
+                "network": training.name,
+                "mode": mode,
+                "bits": bits,
+                "images_per_second": images_per_second(training, arguments, device),
+                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                **settings(device),
+            }), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Batch normalisation in training, alone and with its ReLU in the same pass, forward and backward, on the CPU or with
+// --device=cuda. Counters: minimal bytes per second (forward: x twice and y; backward: x and grad_y twice, and grad_x),
+// and what per cent that is of a copy timed in the same way in the same run. bench/peers/batch_norm_torch.py times
+// PyTorch's.
+#include "run.h"
+
+#include <fmt/format.h>
+
+namespace {
+using namespace mpad;
+
+Device device = Device::cpu;
+
+struct Case {
+  const char* name;
+  Shape input;
+};
+
+std::vector<Case> cases() {
+  if (bench::is_emulated(device)) return {{"tiny", {8, 4, 4, 16}}};
+  std::vector<Case> all{{"vgg1", {128, 32, 32, 64}}, {"vgg2", {128, 16, 16, 128}}, {"vgg3", {128, 8, 8, 256}},
+                        {"vgg4", {128, 4, 4, 512}},  {"vgg5", {128, 2, 2, 512}},   {"stem", {64, 112, 112, 64}}};
+  if (device == Device::cuda) all.push_back({"stem256", {256, 112, 112, 64}});
+  return all;
+}
+
+struct Buffers {
+  Tensor x, y, grad_y;
+};
+
+DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
+/// The layer: statistics and parameters, and gradients of these.
+struct Layer {
+  Tensor mean, inv_std, running_mean, running_var, gamma, beta, grad_gamma, grad_beta;
+
+  Layer(std::int64_t channels, DType dtype)
+      : mean({channels}, acc_dtype(dtype), device),
+        inv_std({channels}, acc_dtype(dtype), device),
+        running_mean(Tensor::zeros({channels}, dtype).to(device)),
+        running_var(Tensor::full({channels}, 1, dtype).to(device)),
+        gamma(bench::random_tensor({channels}, dtype, device)),
+        beta(bench::random_tensor({channels}, dtype, device)),
+        grad_gamma({channels}, dtype, device),
+        grad_beta({channels}, dtype, device) {}
+
+  kernels::BatchNorm norm(bool relu) const { return {mean.view(), inv_std.view(), gamma.view(), beta.view(), relu}; }
+};
+
+void forward(const Layer& layer, const Buffers& b, bool relu) {
+  on(device, [&](auto where) {
+    kernels::batch_norm_statistics(where, 1e-5, 0.1, b.x.view(), layer.mean.view(), layer.inv_std.view(),
+                                   layer.running_mean.view(), layer.running_var.view());
+    kernels::batch_norm_forward(where, layer.norm(relu), b.x.view(), b.y.view());
+  });
+}
+
+void backward(const Layer& layer, const Buffers& b, bool relu) {
+  on(device, [&](auto where) {
+    kernels::batch_norm_backward(where, layer.norm(relu), true, b.x.view(), b.grad_y.view(), b.y.view(),
+                                 layer.grad_gamma.view(), layer.grad_beta.view());
+  });
+}
+
+void run(benchmark::State& state, const Case& shape, DType dtype, bool relu, bool is_forward) {
+  const Layer layer(shape.input[3], dtype);
+  const Shape few{8, shape.input[1], shape.input[2], shape.input[3]};
+  const Tensor x = bench::repeated(bench::random_tensor(few, dtype, device), shape.input), grad_y = x.clone();
+  std::vector<Buffers> sets;
+  while (sets.size() < bench::sets_for(device, 2 * x.bytes()))
+    sets.push_back({x.clone(), empty_like(x), grad_y.clone()});
+  forward(layer, sets[0], relu);
+  bench::time_rounds(state, device, sets.size(), [&](std::size_t set) {
+    is_forward ? forward(layer, sets[set], relu) : backward(layer, sets[set], relu);
+  });
+  const auto bytes = static_cast<double>(x.bytes()) * (is_forward ? 3 : 5);
+  using benchmark::Counter;
+  state.counters["bytes_per_second"] = Counter(bytes, Counter::kIsIterationInvariantRate);
+  state.counters["per_cent_of_copy"] =
+      Counter(100 * bytes / bench::copy_rate(device), Counter::kIsIterationInvariantRate);
+}
+
+void add_all(Device on) {
+  device = on;
+  for (const Case& shape : cases())
+    for (const DType dtype : {DType::f32, DType::f16, DType::f64})
+      for (const bool relu : {false, true})
+        for (const bool is_forward : {true, false})
+          bench::add(device,
+                     fmt::format("batch_norm{}_{}/{}/{}", relu ? "_relu" : "", is_forward ? "forward" : "backward",
+                                 to_string(dtype), shape.name),
+                     [=](benchmark::State& state) { run(state, shape, dtype, relu, is_forward); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return bench::run_benchmarks("bench_batch_norm", argc, argv, add_all); }

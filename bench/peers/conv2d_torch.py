@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Times PyTorch's convolutions, on a GPU those of cuDNN, on the layers of bench_conv2d at batch 128: forward and both
+gradients. channels_last is mpad's layout; cuDNN measures which of its algorithms is the fastest, and float is float:
+TF32 is off."""
+import itertools
+import sys
+
+import torch
+
+from torch_timing import DTYPES, run_peer, sets_for
+
+aten = torch.ops.aten
+SAME, HALVING, POINT, POINT_HALVING = (3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0)
+LAYERS = {  # name: height and width, channels in and out, (kernel, stride, pad)
+    "lenet1": (28, 1, 6, (5, 1, 0)),
+    "lenet2": (12, 6, 16, (5, 1, 0)),
+    "fc1": (1, 256, 120, POINT),
+    "fc2": (1, 120, 84, POINT),
+    "fc3": (1, 84, 10, POINT),
+    "vgg1": (32, 3, 64, SAME),
+    "vgg2": (16, 64, 128, SAME),
+    "vgg3": (8, 128, 256, SAME),
+    "vgg4": (8, 256, 256, SAME),
+    "vgg5": (4, 256, 512, SAME),
+    "vgg6": (4, 512, 512, SAME),
+    "vgg7": (2, 512, 512, SAME),
+    "resnet1": (16, 64, 64, SAME),
+    "resnet2a": (16, 64, 128, HALVING),
+    "resnet2": (8, 128, 128, SAME),
+    "resnet2d": (16, 64, 128, POINT_HALVING),
+    "resnet3a": (8, 128, 256, HALVING),
+    "resnet4a": (4, 256, 512, HALVING),
+    "bottleneck": (16, 64, 256, POINT),
+    "stem": (64, 3, 64, (7, 2, 3)),
+}
+
+
+def subjects(_):
+    for layer, dtype in itertools.product(LAYERS, DTYPES):
+        yield f"{dtype}/{layer}", (layer, dtype)
+
+
+def calls_of(subject, device):
+    layer, dtype = subject
+    size, channels, filters, (kernel, stride, pad) = LAYERS[layer]
+    window = ([stride] * 2, [pad] * 2, [1] * 2, False, [0] * 2, 1)
+
+    def random(*shape):
+        return (2 * torch.rand(shape, device=device) - 1).to(DTYPES[dtype]).contiguous(memory_format=torch.channels_last)
+
+    def forward(x, weight, _):
+        return aten.convolution(x, weight, None, *window)
+
+    def backward(x, weight, grad_y, mask):
+        return aten.convolution_backward(grad_y, x, weight, None, *window, mask)
+
+    x, weight = random(128, channels, size, size), random(filters, channels, kernel, kernel)
+    first = (x, weight, random(*forward(x, weight, None).shape))
+    count = sets_for(device, sum(tensor.numel() * tensor.element_size() for tensor in first))
+    sets = [first] + [tuple(tensor.clone() for tensor in first) for _ in range(count - 1)]
+    yield f"conv2d_forward/{dtype}/{layer}/torch", forward, sets
+    for name, mask in (("data", [True, False, False]), ("weight", [False, True, False])):
+        yield (f"conv2d_backward_{name}/{dtype}/{layer}/torch", lambda *tensors, mask=mask: backward(*tensors, mask),
+               sets)
+
+
+if __name__ == "__main__":
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False
+    sys.exit(run_peer("conv2d_torch", __doc__, subjects, calls_of, "float/vgg1"))
