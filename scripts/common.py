@@ -29,6 +29,20 @@ def output_of(*command):
         return "unknown"
 
 
+def detect_gpu():
+    """Name, compute capability, driver and memory of the first GPU."""
+    fields = ["name", "compute_cap", "driver_version", "memory.total", "clocks.max.sm", "clocks.max.memory"]
+    try:
+        query = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
+        first = [field.strip() for field in answer.stdout.splitlines()[0].split(",")] if answer.returncode == 0 else []
+    except (OSError, IndexError, subprocess.TimeoutExpired):
+        first = []
+    if len(first) != len(fields):
+        fail("expected a GPU that nvidia-smi lists, got none")
+    return dict(zip(fields, first))
+
+
 def commit():
     """The commit that is checked out, and whether files of it are changed."""
     changed = output_of("git", "status", "--porcelain", "--untracked-files=no")

@@ -41,20 +41,24 @@ def run(command):
 
 
 class Programs:
-    """Those of one build, each benchmark timed for `seconds`. Peers have as many threads as mpad, one for each core."""
+    """Those of one build on a device, each benchmark timed for `seconds`. Peers have as many threads as mpad, one for
+    each core."""
 
-    def __init__(self, build, seconds):
-        self.bin, self.seconds, self.threads = build / "bin", seconds, len(os.sched_getaffinity(0))
+    def __init__(self, build, device, seconds):
+        self.bin, self.device, self.seconds = build / "bin", device, seconds
+        self.threads = len(os.sched_getaffinity(0))
 
     def run_peer(self, script, *options):
         return run([sys.executable, root / "bench/peers" / script, "--threads", self.threads, *options])
 
     def has_torch(self):
-        return subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0
+        """Whether there is a PyTorch for this device."""
+        question = "import torch" + ("; assert torch.cuda.is_available()" if self.device == "cuda" else "")
+        return subprocess.run([sys.executable, "-c", question], capture_output=True).returncode == 0
 
     def bench(self, program, pattern, seconds=None):
         """Records of a benchmark, as Google Benchmark writes them, and its Run."""
-        found = run([self.bin / program, f"--benchmark_filter={pattern}", "--benchmark_format=json",
+        found = run([self.bin / program, f"--device={self.device}", f"--benchmark_filter={pattern}", "--benchmark_format=json",
                      f"--benchmark_min_time={seconds or self.seconds}"])
         try:
             records = json.loads(found.output)["benchmarks"]
@@ -65,22 +69,24 @@ class Programs:
         return records, found
 
     def peer(self, script, *options):
-        """What a peer prints as JSON in its last line, and its Run."""
+        """What a peer prints as lines of JSON, and its Run."""
         found = self.run_peer(script, *options)
-        return json.loads(found.output.splitlines()[-1]), found
+        return [json.loads(line) for line in found.output.splitlines() if line.startswith("{")], found
 
     def peer_records(self, script, *options):
-        """Records that a peer writes to the file after --out."""
+        """Records that a peer writes to the file after --out, and the settings that they depend on."""
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / "records.json"
             self.run_peer(script, *options, "--out", out)
-            return json.loads(out.read_text())["benchmarks"]
+            written = json.loads(out.read_text())
+            return written["benchmarks"], written["context"]
 
 
-def build(preset, folder):
+def build(preset, folder, *options):
     """Configures and builds the benchmarks; fails with what the build said last."""
-    for command in (["cmake", "--preset", preset, "-B", folder],
-                    ["cmake", "--build", folder, "--target", "bench_maxpool", "bench_step"]):
+    targets = [f"bench_{path.stem}" for path in sorted((root / "bench").glob("*.cpp"))]
+    for command in (["cmake", "--preset", preset, "-B", folder, *options],
+                    ["cmake", "--build", folder, "--target", *targets]):
         try:
             run(command)
         except Failed as failure:

@@ -15,7 +15,10 @@ class Subject:
 
 lenet = Subject("LeNet-5", "lenet", ("--network", "lenet"))
 vgg = Subject("VGG-11", "vgg11", ("--network", "vgg", "--depth", 11))
+vgg_bn = Subject("VGG-11, BN", "vgg11_bn", (*vgg.options, "--batch-norm"))
 resnet = Subject("ResNet-18, BN", "resnet18_bn", ("--network", "resnet", "--depth", 18, "--batch-norm"))
+resnet50 = Subject("ResNet-50, BN", "resnet50_bn", ("--network", "resnet", "--depth", 50, "--batch-norm"))
+densenet = Subject("DenseNet-121, BN", "densenet121_bn", ("--network", "densenet", "--batch-norm"))
 _dtypes = {"32": "float", "64": "double", "16": "half"}
 
 
@@ -25,24 +28,40 @@ def ours(programs, subject, bits):
             "faults_per_step": record["faults/step"], "cores": found.cores}
 
 
+def steps_of_peer(programs, subject, bits):
+    """What a GPU does in a second; on a CPU steps of a large network take seconds, in double half a minute."""
+    if programs.device == "cuda":
+        return 200 if subject is lenet else 20
+    return 40 if subject is lenet else 1 if "64" in bits else 3
+
+
+def peers(programs, subject, bits, modes):
+    """(bits, mode) to what PyTorch gave, of one process for all of them."""
+    answers, found = programs.peer("networks_torch.py", *subject.options, "--device", programs.device, "--bits", *bits,
+                                   "--mode", *modes, "--steps", steps_of_peer(programs, subject, bits))
+    return {(str(answer["bits"]), answer["mode"]): {
+        "images_per_second": answer["images_per_second"], "peak_memory_mib": answer["peak_memory_mib"],
+        "cores": found.cores} for answer in answers}
+
+
 def peer(programs, subject, bits):
-    # Steps of a large network take the peer seconds, in double half a minute.
-    steps = 40 if subject is lenet else 1 if bits == "64" else 3
-    answer, found = programs.peer("networks_torch.py", *subject.options, "--bits", bits, "--steps", steps)
-    return {"images_per_second": answer["images_per_second"], "peak_memory_mib": answer["peak_memory_mib"],
-            "cores": found.cores}
+    return peers(programs, subject, [bits], ["eager"])[bits, "eager"]
 
 
 def measure(programs, plan):
-    """For each network and precision what each round of either side gave; the peer has no 16 bits on a CPU."""
+    """For each network and precision what each round of mpad and of PyTorch in each mode gave."""
     measured = {}
     for subject in plan.networks:
-        for bits in _dtypes:
-            rows = measured[f"{subject.title}/{bits}"] = {"ours": [], "peers": []}
+        for bits in plan.together:
+            rows = {one: {"ours": []} | {mode: [] for mode in plan.modes} for one in bits}
             for _ in range(plan.rounds):
-                rows["ours"].append(ours(programs, subject, bits))
-                if plan.torch and bits != "16":
-                    rows["peers"].append(peer(programs, subject, bits))
+                for one in bits:
+                    rows[one]["ours"].append(ours(programs, subject, one))
+                with_peer = [one for one in bits if programs.device == "cuda" or one != "16"]
+                if with_peer and plan.modes:
+                    for (one, mode), answer in peers(programs, subject, with_peer, plan.modes).items():
+                        rows[one][mode].append(answer)
+            measured |= {f"{subject.title}/{one}": found for one, found in rows.items()}
     return measured
 
 
@@ -51,15 +70,18 @@ def median(rows, key):
 
 
 def table(results):
-    yield ("| network | bits | mpad, images/s | PyTorch, images/s | ratio | mpad, MiB | PyTorch, MiB |"
-           " mpad, page faults per step |")
-    yield "|---|---|--:|--:|--:|--:|--:|--:|"
+    modes = [key for key in next(iter(results.values()), {}) if key != "ours"]
+    titles = ["network", "bits", "mpad, images/s", "ms", *(title for mode in modes for title in (
+        f"PyTorch {mode}, images/s", "ratio")), "mpad, MiB", "PyTorch, MiB", "mpad, page faults per step"]
+    yield f"| {' | '.join(titles)} |"
+    yield "|---|---|" + "--:|" * (len(titles) - 2)
     for name, rows in results.items():
-        network, bits = name.split("/")
-        mine, peers = rows["ours"], rows["peers"]
-        speed = median(mine, "images_per_second")
-        other = median(peers, "images_per_second") if peers else None
-        cells = [network, bits, f"{speed:.1f}", f"{other:.1f}" if peers else "",
-                 f"{speed / other:.2f}" if peers else "", f"{median(mine, 'peak_memory_mib'):.0f}",
-                 f"{median(peers, 'peak_memory_mib'):.0f}" if peers else "", f"{median(mine, 'faults_per_step'):.1f}"]
+        speed = median(rows["ours"], "images_per_second")
+        others = [median(rows[mode], "images_per_second") if rows[mode] else None for mode in modes]
+        first = rows[modes[0]] if modes else []
+        cells = [*name.split("/"), f"{speed:.1f}", f"{1000 * 128 / speed:.2f}",
+                 *(cell for other in others for cell in ((f"{other:.1f}", f"{speed / other:.2f}") if other else ("", ""))),
+                 f"{median(rows['ours'], 'peak_memory_mib'):.0f}",
+                 f"{median(first, 'peak_memory_mib'):.0f}" if first else "",
+                 f"{median(rows['ours'], 'faults_per_step'):.1f}"]
         yield f"| {' | '.join(cells)} |"

@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 source, build = map(pathlib.Path, sys.argv[1:3])
-PARTS = {"pools": "Max pooling", "steps": "Training steps", "busy": "Beside a busy process", "growth": "Growth"}
+PARTS = {"pools": "Max pooling", "convolutions": "Convolution", "norms": "Batch normalisation",
+         "steps": "Training steps", "busy": "Beside a busy process", "growth": "Growth"}
 
 
 def bench(*options):
@@ -43,10 +44,12 @@ class Bench(unittest.TestCase):
     def test_programs_that_are_not_built(self):
         done = bench("cpu", "--quick", "--build", self.out, "--parts", "steps", "--out", self.out)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"^bench: expected .*bench_step, got no such file\n$")
+        self.assertRegex(done.stdout, r"FAILED: expected .*bench_step, got no such file\n")
+        self.assertIn("failed: steps\n", done.stdout)
 
     def test_wrong_options(self):
-        for options in ((), ("tpu",), ("cpu", "--parts", "pool"), ("cpu", "--rounds", "0")):
+        for options in ((), ("tpu",), ("cpu", "--parts", "pool"), ("cpu", "--rounds", "0"),
+                        ("gpu", "--parts", "growth")):
             self.assertEqual(bench(*options).returncode, 2)
 
 

@@ -9,28 +9,25 @@ import tempfile
 
 source = pathlib.Path(sys.argv[1])
 failures = []
+benchmark = ('[ "$1" = --device=cuda ] || exit 2\n[ "$FAULT" != "benchmark" ] || { echo "illegal address" >&2; exit 1; }\n'
+             'echo \'{"benchmarks": [{"name": "a/real_time", "real_time": 2.0, "time_unit": "us", "images/s": 10, '
+             '"peak MiB": 1, "faults/step": 0}]}\'')
 stubs = {
     "nvidia-smi": '[ "$FAULT" != "no gpu" ] || { echo "No devices were found"; exit 6; }\n'
                   'echo "Stub GPU, 9.0, 580.1, 80000 MiB, 1980 MHz, 3201 MHz"',
     "cmake": '[ "$FAULT" != "slow build" ] || sleep 60\n'
              '[ "$FAULT" != "build" ] || { echo "no compiler"; exit 1; }\n'
              '[ "$1" = --build ] && exit\n'
-             'mkdir -p "$4/bin"\ncp "$STUBS/bench_maxpool" "$4/bin"\necho "$5 $6" >"$4/options"',
+             'mkdir -p "$4/bin"\ncp "$STUBS"/bench_* "$4/bin"\necho "$5 $6" >"$4/options"',
     "ctest": '[ "$FAULT" != "no device" ] || echo "  skipped on CUDA: no CUDA device"\n'
              'echo "100% tests passed, 0 tests failed out of 1"',
     "compute-sanitizer": '[ "$MPAD_MEMORY $MPAD_TEST_BACKENDS" = "exact cuda" ] || exit 3\n'
                          '[ "$FAULT" != "race" ] || [ "$2" != racecheck ] || { echo "a hazard"; exit 9; }',
-    "bench_maxpool": 'out=${2#--benchmark_out=}\n[ "$1" = --device=cuda ] || exit 2\necho \'{"benchmarks": '
-                     '[{"name": "a/real_time", "real_time": 2.0, "time_unit": "us"}]}\' >"$out"',
-    "python3": 'case $1 in\n'
-               '  -c) [ "$FAULT" != "no torch" ] || exit 1; echo True ;;\n'
-               '  *maxpool_torch.py) echo \'{"benchmarks": [{"name": "a/torch", "real_time": 5, "time_unit": "us"}]}\' >"$5" ;;\n'
-               f'  *) exec "{sys.executable}" "$@" ;;\n'
-               'esac',
+    **{f"bench_{family}": benchmark for family in ("maxpool", "conv2d", "batch_norm", "step")},
 }
 
 
-def check(fault, code, said, files, minutes=1.0):
+def check(fault, code, said, files, *options, minutes=1.0):
     """With a fault in one stub: the exit code, what is printed, and words that files of results hold."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -39,7 +36,7 @@ def check(fault, code, said, files, minutes=1.0):
             (folder / program).chmod(0o755)
         environment = {**os.environ, "FAULT": fault, "STUBS": name, "PATH": f"{name}:{os.environ['PATH']}"}
         command = [sys.executable, source / "scripts/gpu", "--out", folder / "out", "--build", folder / "build",
-                   "--minutes", str(minutes), "-DCMAKE_PREFIX_PATH=/somewhere"]
+                   "--minutes", str(minutes), "-DCMAKE_PREFIX_PATH=/somewhere", *options]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         got = done.stdout + done.stderr
         if done.returncode != code or said not in got:
@@ -52,16 +49,18 @@ def check(fault, code, said, files, minutes=1.0):
             json.loads((folder / "out/machine.json").read_text())
 
 
-check("", 0, "5 of 5 steps passed", {
+check("", 0, "4 of 4 steps passed", {
     "build/options": "-DCMAKE_CUDA_ARCHITECTURES=90-real -DCMAKE_PREFIX_PATH=/somewhere",
     "out/machine.json": "Stub GPU", "out/tests.txt": "100% tests passed", "out/sanitizer.txt": "== initcheck",
-    "out/bench_maxpool.json": "real_time", "out/peers.json": "a/torch", "out/results.md": "| a | 2.0 | 5.0 | 2.50 |"})
+    "out/results.md": "| benchmark | passed |", "out/bench/results.md": "# mpad on Stub GPU",
+    "out/bench/pools.json": "real_time", "out/bench/steps.json": "VGG-11, BN/16"})
 check("no gpu", 1, "gpu: expected a GPU that nvidia-smi lists, got none\n", {"out/machine.json": "no such file"})
 check("build", 1, "failed: build, benchmark", {"out/tests.txt": "100% tests passed", "out/results.md": "exit code 1"})
 check("slow build", 1, "cmake: not done in time", {"out/results.md": "| build | FAILED |"}, minutes=0.05)
 check("no device", 1, "failed: tests;", {"out/results.md": "skipped on CUDA: no CUDA"})
-check("race", 1, "failed: sanitizers;", {"out/sanitizer.txt": "a hazard", "out/results.md": "| a | 2.0 | 5.0 | 2.50 |"})
-check("no torch", 0, "peer not measured: no torch", {"out/peers.json": "no such file"})
+check("race", 1, "failed: sanitizers;", {"out/sanitizer.txt": "a hazard", "out/bench/pools.json": "real_time"})
+check("benchmark", 1, "failed: benchmark;", {"out/bench.txt": "illegal address", "out/bench/pools.json": "no such file"})
+check("", 0, "1 of 1 steps passed", {"out/tests.txt": "100% tests passed", "out/bench.txt": "no such file"}, "--steps", "tests")
 
 print("\n".join(failures) or "scripts/gpu reports what fails")
 sys.exit(bool(failures))
