@@ -92,10 +92,10 @@ TEST_CASE("a request beyond the device says what was asked, used, cached and fre
   if (!can_use_cuda()) return;
   const SmallDevice device(256 * unit);
   const Buffer held = take(100 * unit);
-  const std::size_t free = cuda::free_memory();
-  CHECK(error_of(200 * unit) ==
-        fmt::format("memory: expected {} bytes on cuda, got none ({} in use by tensors, 0 cached, {} free)", 200 * unit,
-                    now().in_use, free));
+  const std::string error = error_of(200 * unit);
+  // Read afterwards: a device that runs out of memory gives back pages that its driver held.
+  CHECK(error == fmt::format("memory: expected {} bytes on cuda, got none ({} in use by tensors, 0 cached, {} free)",
+                             200 * unit, now().in_use, cuda::free_memory()));
   CHECK(place_of(100 * unit) != nullptr);
 }
 

@@ -4,11 +4,15 @@
 #include <mpad/nn/module.h>
 
 #include <cstdint>
+#include <functional>
 
 namespace mpad {
 
-/// The largest number of images, below `too_many`, whose forward and backward fit the memory of the data set's device;
-/// 0 if not even one does. Found by trying; parameters and buffers stay as they are, gradients are dropped.
-std::int64_t largest_batch(Module& model, const Dataset& dataset, std::int64_t too_many);
+/// What training does with a batch before its step, and holds until then; throws OutOfMemory.
+using TryBatch = std::function<void(const Batch&)>;
+
+/// The largest number of images, below `too_many`, with which try_batch finds enough memory on the data set's device; 0
+/// if not even one image does. Parameters and buffers of the model stay as they are, gradients are dropped.
+std::int64_t largest_batch(Module& model, const Dataset& dataset, std::int64_t too_many, const TryBatch& try_batch);
 
 }  // namespace mpad

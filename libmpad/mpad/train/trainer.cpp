@@ -101,7 +101,10 @@ void Trainer::train_epoch(EpochResult& result, const AfterStep& after_step) {
     train_batches(result, after_step);
   } catch (const OutOfMemory& error) {
     const std::int64_t tried = std::min(settings_.batch_size, train_.size());
-    const std::int64_t most = largest_batch(*model_, train_, tried);
+    const std::int64_t most = largest_batch(*model_, train_, tried, [this](const Batch& batch) {
+      const Forward forward = compute_gradients(batch, Rng(0));
+      Mean().add(forward.logits, forward.loss.item(), batch.labels);
+    });
     throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
                                   most > 0 ? fmt::format("a batch of {}", most) : "not even a batch of 1"));
   }
