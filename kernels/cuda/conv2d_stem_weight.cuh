@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Weight gradient of 1 or 3 input channels: a narrow product, for which a tile of 64 output channels by 32 weights is
-// enough. A thread has 4 x 4 sums; pixels pass through shared memory, 32 at a time, as acc_t.
+// enough. A thread has 4 x 4 sums; pixels pass through shared memory, 32 at a time, as acc_t. Several groups of threads
+// take slices in turn, so that one loads while another computes, and add their sums in the end.
 #pragma once
 #include "conv2d_operands.cuh"
 #include "implicit_gemm.cuh"
@@ -8,18 +9,25 @@
 namespace mpad::kernels {
 
 struct StemWeightTile {
-  static constexpr int k = 64, taps = 32, pixels = 32, micro = 4, threads = k / micro * (taps / micro);
+  static constexpr int k = 64, taps = 32, pixels = 32, micro = 4, group = k / micro * (taps / micro);
 };
 
-/// Columns `first` to first + columns of `source`, rows `pixel` to pixel + 32, into shared memory.
+/// Groups whose slices fit 48 KiB.
+template <class A>
+inline constexpr int stem_weight_groups = 16 / static_cast<int>(sizeof(A));
+template <class A>
+inline constexpr int stem_weight_threads = StemWeightTile::group* stem_weight_groups<A>;
+
+/// One column of `source` for each of `columns` threads of a group, rows `pixel` to pixel + 32, into shared memory.
 template <int columns, class Source, class A>
-__device__ inline void stage(const Source& source, const typename Source::Column& column, unsigned pixel, A* to) {
-  constexpr int at_once = StemWeightTile::threads / columns;
+__device__ inline void stage(const Source& source, const typename Source::Column& column, unsigned pixel, int thread,
+                             A* to) {
+  constexpr int at_once = StemWeightTile::group / columns;
 #pragma unroll
   for (int i = 0; i < StemWeightTile::pixels / at_once; ++i) {
-    const int row = static_cast<int>(threadIdx.x) / columns + i * at_once;
+    const int row = thread / columns + i * at_once;
     const auto* from = source.at(source.row(pixel + static_cast<unsigned>(row)), column);
-    to[row * columns + static_cast<int>(threadIdx.x) % columns] = from == nullptr ? A(0) : widen(*from);
+    to[row * columns + thread % columns] = from == nullptr ? A(0) : widen(*from);
   }
 }
 
@@ -39,30 +47,54 @@ __device__ inline void add_pixels(const A* gradients, const A* inputs,
   }
 }
 
+/// Adds the sums of groups 1, 2, ... in order to those of group 0, through shared memory.
+template <int groups, class A>
+__device__ inline void add_groups(A* shared, int group, int thread,
+                                  A (&sums)[StemWeightTile::micro][StemWeightTile::micro]) {
+  constexpr int micro = StemWeightTile::micro;
+  const auto place = [&](int from, int i) {
+    return shared + (from * micro * micro + i) * StemWeightTile::group + thread;
+  };
+  __syncthreads();  // the last slices are done with
+  if (group > 0)
+    for (int i = 0; i < micro * micro; ++i) *place(group - 1, i) = sums[i / micro][i % micro];
+  __syncthreads();
+  if (group > 0) return;
+  for (int from = 1; from < groups; ++from)
+    for (int i = 0; i < micro * micro; ++i) sums[i / micro][i % micro] += *place(from - 1, i);
+}
+
 template <class T>
-__global__ void __launch_bounds__(StemWeightTile::threads)
+__global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
     stem_weight_sums(const Matrix<T> gradient, const Patches<T, false> patches, const Destination<T> destination,
                      const Slices slices) {
   using A = acc_t<T>;
   using Tile = StemWeightTile;
-  MPAD_SHARED(A, gradients, [Tile::pixels * Tile::k]);
-  MPAD_SHARED(A, inputs, [Tile::pixels * Tile::taps]);
-  const unsigned thread = threadIdx.x, columns = ceil_div(patches.columns, unsigned{Tile::taps});
+  constexpr int groups = stem_weight_groups<A>, slice_size = Tile::pixels * (Tile::k + Tile::taps);
+  MPAD_SHARED(A, shared, [groups * slice_size]);
+  const int group = static_cast<int>(threadIdx.x) / Tile::group, thread = static_cast<int>(threadIdx.x) % Tile::group;
+  A *const gradients = shared + group * slice_size, *const inputs = gradients + Tile::pixels * Tile::k;
+  const unsigned columns = ceil_div(patches.columns, unsigned{Tile::taps});
   const unsigned first_k = blockIdx.x / columns * Tile::k, first_tap = blockIdx.x % columns * Tile::taps;
-  const auto gradient_column = gradient.column(first_k + thread % Tile::k);
-  const auto patch_column = patches.column(first_tap + thread % Tile::taps);
-  const int my_tap = static_cast<int>(thread) % (Tile::taps / Tile::micro) * Tile::micro;
-  const int my_k = static_cast<int>(thread) / (Tile::taps / Tile::micro) * Tile::micro;
+  const auto gradient_column = gradient.column(first_k + static_cast<unsigned>(thread % Tile::k));
+  const auto patch_column = patches.column(first_tap + static_cast<unsigned>(thread % Tile::taps));
+  const int my_tap = thread % (Tile::taps / Tile::micro) * Tile::micro;
+  const int my_k = thread / (Tile::taps / Tile::micro) * Tile::micro;
 
   A sums[Tile::micro][Tile::micro] = {};
   const unsigned begin = blockIdx.y * slices.part, end = min(begin + slices.part, slices.count);
-  for (unsigned slice = begin; slice < end; ++slice) {
+  for (unsigned first = begin; first < end; first += groups) {
+    const unsigned slice = first + static_cast<unsigned>(group);
     __syncthreads();  // the pixels before are done with
-    stage<Tile::k>(gradient, gradient_column, slice * Tile::pixels, gradients);
-    stage<Tile::taps>(patches, patch_column, slice * Tile::pixels, inputs);
+    if (slice < end) {
+      stage<Tile::k>(gradient, gradient_column, slice * Tile::pixels, thread, gradients);
+      stage<Tile::taps>(patches, patch_column, slice * Tile::pixels, thread, inputs);
+    }
     __syncthreads();
-    add_pixels(gradients + my_k, inputs + my_tap, sums);
+    if (slice < end) add_pixels(gradients + my_k, inputs + my_tap, sums);
   }
+  add_groups<groups>(shared, group, thread, sums);
+  if (group > 0) return;
 #pragma unroll
   for (int i = 0; i < Tile::micro; ++i) {
     Pack<A, Tile::micro> pack;
@@ -80,7 +112,7 @@ void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Pa
       ceil_div<std::int64_t>(gradient.columns, Tile::k) * ceil_div<std::int64_t>(patches.columns, Tile::taps);
   const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Tile::pixels), 8);
   in_parts(op, where, destination, slices, [&](const Destination<T>& to, unsigned parts) {
-    launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), parts), Tile::threads, 0,
+    launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), parts), stem_weight_threads<acc_t<T>>, 0,
            static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices);
   });
 }
