@@ -14,7 +14,7 @@ struct Case {
 
 // Sizes below, at and beside the tiles' multiples; strides, padding and dilation, alone, together and unequal in h and
 // w; kernels as large as the image; windows that reach into the padding from both sides; few outputs of long sums,
-// which CUDA cuts into parts; no channels at all.
+// which CUDA cuts into parts, few and many; channels that 16 bytes, 4 bytes and no run of bytes divide; none at all.
 inline const Case kCases[] = {
     {1, 1, 1, 1, 1, {1}},
     {1, 5, 5, 1, 1, {3}},
@@ -59,6 +59,9 @@ inline const Case kCases[] = {
     {2, 2, 2, 136, 72, {3, 1, 1}},
     {1, 3, 2, 24, 129, {3, 1, 1}},
     {1, 1, 1, 1032, 8, {1}},
+    {1, 1, 1, 16400, 8, {1}},
+    {2, 4, 4, 32, 40, {3, 1, 1}},
+    {3, 5, 4, 10, 24, {3, 1, 1}},
     {1, 24, 24, 8, 16, {3, 1, 1}},
     {2, 9, 9, 16, 72, {3, 2, 1}},
     {2, 10, 8, 16, 24, {3, 3, 1}},

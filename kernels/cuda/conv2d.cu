@@ -19,8 +19,8 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     if (is_stem(patches)) return stem(op, where, patches, weights, bias_data, y.as<T>());
     const Operand<Patches<T, false>, Contiguous::depth> a{patches};
     const Operand<Matrix<T>, Contiguous::depth> b{weights};
-    implicit_gemm<T>(op, where, a, b, patches.columns, in_packs(patches.data, s.c) && in_packs(weights.data, s.c),
-                     {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
+    implicit_gemm<T>(op, where, a, b, patches.columns, {packing(patches.data, s.c), packing(weights.data, s.c)},
+                     tap_by_tap<T>(s.window.taps(), s.c), {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
   });
 }
 
@@ -30,10 +30,14 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
   const std::int64_t k = grad_y.shape[3];
   check_limits(op, s, k);
   with_type(grad_y.dtype, [&]<class T>() {
-    const Operand<Patches<T, true>, Contiguous::depth> a{output_patches(s, k, grad_y.as<const T>())};
     const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, s.window.taps(), s.c}};
-    implicit_gemm<T>(op, where, a, b, a.source.columns, in_packs(a.source.data, k) && in_packs(b.source.data, s.c),
-                     {grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)});
+    const auto with = [&]<bool strided>() {
+      const Operand<Patches<T, strided>, Contiguous::depth> a{output_patches<strided>(s, k, grad_y.as<const T>())};
+      implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
+                       tap_by_tap<T>(s.window.taps(), k),
+                       {grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)});
+    };
+    s.window.stride == Pair(1) ? with.template operator()<false>() : with.template operator()<true>();
   });
 }
 

@@ -168,9 +168,9 @@ Patches<T, false> input_patches(const Sliding& s, const T* x) {
           {s.w, s.ow, w.kernel.w, w.stride.w, -w.pad.w, w.dilation.w, 1}};
 }
 
-/// The outputs of k channels that see each input.
-template <class T>
-Patches<T, true> output_patches(const Sliding& s, std::int64_t k, const T* grad_y) {
+/// The outputs of k channels that see each input; `strided` where the stride is not 1.
+template <bool strided, class T>
+Patches<T, strided> output_patches(const Sliding& s, std::int64_t k, const T* grad_y) {
   const Window& w = s.window;
   return {grad_y,
           s.n,

@@ -4,6 +4,7 @@
 // adds in order, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
 // are the same on every device.
 #pragma once
+#include "fast_division.cuh"
 #include "launch.cuh"
 #include "scratch.h"
 #include "warp_product_double.cuh"
@@ -70,20 +71,54 @@ struct Slices {
   unsigned count, part;
 };
 
+/// In which order slices are taken. Of a reduction over taps x channels: tap after tap of one slice of channels, so
+/// that a block finds in the L1 cache the pixels that its taps share.
+class SliceOrder {
+ public:
+  /// As they lie.
+  SliceOrder() = default;
+  SliceOrder(std::int64_t taps, std::int64_t slices_of_tap)
+      : by_taps_(taps), slices_of_tap_(static_cast<unsigned>(slices_of_tap)) {}
+
+  /// Where slice number i lies.
+  __device__ unsigned place(unsigned i) const {
+    const Divided run = by_taps_.divide(i);
+    return run.remainder * slices_of_tap_ + run.quotient;
+  }
+
+ private:
+  FastDivision by_taps_{};
+  unsigned slices_of_tap_ = 0;
+};
+
+/// That of `taps` taps of `channels` channels each.
+template <class T>
+SliceOrder tap_by_tap(std::int64_t taps, std::int64_t channels) {
+  return channels % slice_depth<T> == 0 ? SliceOrder(taps, channels / slice_depth<T>) : SliceOrder();
+}
+
+/// How many adjacent elements of each operand are copied at a time.
+template <int of_a, int of_b>
+struct Runs {
+  static constexpr int a = of_a, b = of_b;
+};
+
 /// Blocks that share a multiprocessor's registers. Before sm_80 its shared memory is enough for one.
 #ifdef MPAD_BEFORE_SM80
-template <class Shape, int run>
+template <class T, class Shape, class Run>
 inline constexpr int resident_blocks = 1;
 #else
-template <class Shape, int run>
-inline constexpr int resident_blocks = run == 1 || Shape::threads == 256 ? 2 : 3;
+template <class T, class Shape, class Run>
+inline constexpr int resident_blocks =
+    Run::a != full_pack<T> || Run::b != full_pack<T> || Shape::threads == 256 || Shape::sums >= 64 ? 2 : 3;
 #endif
 
-template <class T, class Shape, int run, class A, class B>
-__global__ void __launch_bounds__(Shape::threads, (resident_blocks<Shape, run>))
-    multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices) {
-  using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, run>;
-  using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, run>;
+template <class T, class Shape, class Run, class A, class B>
+__global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
+    multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices,
+                   const SliceOrder order) {
+  using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, Run::a>;
+  using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
   constexpr int fitting = 48 * 1024 / (size * static_cast<int>(sizeof(T))), stages = fitting < 4 ? fitting : 4;
   MPAD_SHARED(T, tiles, [stages * size]);
@@ -97,8 +132,9 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<Shape, run>))
   const auto load = [&](unsigned slice) {
     if (slice < count) {
       T* stage = tiles + static_cast<int>(slice % stages) * size;
-      load_a.load(stage, (begin + slice) * depth);
-      load_b.load(stage + a_size, (begin + slice) * depth);
+      const unsigned place = order.place(begin + slice) * depth;
+      load_a.load(stage, place);
+      load_b.load(stage + a_size, place);
     }
     cp_async_commit();
   };
@@ -116,24 +152,75 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<Shape, run>))
   });
 }
 
-/// y = the sum of the parts, in order, plus the bias.
-template <class T>
+/// y = the sum of the parts, in order, plus the bias. A thread has `run` adjacent elements.
+template <class T, int run>
 __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, int parts) {
+  constexpr int together = 8;  // parts on their way at once
+  using Sums = Pack<acc_t<T>, run>;
   const std::int64_t count = destination.m * destination.n;
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x;
-  if (i >= count) return;
-  acc_t<T> sum = destination.partial[i];
-  for (int part = 1; part < parts; ++part) sum += destination.partial[part * count + i];
+  const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x) * run;
+  if (first >= count) return;
+  Sums sum = load<run>(destination.partial + first);
+  for (int part = 1; part < parts; part += together) {
+    Sums next[together] = {};
+#pragma unroll
+    for (int j = 0; j < together; ++j)
+      if (part + j < parts) next[j] = load<run>(destination.partial + (part + j) * count + first);
+#pragma unroll
+    for (int j = 0; j < together; ++j)
+      if (part + j < parts)
+        for (int e = 0; e < run; ++e) sum.element[e] += next[j].element[e];
+  }
+  Pack<T, run> rounded;
+#pragma unroll
+  for (int e = 0; e < run; ++e) {
+    if (destination.bias != nullptr) sum.element[e] += widen(destination.bias[(first + e) % destination.n]);
+    rounded.element[e] = narrow<T>(sum.element[e]);
+  }
+  store(destination.y + first, rounded);
+}
+
+/// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth part.
+template <class T>
+__global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, int parts) {
+  using A = acc_t<T>;
+  constexpr int warps = 8, together = 8;
+  MPAD_SHARED(A, shared, [warps][32]);
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const std::int64_t count = destination.m * destination.n, i = std::int64_t{blockIdx.x} * 32 + lane;
+  A sum = 0;
+  for (int part = warp; i < count && part < parts; part += warps * together) {
+    A next[together];
+#pragma unroll
+    for (int j = 0; j < together; ++j)
+      next[j] = part + j * warps < parts ? destination.partial[(part + j * warps) * count + i] : A(0);
+#pragma unroll
+    for (int j = 0; j < together; ++j) sum += next[j];
+  }
+  shared[warp][lane] = sum;
+  __syncthreads();
+  if (warp > 0 || i >= count) return;
+  for (int other = 1; other < warps; ++other) sum += shared[other][lane];
   if (destination.bias != nullptr) sum += widen(destination.bias[i % destination.n]);
   destination.y[i] = narrow<T>(sum);
 }
 
-/// Cuts a reduction of `slices` slices, for `tiles` tiles of the result: into parts of at least `least` slices, for
-/// about 256 blocks, two for each multiprocessor of a large device.
+/// Cuts a reduction of `slices` slices, for `tiles` tiles of the result, into parts of at least `least` slices. A large
+/// device has some 256 blocks at work, so the last of those that wait for others should leave none idle; and parts cost
+/// their own sum. Depends on sizes alone.
 inline Slices cut_reduction(std::int64_t tiles, std::int64_t slices, std::int64_t least) {
-  const std::int64_t parts =
-      std::max<std::int64_t>(1, std::min(256 / std::max<std::int64_t>(tiles, 1), slices / least));
-  return {static_cast<unsigned>(slices), static_cast<unsigned>(ceil_div(slices, parts))};
+  constexpr std::int64_t at_work = 256;
+  tiles = std::max<std::int64_t>(tiles, 1);
+  // In the time that a block takes for a slice: of the blocks behind each other, and of the sum of the parts.
+  const auto cost = [&](std::int64_t parts) {
+    const std::int64_t blocks = ceil_div(tiles * parts, at_work) * ceil_div(slices, parts);
+    return parts == 1 ? blocks : blocks + 3 + tiles * parts / 64;
+  };
+  std::int64_t best = 1;
+  const std::int64_t most = std::min(slices / least, 2 * at_work / tiles);
+  for (std::int64_t parts = 2; parts <= most; ++parts)
+    if (cost(parts) < cost(best)) best = parts;
+  return {static_cast<unsigned>(slices), static_cast<unsigned>(ceil_div(slices, best))};
 }
 
 /// Calls run(destination, parts), which sums each part, and then adds the parts up if there are several.
@@ -144,49 +231,78 @@ void in_parts(const char* op, Cuda where, Destination<T> destination, Slices sli
   if (count == 0) return;
   if (parts > 1) destination.partial = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, parts * count);
   run(destination, parts);
-  if (parts > 1)
-    launch(op, sum_parts<T>, static_cast<unsigned>(ceil_div<std::int64_t>(count, 256)), 256, 0,
+  if (parts == 1) return;
+  const auto sum = [&](auto kernel, std::int64_t elements_of_block) {
+    launch(op, kernel, static_cast<unsigned>(ceil_div(count, elements_of_block)), 256, 0,
            static_cast<cudaStream_t>(where.stream), destination, static_cast<int>(parts));
+  };
+  constexpr int adjacent = full_pack<acc_t<T>>;
+  if (parts >= 32)
+    sum(sum_many_parts<T>, 32);
+  else if (destination.in_runs)
+    sum(sum_parts<T, adjacent>, 256 * adjacent);
+  else
+    sum(sum_parts<T, 1>, 256);
 }
 
-/// 128 x 128 for tensor cores. Sums in float and double fill the registers earlier, and 64 x 128 and 128 x 64 leave
-/// room for several blocks on a multiprocessor.
+/// 128 x 128 for tensor cores, in warps of 64 x 64: the larger a warp's part, the fewer bytes of shared memory it reads
+/// for each product. Sums in float and double fill the registers earlier, and 64 x 128 and 128 x 64 leave room for
+/// several blocks on a multiprocessor.
 template <class T>
-using LargeShape =
-    std::conditional_t<std::is_same_v<T, half>, BlockShape<4, 2, 64>,
-                       std::conditional_t<std::is_same_v<T, float>, BlockShape<2, 2, 64>, BlockShape<4, 2, 32>>>;
+using LargeShape = std::conditional_t<
+    std::is_same_v<T, half>, BlockShape<2, 2, 64, 64>,
+    std::conditional_t<std::is_same_v<T, float>, BlockShape<2, 2, 32, 64>, BlockShape<4, 2, 32, 32>>>;
+using SmallShape = BlockShape<2, 2, 32, 32>;
 
-/// y = a * b. `packed`: both operands can be copied 16 bytes at a time.
+/// How many adjacent elements, of those that lie along each axis of a product, can be copied at a time: 16 bytes of
+/// them, 4 bytes, or one.
+struct Packing {
+  int a, b;
+};
+
+/// Of rows of `extent` elements from p on.
+template <class T>
+int packing(const T* p, std::int64_t extent) {
+  constexpr int narrow = sizeof(T) < 4 ? 4 / static_cast<int>(sizeof(T)) : 1;
+  for (const int run : {full_pack<T>, narrow})
+    if (extent % run == 0 && reinterpret_cast<std::uintptr_t>(p) % (static_cast<std::size_t>(run) * sizeof(T)) == 0)
+      return run;
+  return 1;
+}
+
+/// f(Runs) for the largest runs that are compiled and that `packing` allows.
+template <class T, class F>
+void with_runs(Packing packing, const F& f) {
+  constexpr int full = full_pack<T>, narrow = sizeof(T) < 4 ? 4 / static_cast<int>(sizeof(T)) : 1;
+  if (packing.a == full && packing.b == full) return f(Runs<full, full>());
+  if (packing.a == full && packing.b >= narrow) return f(Runs<full, narrow>());
+  if (packing.a >= narrow && packing.b >= narrow) return f(Runs<narrow, narrow>());
+  if constexpr (narrow > 1) return f(Runs<1, 1>());
+}
+
+/// y = a * b.
 template <class T, class A, class B>
-void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, bool packed,
-                   const Destination<T>& destination) {
+void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, Packing packing,
+                   const SliceOrder& order, const Destination<T>& destination) {
   using Large = LargeShape<T>;
-  using Small = BlockShape<2, 2, 32>;
-  const bool large = destination.m > Small::m && destination.n > Small::n;
+  const bool large = destination.m > SmallShape::m && destination.n > SmallShape::n;
   const auto tiles = [&]<class Shape>(Shape) {
     return ceil_div<std::int64_t>(destination.m, Shape::m) * ceil_div<std::int64_t>(destination.n, Shape::n);
   };
-  // The cut must not depend on `packed`, which alignment decides: bits depend on sizes alone.
+  // The cut must not depend on `packing`, which alignment decides: bits depend on sizes alone.
   const Slices slices =
-      cut_reduction(large ? tiles(Large()) : tiles(Small()), ceil_div<std::int64_t>(depth, slice_depth<T>), 8);
-  const auto with = [&]<class Shape, int run>() {
+      cut_reduction(large ? tiles(Large()) : tiles(SmallShape()), ceil_div<std::int64_t>(depth, slice_depth<T>), 8);
+  const auto with = [&]<class Shape, class Run>(Shape shape, Run) {
     in_parts(op, where, destination, slices, [&](const Destination<T>& to, unsigned parts) {
-      launch(op, multiply_tiles<T, Shape, run, A, B>, dim3(static_cast<unsigned>(tiles(Shape())), parts),
-             Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, slices);
+      launch(op, multiply_tiles<T, Shape, Run, A, B>, dim3(static_cast<unsigned>(tiles(shape)), parts), Shape::threads,
+             0, static_cast<cudaStream_t>(where.stream), a, b, to, slices, order);
     });
   };
-  if (!packed)
-    with.template operator()<Small, 1>();
-  else if (large)
-    with.template operator()<Large, full_pack<T>>();
-  else
-    with.template operator()<Small, full_pack<T>>();
-}
-
-/// Whether rows of `extent` elements from p on can be copied 16 bytes at a time.
-template <class T>
-bool in_packs(const T* p, std::int64_t extent) {
-  return extent % full_pack<T> == 0 && reinterpret_cast<std::uintptr_t>(p) % 16 == 0;
+  with_runs<T>(packing, [&]<class Run>(Run run) {
+    if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>)
+      if (large) return with(Large(), run);
+    with(SmallShape(), run);
+  });
 }
 
 }  // namespace mpad::kernels

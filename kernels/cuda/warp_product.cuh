@@ -5,10 +5,10 @@
 
 namespace mpad::kernels {
 
-/// How a block's tile is cut: warps_m x warps_n warps, each with 32 rows and warp_n columns.
-template <int warps_m, int warps_n, int columns>
+/// How a block's tile is cut: warps_m x warps_n warps, each with rows x columns sums.
+template <int warps_m, int warps_n, int rows, int columns>
 struct BlockShape {
-  static constexpr int warp_m = 32, warp_n = columns;
+  static constexpr int warp_m = rows, warp_n = columns, sums = rows * columns / 32;  // of each thread
   static constexpr int m = warps_m * warp_m, n = warps_n * warp_n, threads = 32 * warps_m * warps_n;
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
