@@ -17,10 +17,10 @@ namespace mpad::kernels {
 struct WholeRule {
   TieRule::Kind kind;
   __device__ double weight(std::uint64_t mask, int i) const { return apply(1.0, mask, i, 0); }
-  template <class A>
-  __device__ A apply(A g, std::uint64_t mask, int i, std::uint64_t) const {
-    const std::uint64_t bit = std::uint64_t{1} << i, up_to = bit | (bit - 1), from = ~(bit - 1);
-    const std::uint64_t part = kind == TieRule::Kind::native ? up_to : kind == TieRule::Kind::last ? from : bit;
+  template <class A, class Bits>
+  __device__ A apply(A g, Bits mask, int i, std::uint64_t) const {
+    const Bits bit = Bits{1} << i, up_to = bit | (bit - 1), from = ~(bit - 1);
+    const Bits part = kind == TieRule::Kind::native ? up_to : kind == TieRule::Kind::last ? from : bit;
     return (mask & part) == bit ? g : A(0);
   }
 };

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace mpad {
@@ -28,19 +29,27 @@ constexpr DType mask_dtype(std::int64_t taps) {
 
 namespace ties {
 
-MPAD_HD constexpr bool tied(std::uint64_t mask, int i) { return (mask >> i & 1) != 0; }
+/// Masks have 64 bits, or 32 where a window is known to be so small.
+template <class Bits>
+MPAD_HD constexpr bool tied(Bits mask, int i) {
+  return (mask >> i & 1) != 0;
+}
 
-MPAD_HD constexpr int count(std::uint64_t mask) {
+template <class Bits>
+MPAD_HD constexpr int count(Bits mask) {
 #if defined(__CUDA_ARCH__)
-  return __popcll(mask);
+  return sizeof(Bits) <= 4 ? __popc(mask) : __popcll(mask);
 #else
-  return std::popcount(mask);
+  return std::popcount(static_cast<std::make_unsigned_t<Bits>>(mask));
 #endif
 }
 
 /// Element i is the first tied one in row-major order.
-MPAD_HD constexpr bool is_first(std::uint64_t mask, int i) {
-  return (mask & (~std::uint64_t{0} >> (63 - i))) == std::uint64_t{1} << i;
+template <class Bits>
+MPAD_HD constexpr bool is_first(Bits mask, int i) {
+  using Unsigned = std::make_unsigned_t<Bits>;
+  const Unsigned one = 1, bit = one << i;
+  return (static_cast<Unsigned>(mask) & (bit | (bit - 1))) == bit;
 }
 
 /// Element i is the last tied one in row-major order.
@@ -49,8 +58,8 @@ MPAD_HD constexpr bool is_last(std::uint64_t mask, int i) { return mask >> i == 
 /// `native`: the whole gradient to the first maximum; a limiting Jacobian (what PyTorch, TensorFlow and JAX do).
 struct First {
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const { return is_first(mask, i) ? 1 : 0; }
-  template <class A>
-  MPAD_HD constexpr A apply(A g, std::uint64_t mask, int i, std::uint64_t) const {
+  template <class A, class Bits>
+  MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t) const {
     return is_first(mask, i) ? g : A(0);
   }
 };
@@ -68,8 +77,8 @@ struct Last {
 /// rounded once, as a division.
 struct Minimal {
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const { return tied(mask, i) ? 1.0 / count(mask) : 0; }
-  template <class A>
-  MPAD_HD constexpr A apply(A g, std::uint64_t mask, int i, std::uint64_t) const {
+  template <class A, class Bits>
+  MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t) const {
     const A share = g / A(count(mask));  // for every i, so that a window's taps have one division
     return tied(mask, i) ? share : A(0);
   }
@@ -82,8 +91,8 @@ struct Beta {
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const {
     return (tied(mask, i) ? beta / count(mask) : 0) + (is_first(mask, i) ? 1 - beta : 0);
   }
-  template <class A>
-  MPAD_HD constexpr A apply(A g, std::uint64_t mask, int i, std::uint64_t window) const {
+  template <class A, class Bits>
+  MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t window) const {
     if (beta == 0) return First{}.apply(g, mask, i, window);
     if (beta == 1) return Minimal{}.apply(g, mask, i, window);
     const A share = A(beta) / A(count(mask));
@@ -124,9 +133,10 @@ concept TieFunctor = requires(const R& rule, std::uint64_t mask, int i) {
   { rule.weight(mask, i) } -> std::convertible_to<double>;
 };
 
-/// Entry i of the row times g: the rule's own `apply`, or else its weight rounded to A, times g.
-template <class A, TieFunctor R>
-MPAD_HD constexpr A apply_rule(const R& rule, A g, std::uint64_t mask, int i, std::uint64_t window) {
+/// Entry i of the row times g: the rule's own `apply`, or else its weight rounded to A, times g. The mask may be passed
+/// as 32 bits where the window is so small.
+template <class A, TieFunctor R, class Bits>
+MPAD_HD constexpr A apply_rule(const R& rule, A g, Bits mask, int i, std::uint64_t window) {
   if constexpr (requires { rule.template apply<A>(g, mask, i, window); }) {
     return rule.template apply<A>(g, mask, i, window);
   } else {
