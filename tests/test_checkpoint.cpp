@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backends.h"
 #include "temporary.h"
 #include "training_support.h"
 
@@ -71,6 +72,26 @@ TEST_CASE("a trainer continues from its checkpoint to the same bits, in every dt
         }
         CHECK(test::same_state(resumed, whole));
       }
+}
+
+TEST_CASE("a trainer continues from its checkpoint to the same bits on every device, and on another one") {
+  for (const Device device : test::devices())
+    for (const Device saved_on : test::devices()) {
+      Settings settings = spots_settings();
+      settings.device = saved_on;
+      const TemporaryDirectory directory;
+      Trainer saved = make_trainer(settings, 1);
+      saved.run_epoch();
+      save_checkpoint(directory.path() + "/x", saved, context);
+      settings.device = device;
+      Trainer resumed = make_trainer(settings, 1), again = make_trainer(settings, 1);
+      for (Trainer* trainer : {&resumed, &again}) load_checkpoint(directory.path() + "/x", *trainer, context);
+      CHECK(test::same_state(resumed, saved));
+      if (device == saved_on) saved.run_epoch();
+      resumed.run_epoch();
+      again.run_epoch();
+      CHECK(test::same_state(resumed, device == saved_on ? saved : again));
+    }
 }
 
 TEST_CASE("what layers draw is the same behind a checkpoint, whatever else this thread drew") {

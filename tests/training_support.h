@@ -63,10 +63,10 @@ inline bool same_results(const std::vector<EpochResult>& a, const std::vector<Ep
   });
 }
 
-/// The same names and bits, in the same order.
+/// The same names and bits, in the same order, wherever the tensors are.
 inline bool same_tensors(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
-    return x.path == y.path && same_bits(x.tensor, y.tensor);
+    return x.path == y.path && same_bits(x.tensor.to(Device::cpu), y.tensor.to(Device::cpu));
   });
 }
 

@@ -192,7 +192,10 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   AtomicFile out(path);
   out.write(&header_bytes, sizeof header_bytes);
   out.write(header.data(), header.size());
-  for (const NamedTensor& named : file.tensors) out.write(named.tensor.view().data, named.tensor.bytes());
+  for (const NamedTensor& named : file.tensors) {
+    const Tensor here = named.tensor.to(Device::cpu);
+    out.write(here.view().data, here.bytes());
+  }
   out.commit();
 }
 

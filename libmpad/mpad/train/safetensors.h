@@ -17,7 +17,8 @@ struct TensorFile {
   std::vector<NamedTensor> tensors{};
 };
 
-/// Writes the file atomically and flushed to disk. Throws Error on two tensors of one name, or if the system refuses.
+/// Writes tensors of any device, atomically and flushed to disk. Throws Error on two tensors of one name, or if the
+/// system refuses.
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 /// Reads the file. Throws Error, naming it, unless it is whole and well formed: no name twice, every tensor of a dtype
