@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: MIT
 // The gather that every backward of a pool is: each input element sums, over the windows that hold it, in row-major
-// order, apply_rule of a tie functor. No zero fill, no atomics. A `Sum` adds the terms of one element up:
-// `sum.add(rule, g, mask, tap, inside, output)`, where `inside` has the taps in the image if the sum wants them. Masks
-// of up to 32 bits are counted in 32, which takes half the instructions.
+// order, what a tie functor gives it of the window's gradient. No zero fill, no atomics. What a window's elements
+// share, its term, is made once: `Sum::term(rule, g, mask, inside)`, where `inside` has the taps in the image if the
+// sum wants them. A `Sum` adds the terms of one element up: `sum.add(rule, term, tap, output)`. Masks of up to 32 bits
+// are counted in 32, which takes half the instructions.
 #pragma once
 #include "maxpool_place.cuh"
 
 #include <mpad/core/jacobian.h>
 
 #include <type_traits>
+#include <utility>
 
 namespace mpad::kernels {
+
+/// A window's gradient and mask, and what the rule makes of them for all elements.
+template <class Prepared, class Bits>
+struct PoolTerm {
+  Prepared prepared;
+  Bits mask;
+};
+
+/// rule.prepare(g, mask), if it has such a thing, or g: what apply_prepared takes.
+template <class A, class Rule, class Bits>
+__device__ inline auto prepare(const Rule& rule, A g, Bits mask) {
+  if constexpr (requires { rule.prepare(g, mask); })
+    return rule.prepare(g, mask);
+  else
+    return g;
+}
+/// apply_rule, of what was prepared.
+template <class A, class Rule, class Prepared, class Bits>
+__device__ inline A apply_prepared(const Rule& rule, const Prepared& prepared, Bits mask, int tap,
+                                   std::uint64_t output) {
+  if constexpr (requires { rule.choose(prepared, mask, tap); })
+    return rule.choose(prepared, mask, tap);
+  else
+    return apply_rule(rule, prepared, mask, tap, output);
+}
 
 /// Terms and sums in A.
 template <class T, class A>
@@ -18,8 +45,13 @@ struct PoolSum {
   static constexpr bool wants_inside = false;
   A value = A(0);
   template <class Rule, class Bits>
-  __device__ void add(const Rule& rule, T g, Bits mask, int tap, Bits, std::uint64_t output) {
-    value = value + apply_rule(rule, A(widen(g)), mask, tap, output);
+  __device__ static auto term(const Rule& rule, T g, Bits mask, Bits) {
+    const auto prepared = prepare(rule, A(widen(g)), mask);
+    return PoolTerm<std::decay_t<decltype(prepared)>, Bits>{prepared, mask};
+  }
+  template <class Rule, class Term>
+  __device__ void add(const Rule& rule, const Term& term, int tap, std::uint64_t output) {
+    value = value + apply_prepared<A>(rule, term.prepared, term.mask, tap, output);
   }
   template <class Rule>
   __device__ T result(const Rule&) const {
@@ -27,33 +59,32 @@ struct PoolSum {
   }
 };
 
-/// A pack of one output's gradients and masks.
-template <class T, class M, int size>
+/// A pack of one output's terms.
+template <class T, class M, int size, class Sum, class Rule>
 struct PoolOutput {
   using Bits = std::conditional_t<sizeof(M) <= 4, std::uint32_t, std::uint64_t>;
+  using Term = decltype(Sum::term(std::declval<const Rule&>(), std::declval<T>(), Bits(), Bits()));
   bool exists;
   std::int64_t index;
-  Bits inside;
-  Pack<T, size> grad;
-  Pack<M, size> mask;
+  Term term[size];
 
-  template <class Sum>
-  __device__ static PoolOutput read(const Sliding& s, const T* grad_y, const M* mask, const PoolPlace& at) {
+  __device__ static PoolOutput read(const Sliding& s, const Rule& rule, const T* grad_y, const M* mask,
+                                    const PoolPlace& at) {
     PoolOutput output;
     output.exists = at.h >= 0 && at.h < s.oh && at.w >= 0 && at.w < s.ow;
     output.index = ((at.n * s.oh + at.h) * s.ow + at.w) * s.c + at.c;
-    output.inside = 0;
     if (!output.exists) return output;
-    if constexpr (Sum::wants_inside) output.inside = static_cast<Bits>(taps_inside(s, at.h, at.w));
-    output.grad = load<size>(grad_y + output.index);
-    output.mask = load<size>(mask + output.index);
+    Bits inside = 0;
+    if constexpr (Sum::wants_inside) inside = static_cast<Bits>(taps_inside(s, at.h, at.w));
+    const Pack<T, size> grads = load<size>(grad_y + output.index);
+    const Pack<M, size> masks = load<size>(mask + output.index);
+    MPAD_UNROLL
+    for (int e = 0; e < size; ++e) output.term[e] = Sum::term(rule, grads.element[e], Bits{masks.element[e]}, inside);
     return output;
   }
-  template <class Sum, class Rule>
   __device__ void add_to(Sum (&sum)[size], const Rule& rule, int tap) const {
     MPAD_UNROLL
-    for (int e = 0; e < size; ++e)
-      sum[e].add(rule, grad.element[e], Bits{mask.element[e]}, tap, inside, static_cast<std::uint64_t>(index + e));
+    for (int e = 0; e < size; ++e) sum[e].add(rule, term[e], tap, static_cast<std::uint64_t>(index + e));
   }
 };
 
@@ -81,8 +112,13 @@ struct PoolBlocks {
   }
 };
 
+/// Blocks that share a multiprocessor's registers, which the terms of four windows with two masks each fill, and those
+/// of wide masks.
+template <int K, class M, class Sum>
+inline constexpr int resident_pools = Sum::wants_inside && (K == 3 || sizeof(M) == 8) ? 1 : 2;
+
 template <int K, int size, class T, class M, class Sum, class Rule>
-__global__ void __launch_bounds__(pool_threads, 2)
+__global__ void __launch_bounds__(pool_threads, (resident_pools<K, M, Sum>))
     pool_gather_blocks(Sliding s, PoolGrid grid, PoolBlocks blocks, Rule rule, const T* grad_y, const M* mask,
                        T* grad_x) {
   constexpr int windows = K - 1;
@@ -91,11 +127,11 @@ __global__ void __launch_bounds__(pool_threads, 2)
   const PoolPlace at = grid.place(i);
   s.window = {K, 2, s.window.pad, 1};
   const std::int64_t oh = blocks.first.h + at.h, ow = blocks.first.w + at.w;
-  PoolOutput<T, M, size> output[windows * windows];
+  using Output = PoolOutput<T, M, size, Sum, Rule>;
+  Output output[windows * windows];
   MPAD_UNROLL
   for (int j = 0; j < windows * windows; ++j)
-    output[j] =
-        PoolOutput<T, M, size>::template read<Sum>(s, grad_y, mask, {at.n, oh + j / windows, ow + j % windows, at.c});
+    output[j] = Output::read(s, rule, grad_y, mask, {at.n, oh + j / windows, ow + j % windows, at.c});
   MPAD_UNROLL
   for (int d = 0; d < 4; ++d) {
     const std::int64_t h = PoolBlocks::begin(oh, K, s.window.pad.h) + d / 2,
@@ -141,7 +177,7 @@ class PoolAxis {
 
 /// Any geometry: a thread for each pack of an input.
 template <int size, class T, class M, class Sum, class Rule>
-__global__ void __launch_bounds__(pool_threads, 2)
+__global__ void __launch_bounds__(pool_threads, (resident_pools<0, M, Sum>))
     pool_gather(Sliding s, PoolGrid grid, PoolAxis vertical, PoolAxis horizontal, Rule rule, const T* grad_y,
                 const M* mask, T* grad_x) {
   const std::int64_t i = grid.index();
@@ -155,7 +191,7 @@ __global__ void __launch_bounds__(pool_threads, 2)
     for (std::int64_t ow = horizontal.first(at.w); ow <= last_column; ++ow) {
       const std::int64_t q = horizontal.tap(at.w - s.column(ow, 0));
       if (q < 0) continue;
-      const auto output = PoolOutput<T, M, size>::template read<Sum>(s, grad_y, mask, {at.n, oh, ow, at.c});
+      const auto output = PoolOutput<T, M, size, Sum, Rule>::read(s, rule, grad_y, mask, {at.n, oh, ow, at.c});
       output.add_to(sum, rule, static_cast<int>(r * s.window.kernel.w + q));
     }
   }

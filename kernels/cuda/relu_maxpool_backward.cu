@@ -19,15 +19,25 @@ struct ReluRule {
 template <class T, class A>
 struct ReluPoolSum {
   static constexpr bool wants_inside = true;
+  template <class Pool, class Bits>
+  struct Term {
+    Pool pool;
+    Bits code;
+  };
   PoolSum<T, A> sum{};
   bool flagged = false, zero = false;
 
   template <class Rule, class Bits>
-  __device__ void add(const Rule& rule, T g, Bits code, int tap, Bits inside, std::uint64_t output) {
-    const bool flat = ties::tied(code, rule.flag);
-    sum.add(rule.pool, g, flat ? inside : code, tap, inside, output);
+  __device__ static auto term(const Rule& rule, T g, Bits code, Bits inside) {
+    const auto pool = PoolSum<T, A>::term(rule.pool, g, ties::tied(code, rule.flag) ? inside : code, inside);
+    return Term<std::decay_t<decltype(pool)>, Bits>{pool, code};
+  }
+  template <class Rule, class Term>
+  __device__ void add(const Rule& rule, const Term& term, int tap, std::uint64_t output) {
+    const bool flat = ties::tied(term.code, rule.flag);
+    sum.add(rule.pool, term.pool, tap, output);
     flagged |= flat;
-    zero |= flat && ties::tied(code, tap);
+    zero |= flat && ties::tied(term.code, tap);
   }
   template <class Rule>
   __device__ T result(const Rule& rule) const {
@@ -45,8 +55,12 @@ struct PositivePoolSum {
   PoolSum<T, A> sum{};
 
   template <class Rule, class Bits>
-  __device__ void add(const Rule& rule, T g, Bits code, int tap, Bits inside, std::uint64_t output) {
-    sum.add(rule.pool, ties::tied(code, rule.flag) ? narrow<T>(0) : g, code, tap, inside, output);
+  __device__ static auto term(const Rule& rule, T g, Bits code, Bits inside) {
+    return PoolSum<T, A>::term(rule.pool, ties::tied(code, rule.flag) ? narrow<T>(0) : g, code, inside);
+  }
+  template <class Rule, class Term>
+  __device__ void add(const Rule& rule, const Term& term, int tap, std::uint64_t output) {
+    sum.add(rule.pool, term, tap, output);
   }
   template <class Rule>
   __device__ T result(const Rule& rule) const {

@@ -7,6 +7,7 @@ namespace mpad::kernels {
 /// A half to compute with, in host and device code: each operation in float, rounded to half.
 class RoundedHalf {
  public:
+  RoundedHalf() = default;  // uninitialised
   template <class Number>
   __host__ __device__ explicit RoundedHalf(Number x) : value_(rounded<half>(static_cast<float>(x))) {}
   __host__ __device__ explicit operator float() const { return value_; }
