@@ -20,7 +20,7 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     const Operand<Patches<T, false>, Contiguous::depth> a{patches};
     const Operand<Matrix<T>, Contiguous::depth> b{weights};
     implicit_gemm<T>(op, where, a, b, patches.columns, {packing(patches.data, s.c), packing(weights.data, s.c)},
-                     tap_by_tap<T>(s.window.taps(), s.c), {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
+                     {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
   });
 }
 
@@ -34,7 +34,6 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
     const auto with = [&]<bool strided>() {
       const Operand<Patches<T, strided>, Contiguous::depth> a{output_patches<strided>(s, k, grad_y.as<const T>())};
       implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
-                       tap_by_tap<T>(s.window.taps(), k),
                        {grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)});
     };
     s.window.stride == Pair(1) ? with.template operator()<false>() : with.template operator()<true>();

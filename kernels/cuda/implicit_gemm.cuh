@@ -4,7 +4,6 @@
 // adds in order, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
 // are the same on every device.
 #pragma once
-#include "fast_division.cuh"
 #include "launch.cuh"
 #include "scratch.h"
 #include "warp_product_double.cuh"
@@ -71,32 +70,6 @@ struct Slices {
   unsigned count, part;
 };
 
-/// In which order slices are taken. Of a reduction over taps x channels: tap after tap of one slice of channels, so
-/// that a block finds in the L1 cache the pixels that its taps share.
-class SliceOrder {
- public:
-  /// As they lie.
-  SliceOrder() = default;
-  SliceOrder(std::int64_t taps, std::int64_t slices_of_tap)
-      : by_taps_(taps), slices_of_tap_(static_cast<unsigned>(slices_of_tap)) {}
-
-  /// Where slice number i lies.
-  __device__ unsigned place(unsigned i) const {
-    const Divided run = by_taps_.divide(i);
-    return run.remainder * slices_of_tap_ + run.quotient;
-  }
-
- private:
-  FastDivision by_taps_{};
-  unsigned slices_of_tap_ = 0;
-};
-
-/// That of `taps` taps of `channels` channels each.
-template <class T>
-SliceOrder tap_by_tap(std::int64_t taps, std::int64_t channels) {
-  return channels % slice_depth<T> == 0 ? SliceOrder(taps, channels / slice_depth<T>) : SliceOrder();
-}
-
 /// How many adjacent elements of each operand are copied at a time.
 template <int of_a, int of_b>
 struct Runs {
@@ -115,8 +88,7 @@ inline constexpr int resident_blocks =
 
 template <class T, class Shape, class Run, class A, class B>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
-    multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices,
-                   const SliceOrder order) {
+    multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices) {
   using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, Run::a>;
   using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
@@ -132,9 +104,8 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   const auto load = [&](unsigned slice) {
     if (slice < count) {
       T* stage = tiles + static_cast<int>(slice % stages) * size;
-      const unsigned place = order.place(begin + slice) * depth;
-      load_a.load(stage, place);
-      load_b.load(stage + a_size, place);
+      load_a.load(stage, (begin + slice) * depth);
+      load_b.load(stage + a_size, (begin + slice) * depth);
     }
     cp_async_commit();
   };
@@ -283,7 +254,7 @@ void with_runs(Packing packing, const F& f) {
 /// y = a * b.
 template <class T, class A, class B>
 void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, Packing packing,
-                   const SliceOrder& order, const Destination<T>& destination) {
+                   const Destination<T>& destination) {
   using Large = LargeShape<T>;
   const bool large = destination.m > SmallShape::m && destination.n > SmallShape::n;
   const auto tiles = [&]<class Shape>(Shape) {
@@ -295,7 +266,7 @@ void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int6
   const auto with = [&]<class Shape, class Run>(Shape shape, Run) {
     in_parts(op, where, destination, slices, [&](const Destination<T>& to, unsigned parts) {
       launch(op, multiply_tiles<T, Shape, Run, A, B>, dim3(static_cast<unsigned>(tiles(shape)), parts), Shape::threads,
-             0, static_cast<cudaStream_t>(where.stream), a, b, to, slices, order);
+             0, static_cast<cudaStream_t>(where.stream), a, b, to, slices);
     });
   };
   with_runs<T>(packing, [&]<class Run>(Run run) {

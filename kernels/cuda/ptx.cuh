@@ -36,10 +36,13 @@ __device__ inline void cp_async(void* shared, const void* global, int valid = By
   for (int i = 0; i < Bytes; ++i)
     static_cast<char*>(shared)[i] = i < valid ? static_cast<const char*>(global)[i] : char(0);
 #else
-  // Through the L1 cache: the taps of a convolution share their pixels.
-  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared_address(shared)), "l"(global), "n"(Bytes),
-               "r"(valid)
-               : "memory");
+  if constexpr (Bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(valid)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared_address(shared)), "l"(global), "n"(Bytes),
+                 "r"(valid)
+                 : "memory");
 #endif
 }
 
