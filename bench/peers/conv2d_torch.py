@@ -47,7 +47,8 @@ def calls_of(subject, device):
     window = ([stride] * 2, [pad] * 2, [1] * 2, False, [0] * 2, 1)
 
     def random(*shape):
-        return (2 * torch.rand(shape, device=device) - 1).to(DTYPES[dtype]).contiguous(memory_format=torch.channels_last)
+        values = (2 * torch.rand(shape, device=device) - 1).to(DTYPES[dtype])
+        return values.contiguous(memory_format=torch.channels_last)
 
     def forward(x, weight, _):
         return aten.convolution(x, weight, None, *window)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times training steps of LeNet on 28x28 images of noise, or of VGG, ResNet or DenseNet on 32x32, with PyTorch, as
-bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode. On a GPU images are there already, tensors are
-channels_last, cuDNN measures which of its algorithms is the fastest, and float is float: TF32 is off."""
+bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode. On a GPU images
+are there already, tensors are channels_last, cuDNN measures which of its algorithms is the fastest, and float is float:
+TF32 is off."""
 import argparse
 import json
 import pathlib
@@ -21,8 +22,8 @@ DTYPES = {16: torch.float16, 32: torch.float32, 64: torch.float64}
 
 
 class Training:
-    """A network, its optimizer and a batch; `mode` is eager, graph: a CUDA graph of the whole step, or compile: one of the
-    step of the compiled network."""
+    """A network, its optimizer and a batch; `mode` is eager, graph: a CUDA graph of the whole step, or compile: one of
+    the step of the compiled network."""
 
     def __init__(self, arguments, device, bits, mode):
         torch.manual_seed(0)
