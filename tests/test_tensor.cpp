@@ -5,7 +5,7 @@
 
 using namespace mpad;
 using namespace mpad::test;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("a tensor holds the values it is made from") {
   for (DType dtype : real_dtypes) {
