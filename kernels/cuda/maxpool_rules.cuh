@@ -25,38 +25,6 @@ struct WholeRule {
   }
 };
 
-/// ties::Minimal with its quotient made once for a window.
-struct MinimalRule {
-  __device__ double weight(std::uint64_t mask, int i) const { return ties::Minimal{}.weight(mask, i); }
-  template <class A, class Bits>
-  __device__ A prepare(A g, Bits mask) const {
-    return g / A(ties::count(mask));
-  }
-  template <class A, class Bits>
-  __device__ A choose(A share, Bits mask, int i) const {
-    return ties::tied(mask, i) ? share : A(0);
-  }
-};
-
-/// ties::Beta with its two products made once for a window. Beta is neither 0 nor 1.
-struct BetaRule {
-  template <class A>
-  struct Shares {
-    A first, other;
-  };
-  double beta;
-  __device__ double weight(std::uint64_t mask, int i) const { return ties::Beta{beta}.weight(mask, i); }
-  template <class A, class Bits>
-  __device__ Shares<A> prepare(A g, Bits mask) const {
-    const A share = A(beta) / A(ties::count(mask));
-    return {g * (share + (A(1) - A(beta))), g * share};
-  }
-  template <class A, class Bits>
-  __device__ A choose(const Shares<A>& shares, Bits mask, int i) const {
-    return ties::is_first(mask, i) ? shares.first : ties::tied(mask, i) ? shares.other : A(0);
-  }
-};
-
 /// The weights of a rule for every mask of a window: what a functor that only the host can call becomes.
 struct TableRule {
   const double* weights;
@@ -121,12 +89,12 @@ void visit_common_rule(const TieRule& ties, const F& f) {
     case Kind::native:
     case Kind::last:
     case Kind::all: return f(WholeRule{ties.kind()});
-    case Kind::minimal: return f(MinimalRule{});
+    case Kind::minimal: return f(ties::Minimal{});
     case Kind::beta:
       // The two members of the family that are other rules by name are so bit for bit.
       if (ties.beta() == 0) return f(WholeRule{Kind::native});
-      if (ties.beta() == 1) return f(MinimalRule{});
-      return f(BetaRule{ties.beta()});
+      if (ties.beta() == 1) return f(ties::Minimal{});
+      return f(ties::Beta{ties.beta()});
     case Kind::random:
     case Kind::custom: return;
   }

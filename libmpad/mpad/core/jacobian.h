@@ -4,7 +4,8 @@
 // A rule is a functor. Its `weight(mask, i)` is the entry i of the Jacobian's row for a window whose tied set is `mask`
 // (bit i set: element i, in row-major order over the window, equals the maximum). An optional
 // `apply<A>(g, mask, i, window)` gives that weight times g in the type A where a product would round differently or
-// turn 0 * inf into NaN; `window` is the flat n,h,w,c index of the output.
+// turn 0 * inf into NaN; `window` is the flat n,h,w,c index of the output. A rule whose `apply` is
+// `choose(prepare(g, mask), mask, i)` lets a kernel make once for a window what its elements share.
 #pragma once
 #include <mpad/core/philox.h>
 #include <mpad/core/types.h>
@@ -77,27 +78,50 @@ struct Last {
 /// rounded once, as a division.
 struct Minimal {
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const { return tied(mask, i) ? 1.0 / count(mask) : 0; }
+  /// A maximum's share.
+  template <class A, class Bits>
+  MPAD_HD constexpr A prepare(A g, Bits mask) const {
+    return g / A(count(mask));
+  }
+  template <class A, class Bits>
+  MPAD_HD constexpr A choose(A share, Bits mask, int i) const {
+    return tied(mask, i) ? share : A(0);
+  }
   template <class A, class Bits>
   MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t) const {
-    const A share = g / A(count(mask));  // for every i, so that a window's taps have one division
-    return tied(mask, i) ? share : A(0);
+    return choose(prepare(g, mask), mask, i);
   }
 };
 
 /// `beta:B`: B * minimal + (1 - B) * native. Weights sum to 1 for every B; B = 0 is native and B = 1 minimal, bit for
 /// bit. In between and beyond, the weight is formed in A and multiplied once.
 struct Beta {
+  template <class A>
+  struct Shares {
+    A first, other;
+  };
   double beta;
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const {
     return (tied(mask, i) ? beta / count(mask) : 0) + (is_first(mask, i) ? 1 - beta : 0);
   }
+  /// The first maximum's share and the others'.
   template <class A, class Bits>
-  MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t window) const {
-    if (beta == 0) return First{}.apply(g, mask, i, window);
-    if (beta == 1) return Minimal{}.apply(g, mask, i, window);
+  MPAD_HD constexpr Shares<A> prepare(A g, Bits mask) const {
+    if (beta == 0) return {g, A(0)};
+    if (beta == 1) {
+      const A share = Minimal{}.prepare(g, mask);
+      return {share, share};
+    }
     const A share = A(beta) / A(count(mask));
-    const A first = g * (share + (A(1) - A(beta))), other = g * share;
-    return is_first(mask, i) ? first : tied(mask, i) ? other : A(0);
+    return {g * (share + (A(1) - A(beta))), g * share};
+  }
+  template <class A, class Bits>
+  MPAD_HD constexpr A choose(const Shares<A>& shares, Bits mask, int i) const {
+    return is_first(mask, i) ? shares.first : tied(mask, i) ? shares.other : A(0);
+  }
+  template <class A, class Bits>
+  MPAD_HD constexpr A apply(A g, Bits mask, int i, std::uint64_t) const {
+    return choose(prepare(g, mask), mask, i);
   }
 };
 

@@ -94,6 +94,8 @@ struct Acc<half> {
 };
 template <class T>
 using acc_t = typename Acc<T>::type;
+/// The same for a real dtype.
+constexpr DType acc_dtype(DType dtype) { return dtype == DType::f16 ? DType::f32 : dtype; }
 
 namespace detail {
 /// Throws Error("what: expected ..., got <dtype>"). Not inline: kernels compiled for one instruction set must not leave

@@ -11,8 +11,6 @@
 namespace mpad {
 namespace {
 
-DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
-
 void check_channels(const char* name, const Tensor& tensor, std::int64_t channels) {
   require(tensor.shape() == Shape{channels}, "batch_norm: expected a {} of shape {}, got {}", name, channels,
           tensor.shape());
