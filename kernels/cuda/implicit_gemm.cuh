@@ -5,6 +5,7 @@
 // are the same on every device.
 #pragma once
 #include "launch.cuh"
+#include "reduce.cuh"
 #include "scratch.h"
 #include "warp_product_double.cuh"
 #include "warp_product_float.cuh"
@@ -126,22 +127,15 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
 /// y = the sum of the parts, in order, plus the bias. A thread has `run` adjacent elements.
 template <class T, int run>
 __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, int parts) {
-  constexpr int together = 8;  // parts on their way at once
   using Sums = Pack<acc_t<T>, run>;
   const std::int64_t count = destination.m * destination.n;
   const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x) * run;
   if (first >= count) return;
-  Sums sum = load<run>(destination.partial + first);
-  for (int part = 1; part < parts; part += together) {
-    Sums next[together] = {};
-#pragma unroll
-    for (int j = 0; j < together; ++j)
-      if (part + j < parts) next[j] = load<run>(destination.partial + (part + j) * count + first);
-#pragma unroll
-    for (int j = 0; j < together; ++j)
-      if (part + j < parts)
-        for (int e = 0; e < run; ++e) sum.element[e] += next[j].element[e];
-  }
+  const auto load_part = [&](std::int64_t part) { return load<run>(destination.partial + part * count + first); };
+  Sums sum = load_part(0);
+  use_in_order(1, parts, 1, load_part, [&](const Sums& part) {
+    for (int e = 0; e < run; ++e) sum.element[e] += part.element[e];
+  });
   Pack<T, run> rounded;
 #pragma unroll
   for (int e = 0; e < run; ++e) {
@@ -155,19 +149,15 @@ __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destinatio
 template <class T>
 __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, int parts) {
   using A = acc_t<T>;
-  constexpr int warps = 8, together = 8;
+  constexpr int warps = 8;
   MPAD_SHARED(A, shared, [warps][32]);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const std::int64_t count = destination.m * destination.n, i = std::int64_t{blockIdx.x} * 32 + lane;
   A sum = 0;
-  for (int part = warp; i < count && part < parts; part += warps * together) {
-    A next[together];
-#pragma unroll
-    for (int j = 0; j < together; ++j)
-      next[j] = part + j * warps < parts ? destination.partial[(part + j * warps) * count + i] : A(0);
-#pragma unroll
-    for (int j = 0; j < together; ++j) sum += next[j];
-  }
+  if (i < count)
+    use_in_order(
+        warp, parts, warps, [&](std::int64_t part) { return destination.partial[part * count + i]; },
+        [&](A part) { sum += part; });
   shared[warp][lane] = sum;
   __syncthreads();
   if (warp > 0 || i >= count) return;
@@ -225,6 +215,10 @@ using LargeShape = std::conditional_t<
     std::conditional_t<std::is_same_v<T, float>, BlockShape<2, 2, 32, 64>, BlockShape<4, 2, 32, 32>>>;
 using SmallShape = BlockShape<2, 2, 32, 32>;
 
+/// Elements in 4 bytes, the least that cp.async copies, or one.
+template <class T>
+inline constexpr int narrow_run = sizeof(T) < 4 ? 4 / static_cast<int>(sizeof(T)) : 1;
+
 /// How many adjacent elements, of those that lie along each axis of a product, can be copied at a time: 16 bytes of
 /// them, 4 bytes, or one.
 struct Packing {
@@ -234,17 +228,15 @@ struct Packing {
 /// Of rows of `extent` elements from p on.
 template <class T>
 int packing(const T* p, std::int64_t extent) {
-  constexpr int narrow = sizeof(T) < 4 ? 4 / static_cast<int>(sizeof(T)) : 1;
-  for (const int run : {full_pack<T>, narrow})
-    if (extent % run == 0 && reinterpret_cast<std::uintptr_t>(p) % (static_cast<std::size_t>(run) * sizeof(T)) == 0)
-      return run;
-  return 1;
+  const auto allows = [&]<int run>() { return extent % run == 0 && is_aligned<run>(p); };
+  if (allows.template operator()<full_pack<T>>()) return full_pack<T>;
+  return allows.template operator()<narrow_run<T>>() ? narrow_run<T> : 1;
 }
 
 /// f(Runs) for the largest runs that are compiled and that `packing` allows.
 template <class T, class F>
 void with_runs(Packing packing, const F& f) {
-  constexpr int full = full_pack<T>, narrow = sizeof(T) < 4 ? 4 / static_cast<int>(sizeof(T)) : 1;
+  constexpr int full = full_pack<T>, narrow = narrow_run<T>;
   if (packing.a == full && packing.b == full) return f(Runs<full, full>());
   if (packing.a == full && packing.b >= narrow) return f(Runs<full, narrow>());
   if (packing.a >= narrow && packing.b >= narrow) return f(Runs<narrow, narrow>());

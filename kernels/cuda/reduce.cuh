@@ -3,6 +3,8 @@
 #pragma once
 #include "device.cuh"
 
+#include <cstdint>
+
 namespace mpad::kernels {
 
 struct Add {
@@ -11,6 +13,23 @@ struct Add {
     return left + right;
   }
 };
+
+/// use(load(i)) for i = first, first + step, ... below `end`, in this order. Eight loads are on their way at once,
+/// since one takes as long as hundreds of instructions.
+template <class Load, class Use>
+__device__ inline void use_in_order(std::int64_t first, std::int64_t end, std::int64_t step, const Load& load,
+                                    const Use& use) {
+  constexpr int together = 8;
+  for (std::int64_t i = first; i < end; i += together * step) {
+    decltype(load(i)) loaded[together] = {};
+#pragma unroll
+    for (int j = 0; j < together; ++j)
+      if (i + j * step < end) loaded[j] = load(i + j * step);
+#pragma unroll
+    for (int j = 0; j < together; ++j)
+      if (i + j * step < end) use(loaded[j]);
+  }
+}
 
 /// combine(...) over the values of a warp's 32 lanes, as a tree; every lane gets the result. All lanes take part.
 template <class A, class Combine>

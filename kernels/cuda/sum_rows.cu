@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
-constexpr int kTogether = 8;  // rows on their way to a thread at once
 
 /// Columns in packs; the threads of a block are `groups` rows of `tile` packs.
 struct Layout {
@@ -41,16 +40,11 @@ __global__ void __launch_bounds__(kThreads) sum_chunks_kernel(Layout layout, con
   if (has_column) {
     const std::int64_t end = layout.rows * (blockIdx.y + 1) / layout.chunks;
     const std::int64_t first = layout.rows * blockIdx.y / layout.chunks + group;
-    for (std::int64_t row = first; row < end; row += kTogether * groups) {
-      Pack<T, size> parts[kTogether] = {};
-#pragma unroll
-      for (int j = 0; j < kTogether; ++j)
-        if (row + j * groups < end) parts[j] = load<size>(x + ((row + j * groups) * layout.packs + pack) * size);
-#pragma unroll
-      for (int j = 0; j < kTogether; ++j)
-        if (row + j * groups < end)
-          for (int i = 0; i < size; ++i) sum.element[i] += widen(parts[j].element[i]);
-    }
+    use_in_order(
+        first, end, groups, [&](std::int64_t row) { return load<size>(x + (row * layout.packs + pack) * size); },
+        [&](const Pack<T, size>& part) {
+          for (int i = 0; i < size; ++i) sum.element[i] += widen(part.element[i]);
+        });
   }
   shared[threadIdx.x] = sum;
   for (int left = groups; left > 1; left = ceil_div(left, 2)) {
