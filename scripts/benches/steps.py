@@ -17,8 +17,6 @@ lenet = Subject("LeNet-5", "lenet", ("--network", "lenet"))
 vgg = Subject("VGG-11", "vgg11", ("--network", "vgg", "--depth", 11))
 vgg_bn = Subject("VGG-11, BN", "vgg11_bn", (*vgg.options, "--batch-norm"))
 resnet = Subject("ResNet-18, BN", "resnet18_bn", ("--network", "resnet", "--depth", 18, "--batch-norm"))
-resnet50 = Subject("ResNet-50, BN", "resnet50_bn", ("--network", "resnet", "--depth", 50, "--batch-norm"))
-densenet = Subject("DenseNet-121, BN", "densenet121_bn", ("--network", "densenet", "--batch-norm"))
 _dtypes = {"32": "float", "64": "double", "16": "half"}
 
 
