@@ -3,6 +3,7 @@
 // --device=cuda. Counters: minimal bytes per second (forward: x twice and y; backward: x and grad_y twice, and grad_x),
 // and what per cent that is of a copy timed in the same way in the same run. bench/peers/batch_norm_torch.py times
 // PyTorch's.
+#include "activations.h"
 #include "run.h"
 
 #include <fmt/format.h>
@@ -12,24 +13,17 @@ using namespace mpad;
 
 Device device = Device::cpu;
 
-struct Case {
-  const char* name;
-  Shape input;
-};
-
-std::vector<Case> cases() {
+std::vector<bench::Activation> cases() {
   if (bench::is_emulated(device)) return {{"tiny", {8, 4, 4, 16}}};
-  std::vector<Case> all{{"vgg1", {128, 32, 32, 64}}, {"vgg2", {128, 16, 16, 128}}, {"vgg3", {128, 8, 8, 256}},
-                        {"vgg4", {128, 4, 4, 512}},  {"vgg5", {128, 2, 2, 512}},   {"stem", {64, 112, 112, 64}}};
-  if (device == Device::cuda) all.push_back({"stem256", {256, 112, 112, 64}});
+  std::vector<bench::Activation> all = bench::vgg_activations;
+  all.push_back(bench::stem);
+  if (device == Device::cuda) all.push_back(bench::stem256);
   return all;
 }
 
 struct Buffers {
   Tensor x, y, grad_y;
 };
-
-DType acc_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
 
 /// The layer: statistics and parameters, and gradients of these.
 struct Layer {
@@ -63,10 +57,10 @@ void backward(const Layer& layer, const Buffers& b, bool relu) {
   });
 }
 
-void run(benchmark::State& state, const Case& shape, DType dtype, bool relu, bool is_forward) {
-  const Layer layer(shape.input[3], dtype);
-  const Shape few{8, shape.input[1], shape.input[2], shape.input[3]};
-  const Tensor x = bench::repeated(bench::random_tensor(few, dtype, device), shape.input), grad_y = x.clone();
+void run(benchmark::State& state, const Shape& shape, DType dtype, bool relu, bool is_forward) {
+  const Layer layer(shape[3], dtype);
+  const Shape few{8, shape[1], shape[2], shape[3]};
+  const Tensor x = bench::repeated(bench::random_tensor(few, dtype, device), shape), grad_y = x.clone();
   std::vector<Buffers> sets;
   while (sets.size() < bench::sets_for(device, 2 * x.bytes()))
     sets.push_back({x.clone(), empty_like(x), grad_y.clone()});
@@ -74,23 +68,19 @@ void run(benchmark::State& state, const Case& shape, DType dtype, bool relu, boo
   bench::time_rounds(state, device, sets.size(), [&](std::size_t set) {
     is_forward ? forward(layer, sets[set], relu) : backward(layer, sets[set], relu);
   });
-  const auto bytes = static_cast<double>(x.bytes()) * (is_forward ? 3 : 5);
-  using benchmark::Counter;
-  state.counters["bytes_per_second"] = Counter(bytes, Counter::kIsIterationInvariantRate);
-  state.counters["per_cent_of_copy"] =
-      Counter(100 * bytes / bench::copy_rate(device), Counter::kIsIterationInvariantRate);
+  bench::count_bytes(state, device, x.bytes() * (is_forward ? 3 : 5));
 }
 
 void add_all(Device on) {
   device = on;
-  for (const Case& shape : cases())
+  for (const auto& [name, shape] : cases())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const bool relu : {false, true})
         for (const bool is_forward : {true, false})
           bench::add(device,
                      fmt::format("batch_norm{}_{}/{}/{}", relu ? "_relu" : "", is_forward ? "forward" : "backward",
-                                 to_string(dtype), shape.name),
-                     [=](benchmark::State& state) { run(state, shape, dtype, relu, is_forward); });
+                                 to_string(dtype), name),
+                     [=, shape = shape](benchmark::State& state) { run(state, shape, dtype, relu, is_forward); });
 }
 
 }  // namespace

@@ -80,10 +80,7 @@ void run(benchmark::State& state, const Layer& layer, DType dtype, Pass pass) {
     sets.push_back({first.x.clone(), first.weight.clone(), first.y.clone()});
   bench::time_rounds(state, device, sets.size(), [&](std::size_t set) { call(s, sets[set], pass); });
   const double flops = 2.0 * static_cast<double>(first.y.numel() * kernel.h * kernel.w * s.c);
-  using benchmark::Counter;
-  state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate);
-  state.counters["per_cent_of_product"] =
-      Counter(100 * flops / product_rate(dtype), Counter::kIsIterationInvariantRate);
+  bench::count(state, flops, "FLOP/s", product_rate(dtype), "per_cent_of_product");
 }
 
 void add_all(Device on) {

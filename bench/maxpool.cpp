@@ -2,6 +2,7 @@
 // Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or
 // with --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in
 // the same run.
+#include "activations.h"
 #include "run.h"
 
 #include <mpad/core/half.h>
@@ -30,13 +31,13 @@ const Window kHalving{.kernel = 2, .stride = 2}, kStem{.kernel = 3, .stride = 2,
 /// ones too.
 std::vector<Case> cases() {
   if (bench::is_emulated(device)) return {{"tiny2", {2, 8, 8, 16}, kHalving}, {"tiny3", {2, 9, 9, 16}, kStem}};
-  std::vector<Case> all{{"vgg1", {128, 32, 32, 64}, kHalving},  {"vgg2", {128, 16, 16, 128}, kHalving},
-                        {"vgg3", {128, 8, 8, 256}, kHalving},   {"vgg4", {128, 4, 4, 512}, kHalving},
-                        {"vgg5", {128, 2, 2, 512}, kHalving},   {"stem", {64, 112, 112, 64}, kStem},
-                        {"large", {64, 128, 128, 64}, kHalving}};
+  std::vector<Case> all;
+  for (const auto& [name, shape] : bench::vgg_activations) all.push_back({name, shape, kHalving});
+  all.push_back({bench::stem.name, bench::stem.shape, kStem});
+  all.push_back({"large", {64, 128, 128, 64}, kHalving});
   if (device == Device::cuda) {
     all.push_back({"vgg224", {128, 224, 224, 64}, kHalving});
-    all.push_back({"stem256", {256, 112, 112, 64}, kStem});
+    all.push_back({bench::stem256.name, bench::stem256.shape, kStem});
   }
   return all;
 }
@@ -111,11 +112,7 @@ void run(benchmark::State& state, const Case& shape, DType dtype, bool ties, Pas
     rule ? backward(problem.sliding, problem.sets[set], pass, *rule)
          : forward(problem.sliding, problem.sets[set], pass);
   });
-  using benchmark::Counter;
-  const auto bytes = static_cast<double>(problem.bytes);
-  state.counters["bytes_per_second"] = Counter(bytes, Counter::kIsIterationInvariantRate);
-  state.counters["per_cent_of_copy"] =
-      Counter(100 * bytes / bench::copy_rate(device), Counter::kIsIterationInvariantRate);
+  bench::count_bytes(state, device, problem.bytes);
 }
 
 void add_case(const Case& shape, DType dtype, bool ties) {

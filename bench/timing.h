@@ -74,6 +74,13 @@ void time_rounds(benchmark::State& state, Device device, std::size_t sets, const
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of_round(device, sets, call));
 }
 
+/// Counts `amount` of an iteration: how much of it a second takes, and what per cent that is of the ceiling.
+inline void count(benchmark::State& state, double amount, const char* rate, double ceiling, const char* share) {
+  constexpr auto flags = benchmark::Counter::kIsIterationInvariantRate;
+  state.counters[rate] = benchmark::Counter(amount, flags);
+  state.counters[share] = benchmark::Counter(100 * amount / ceiling, flags);
+}
+
 /// Uniform in [-1, 1): copies and products of zeros run faster than others.
 inline Tensor random_tensor(const Shape& shape, DType dtype, Device device) {
   const Tensor tensor(shape, dtype);
@@ -118,6 +125,11 @@ inline double copy_rate(Device device) {
     return best;
   }();
   return rate;
+}
+
+/// Counts the bytes that an iteration has to move, against a copy's.
+inline void count_bytes(benchmark::State& state, Device device, std::size_t bytes) {
+  count(state, static_cast<double>(bytes), "bytes_per_second", copy_rate(device), "per_cent_of_copy");
 }
 
 }  // namespace mpad::bench

@@ -7,18 +7,11 @@ import sys
 
 import torch
 
-from torch_timing import DTYPES, run_peer, sets_for
+from torch_timing import DTYPES, STEM, STEM256, VGG, run_peer, sets_for
 
 aten = torch.ops.aten
-CASES = {  # n, c, h, w
-    "vgg1": (128, 64, 32, 32),
-    "vgg2": (128, 128, 16, 16),
-    "vgg3": (128, 256, 8, 8),
-    "vgg4": (128, 512, 4, 4),
-    "vgg5": (128, 512, 2, 2),
-    "stem": (64, 64, 112, 112),
-}
-CUDA_CASES = {"stem256": (256, 64, 112, 112)}
+CASES = VGG | {"stem": STEM}
+CUDA_CASES = {"stem256": STEM256}
 
 
 def subjects(device):

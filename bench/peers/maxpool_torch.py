@@ -10,20 +10,17 @@ import sys
 import torch
 import torch.nn.functional as functional
 
-from torch_timing import DTYPES, run_peer, sets_for
+from torch_timing import DTYPES, STEM, STEM256, VGG, run_peer, sets_for
 
 aten = torch.ops.aten
+HALVING, STEM_POOL = (2, 2, 0), (3, 2, 1)  # kernel, stride, pad
 CASES = {  # name: (n, c, h, w), kernel, stride, pad: bench/maxpool.cpp in PyTorch's layout
-    "vgg1": ((128, 64, 32, 32), 2, 2, 0),
-    "vgg2": ((128, 128, 16, 16), 2, 2, 0),
-    "vgg3": ((128, 256, 8, 8), 2, 2, 0),
-    "vgg4": ((128, 512, 4, 4), 2, 2, 0),
-    "vgg5": ((128, 512, 2, 2), 2, 2, 0),
-    "stem": ((64, 64, 112, 112), 3, 2, 1),
-    "large": ((64, 64, 128, 128), 2, 2, 0),
+    **{name: (shape, *HALVING) for name, shape in VGG.items()},
+    "stem": (STEM, *STEM_POOL),
+    "large": ((64, 64, 128, 128), *HALVING),
 }
 FIRST_AT_MOST = 1 << 27  # elements: finding the first maximum of more takes seconds a call
-CUDA_CASES = {"vgg224": ((128, 64, 224, 224), 2, 2, 0), "stem256": ((256, 64, 112, 112), 3, 2, 1)}
+CUDA_CASES = {"vgg224": ((128, 64, 224, 224), *HALVING), "stem256": (STEM256, *STEM_POOL)}
 
 
 def make_input(shape, dtype, ties, device):
