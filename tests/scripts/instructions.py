@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""instructions.py ROOT: what kernel-report finds in PTX, and misses."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(sys.argv[1], "scripts")))
+import instructions  # noqa: E402
+
+nothing = instructions.read("")
+memory = "ld.global.nc.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1];\n st.global.v2.f64 [%rd2], {%fd1, %fd2};"
+array = "Array<float const, true, false>, Array<float, false, true>"
+
+
+class Instructions(unittest.TestCase):
+    def test_reading(self):
+        code = """ld.global.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1];
+                  ld.global.L1::no_allocate.v2.u64 {%rd3, %rd4}, [%rd1];
+                  ld.global.v2.f32 {%f1, %f2}, [%rd1];
+                  ld.shared.v4.f32 {%f1, %f2, %f3, %f4}, [%rd1];
+                  st.global.v4.u16 [%rd2], {%rs1, %rs2, %rs3, %rs4};
+                  st.global.v4.b32 [%rd2], {%r1, %r2, %r3, %r4};
+                  cp.async.cg.shared.global.L2::128B [%r1], [%rd1], 16, %r2;
+                  cp.async.ca.shared.global [%r1], [%rd1], 4, %r2;
+                  mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};"""
+        self.assertEqual(instructions.read(code), (2, 1, 2, 1, 1))
+
+    def missing(self, name, code=""):
+        return instructions.missing(name, instructions.read(code))
+
+    def test_memory(self):
+        for name in ("map_tiles_kernel<8, Forward<__half, true> >", "pool_windows<2, 4, float, unsigned char, Maximum>",
+                     "pool_gather_blocks<3, 2, double, unsigned short, Sum>", f"map_kernel<4, Relu, {array}>"):
+            self.assertEqual(self.missing(name), "loads of 16 bytes")
+            self.assertEqual(self.missing(name, memory.partition("\n")[0]), "stores of 16 bytes")
+            self.assertEqual(self.missing(name, memory), "")
+        self.assertEqual(self.missing("sum_chunks_kernel<float, 4>"), "loads of 16 bytes")
+        self.assertEqual(self.missing("map_kernel<4, Constant<float>, Array<float, false, true> >"), "stores of 16 bytes")
+        for name in ("pool_windows<0, 1, float, unsigned char, Maximum>", f"map_kernel<1, Relu, {array}>",
+                     "map_kernel<2, Cast, Array<__half const, true, false>, Array<float, false, true> >"):
+            self.assertEqual(self.missing(name), "")
+
+    def test_products(self):
+        half = "multiply_tiles<__half, BlockShape<2, 2, 32, 32>, Runs<{}>, Operand>"
+        product, copy = "mma.sync.aligned.m16n8k16 {%f1};\n", "cp.async.cg.shared.global [%r1], [%rd1], {};\n"
+        self.assertEqual(self.missing(half.format("8, 8")), "products on tensor cores")
+        self.assertEqual(self.missing(half.format("8, 8"), product), "copies of 16 bytes alone")
+        self.assertEqual(self.missing(half.format("8, 8"), product + copy.format(16) + copy.format(4)),
+                         "copies of 16 bytes alone")
+        self.assertEqual(self.missing(half.format("8, 8"), product + copy.format(16)), "")
+        self.assertEqual(self.missing(half.format("8, 2"), product), "")
+        self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
