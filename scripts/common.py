@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Shared by the scripts in Python: imported, not run."""
+import importlib.util
 import os
 import pathlib
 import re
@@ -13,6 +14,17 @@ script = pathlib.Path(sys.argv[0]).name
 
 def fail(message):
     sys.exit(f"{script}: {message}")
+
+
+def restart_with(module):
+    """Starts this script anew by the system's Python, for which scripts/install-dependencies installs modules, if that has
+    the module and the Python that runs it has not."""
+    system = "/usr/bin/python3"
+    if importlib.util.find_spec(module) or not os.access(system, os.X_OK):
+        return
+    if subprocess.run([system, "-c", f"import {module}"], capture_output=True).returncode == 0:
+        sys.stdout.flush()
+        os.execv(system, [system, *sys.argv])
 
 
 def find_tool(name):

@@ -4,6 +4,7 @@ import dataclasses
 import statistics
 
 title = "Training steps, batch 128"
+graph_of_ours = "ours as a graph"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,8 @@ resnet = Subject("ResNet-18, BN", "resnet18_bn", ("--network", "resnet", "--dept
 _dtypes = {"32": "float", "64": "double", "16": "half"}
 
 
-def ours(programs, subject, bits):
-    (record,), found = programs.bench("bench_step", f"^step/{subject.name}/{_dtypes[bits]}/")
+def ours(programs, subject, bits, kind="step"):
+    (record,), found = programs.bench("bench_step", f"^{kind}/{subject.name}/{_dtypes[bits]}/")
     return {"images_per_second": record["images/s"], "peak_memory_mib": record["peak MiB"],
             "faults_per_step": record["faults/step"], "cores": found.cores}
 
@@ -47,14 +48,17 @@ def peer(programs, subject, bits):
 
 
 def measure(programs, plan):
-    """For each network and precision what each round of mpad and of PyTorch in each mode gave."""
+    """For each network and precision what each round of mpad, on a GPU also as a graph, and of PyTorch in each mode gave.
+    """
     measured = {}
+    kinds = {"ours": "step"} | ({graph_of_ours: "graph"} if programs.device == "cuda" else {})
     for subject in plan.networks:
         for bits in plan.together:
-            rows = {one: {"ours": []} | {mode: [] for mode in plan.modes} for one in bits}
+            rows = {one: {name: [] for name in (*kinds, *plan.modes)} for one in bits}
             for _ in range(plan.rounds):
                 for one in bits:
-                    rows[one]["ours"].append(ours(programs, subject, one))
+                    for name, kind in kinds.items():
+                        rows[one][name].append(ours(programs, subject, one, kind))
                 with_peer = [one for one in bits if programs.device == "cuda" or one != "16"]
                 if with_peer and plan.modes:
                     for (one, mode), answer in peers(programs, subject, with_peer, plan.modes).items():
@@ -68,16 +72,21 @@ def median(rows, key):
 
 
 def table(results):
-    modes = [key for key in next(iter(results.values()), {}) if key != "ours"]
-    titles = ["network", "bits", "mpad, images/s", "ms", *(title for mode in modes for title in (
-        f"PyTorch {mode}, images/s", "ratio")), "mpad, MiB", "PyTorch, MiB", "mpad, page faults per step"]
+    """A ratio is to mpad's step as a graph where there is one."""
+    keys = next(iter(results.values()), {})
+    graphs = [graph_of_ours] if graph_of_ours in keys else []
+    modes = [key for key in keys if key not in ("ours", *graphs)]
+    titles = ["network", "bits", "mpad, images/s", *(["as a graph, images/s"] if graphs else []), "ms",
+              *(title for mode in modes for title in (f"PyTorch {mode}, images/s", "ratio")),
+              "mpad, MiB", "PyTorch, MiB", "mpad, page faults per step"]
     yield f"| {' | '.join(titles)} |"
     yield "|---|---|" + "--:|" * (len(titles) - 2)
     for name, rows in results.items():
-        speed = median(rows["ours"], "images_per_second")
+        plain = median(rows["ours"], "images_per_second")
+        speed = median(rows[graph_of_ours], "images_per_second") if graphs else plain
         others = [median(rows[mode], "images_per_second") if rows[mode] else None for mode in modes]
         first = rows[modes[0]] if modes else []
-        cells = [*name.split("/"), f"{speed:.1f}", f"{1000 * 128 / speed:.2f}",
+        cells = [*name.split("/"), f"{plain:.1f}", *([f"{speed:.1f}"] if graphs else []), f"{1000 * 128 / speed:.2f}",
                  *(cell for other in others for cell in ((f"{other:.1f}", f"{speed / other:.2f}") if other else ("", ""))),
                  f"{median(rows['ours'], 'peak_memory_mib'):.0f}",
                  f"{median(first, 'peak_memory_mib'):.0f}" if first else "",

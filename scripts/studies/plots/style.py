@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How all figures look. Imported first of what uses matplotlib; scripts/install-dependencies plot installs it."""
-from common import fail
+from common import fail, restart_with
 
+restart_with("matplotlib")
 try:
     import matplotlib
 except ImportError:
