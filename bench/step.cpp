@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
-// unless the name says another. bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one
+// unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph.
+// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one
 // network to learn its own.
 #include "run.h"
 
@@ -46,7 +47,8 @@ Tensor cycling_labels(std::int64_t n, Device device) {
 /// A network, its optimizer and a batch.
 class Training {
  public:
-  Training(Device device, const Subject& subject, bool batch_norm, DType dtype, std::int64_t batch)
+  Training(Device device, const Subject& subject, bool batch_norm, DType dtype, std::int64_t batch,
+           bool as_graph = false)
       : batch_(bench::is_emulated(device) ? 2 : batch),
         model_((set_seed(0), subject.make(batch_norm))),
         images_(bench::random_tensor({batch_, subject.size, subject.size, subject.channels}, dtype, device)),
@@ -54,20 +56,28 @@ class Training {
     model_->to(dtype);
     model_->to(device);
     sgd_ = std::make_unique<Sgd>(*model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4});
+    if (as_graph) graph_ = std::make_unique<StepGraph>(*model_, [this] { compute_gradients(); });
   }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
 
   void step() const {
-    Tape tape;
-    tape.backward(cross_entropy((*model_)(images_), labels_));
+    graph_ ? (*graph_)() : compute_gradients();
     sgd_->step();
   }
   auto batch() const { return static_cast<double>(batch_); }
 
  private:
+  void compute_gradients() const {
+    Tape tape;
+    tape.backward(cross_entropy((*model_)(images_), labels_));
+  }
+
   std::int64_t batch_;
   std::unique_ptr<Module> model_;
   Tensor images_, labels_;
   std::unique_ptr<Sgd> sgd_{};
+  std::unique_ptr<StepGraph> graph_{};
 };
 
 rusage usage() {
@@ -107,12 +117,14 @@ benchmark::internal::Benchmark* add(Device device, const std::string& name, auto
   return device == Device::cuda ? one->Iterations(20) : one;
 }
 
-void add_steps(Device device) {
+void add_steps(Device device, const std::string& kind, bool as_graph) {
   for (const Subject& subject : subjects)
     for (const bool batch_norm : {false, true})
       for (const DType dtype : {DType::f32, DType::f64, DType::f16})
-        add(device, "step/" + std::string(subject.name) + (batch_norm ? "_bn/" : "/") + to_string(dtype),
-            [=](benchmark::State& state) { run(state, device, Training(device, subject, batch_norm, dtype, 128)); });
+        add(device, kind + "/" + subject.name + (batch_norm ? "_bn/" : "/") + to_string(dtype),
+            [=](benchmark::State& state) {
+              run(state, device, Training(device, subject, batch_norm, dtype, 128, as_graph));
+            });
 }
 
 /// How the time of a step grows with the batch, and memory with the steps.
@@ -128,7 +140,8 @@ void add_growth(Device device) {
 }
 
 void add_all(Device device) {
-  add_steps(device);
+  add_steps(device, "step", false);
+  if (device == Device::cuda) add_steps(device, "graph", true);
   add_growth(device);
 }
 

@@ -9,6 +9,8 @@
 #include <exercises.h>
 
 #include <array>
+#include <functional>
+#include <numeric>
 #include <string>
 
 #include "catch.h"
@@ -139,6 +141,108 @@ TEST_CASE("polling an event finishes the work before it") {
   while (cudaEventQuery(filled.get()) == cudaErrorNotReady) ++polls;
   CHECK(polls == 1);
   CHECK(x.values()[0] == 7);
+}
+
+namespace {
+
+// The graph of what `work` queues on a stream.
+class Graph {
+ public:
+  Graph(cudaStream_t stream, const std::function<void()>& work) {
+    check_cuda("capture", cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    work();
+    code_ = cudaStreamEndCapture(stream, &graph_);
+    if (code_ != cudaSuccess) return;
+    check_cuda("graph", cudaGraphInstantiateWithFlags(&exec_, graph_, 0));
+  }
+  ~Graph() {
+    cudaGraphExecDestroy(exec_);
+    cudaGraphDestroy(graph_);
+    cudaGetLastError();
+  }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  cudaError_t code() const { return code_; }
+  cudaGraphExec_t exec() const { return exec_; }
+
+ private:
+  cudaGraph_t graph_ = nullptr;
+  cudaGraphExec_t exec_ = nullptr;
+  cudaError_t code_ = cudaSuccess;
+};
+
+}  // namespace
+
+TEST_CASE("a captured stream runs nothing; its graph does each time, in order of the stream that it is launched on") {
+  const SettingsScope scope;
+  const bool deferred = GENERATE(false, true);
+  settings().deferred_streams = deferred;
+  std::vector<float> values(64);
+  std::iota(values.begin(), values.end(), 0.0F);
+  const DeviceArray<float> x(values), y(std::vector<float>(64, -1));
+  const Stream captured, stream;
+  // Each launch reverses x.
+  const Graph graph(captured.get(), [&] {
+    reverse(x.data(), y.data(), captured.get());
+    check_cuda("copy", cudaMemcpyAsync(x.data(), y.data(), 256, cudaMemcpyDeviceToDevice, captured.get()));
+  });
+  REQUIRE(graph.code() == cudaSuccess);
+  CHECK(y.values() == std::vector<float>(64, -1));
+  check_cuda("launch", cudaGraphLaunch(graph.exec(), stream.get()));
+  check_cuda("fill", cudaMemsetAsync(x.data(), 0, sizeof(float), stream.get()));
+  check_cuda("launch", cudaGraphLaunch(graph.exec(), stream.get()));
+  if (deferred) CHECK(x.values() == values);
+  check_cuda("synchronize", cudaStreamSynchronize(stream.get()));
+  values.back() = 0;
+  CHECK(x.values() == values);
+}
+
+TEST_CASE("a capture ends in an error if the stream is waited for, meets an event or copies pageable memory") {
+  const DeviceArray<char> x(std::vector<char>(4, 3));
+  const Stream stream;
+  const Event event;
+  std::array<char, 4> host{};
+  const auto call = [&](int which) {
+    switch (which) {
+      case 0: return cudaStreamSynchronize(stream.get());
+      case 1: return cudaStreamQuery(stream.get());
+      case 2: return cudaEventRecord(event.get(), stream.get());
+      case 3: return cudaStreamWaitEvent(stream.get(), event.get(), 0);
+      case 4: return cudaMemcpyAsync(host.data(), x.data(), 4, cudaMemcpyDeviceToHost, stream.get());
+      default: return cudaMemcpyAsync(x.data(), host.data(), 4, cudaMemcpyHostToDevice, stream.get());
+    }
+  };
+  for (int which = 0; which < 6; ++which) {
+    CAPTURE(which);
+    const Graph graph(stream.get(), [&] { CHECK(call(which) == cudaErrorStreamCaptureUnsupported); });
+    CHECK(graph.code() == cudaErrorStreamCaptureInvalidated);
+    CHECK(cudaDeviceSynchronize() == cudaSuccess);
+    CHECK(call(0) == cudaSuccess);
+  }
+  CHECK(x.values() == std::vector<char>(4, 3));
+  CHECK(host == std::array<char, 4>{});
+  CHECK(cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeRelaxed) == cudaErrorStreamCaptureUnsupported);
+  cudaGraph_t none = nullptr;
+  CHECK(cudaStreamEndCapture(stream.get(), &none) == cudaErrorInvalidValue);
+  cudaGetLastError();
+}
+
+TEST_CASE("pinned memory is copied by a graph as it is when the graph runs") {
+  const DeviceArray<char> x(1);
+  const Stream stream;
+  char* pinned = nullptr;
+  REQUIRE(cudaMallocHost(reinterpret_cast<void**>(&pinned), 1) == cudaSuccess);
+  const Graph graph(stream.get(), [&] {
+    check_cuda("copy", cudaMemcpyAsync(x.data(), pinned, 1, cudaMemcpyHostToDevice, stream.get()));
+  });
+  REQUIRE(graph.code() == cudaSuccess);
+  for (const char value : {1, 2}) {
+    *pinned = value;
+    check_cuda("launch", cudaGraphLaunch(graph.exec(), stream.get()));
+    check_cuda("synchronize", cudaStreamSynchronize(stream.get()));
+    CHECK(x.values()[0] == value);
+  }
+  CHECK(cudaFreeHost(pinned) == cudaSuccess);
 }
 
 TEST_CASE("pageable memory is read before the copy returns, pinned memory when it runs") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// runtime.h and scratch.h in a build without CUDA.
+// runtime.h, graph.h and scratch.h in a build without CUDA.
+#include "graph.h"
 #include "runtime.h"
 #include "scratch.h"
 
@@ -22,6 +23,8 @@ void synchronize(const char*) { fail(); }
 
 void* scratch_bytes(Cuda, Scratch, std::size_t) { fail(); }
 void release_scratch() {}
+void hold_scratch(Cuda) {}
+void drop_scratch(Cuda) noexcept {}
 void set_reclaim(void (*)()) {}
 
 Stream::Stream() { fail(); }
@@ -37,5 +40,10 @@ Event& Event::operator=(Event&&) noexcept = default;
 void Event::record(Cuda) const { fail(); }
 void Event::wait() const { fail(); }
 double Event::milliseconds_since(const Event&) const { fail(); }
+
+Graph::Graph(Cuda, const std::function<void()>&) { fail(); }
+Graph::~Graph() = default;
+void Graph::launch() const { fail(); }
+bool is_recording() { return false; }
 
 }  // namespace mpad::cuda

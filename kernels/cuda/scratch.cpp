@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace mpad::cuda {
 namespace {
@@ -25,6 +26,8 @@ struct Block {
 };
 
 thread_local std::map<std::pair<void*, Scratch>, Block> blocks;
+// Of streams whose blocks stay where they are: those that others took the place of.
+thread_local std::map<void*, std::vector<Block>> held;
 
 std::atomic<void (*)()> reclaim{nullptr};
 
@@ -50,6 +53,8 @@ void* allocate_or_throw(std::size_t bytes) {
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
   Block& block = blocks[{where.stream, purpose}];
   if (bytes > block.size || !block.memory || (bytes != block.size && is_exact())) {
+    if (const auto kept = held.find(where.stream); kept != held.end() && block.memory)
+      kept->second.push_back(std::move(block));
     block = {};
     block.memory.reset(allocate_or_throw(bytes > 0 ? bytes : 1));
     block.size = bytes;
@@ -57,7 +62,16 @@ void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
   return block.memory.get();
 }
 
-void release_scratch() { blocks.clear(); }
+void release_scratch() {
+  std::erase_if(blocks, [](const auto& entry) { return held.count(entry.first.first) == 0; });
+}
+
+void hold_scratch(Cuda where) { held[where.stream]; }
+
+void drop_scratch(Cuda where) noexcept {
+  held.erase(where.stream);
+  std::erase_if(blocks, [&](const auto& entry) { return entry.first.first == where.stream; });
+}
 
 void set_reclaim(void (*give_back)()) { reclaim = give_back; }
 

@@ -13,9 +13,14 @@ namespace mpad::cuda {
 /// allocates nothing. Throws OutOfMemory if the device has no more.
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes);
 
-/// Gives back this thread's blocks, after all work on the device that was queued before. Not to be called by a kernel,
-/// which may be working in one.
+/// Gives back this thread's blocks but those that are held, after all work on the device that was queued before. Not to
+/// be called by a kernel, which may be working in one.
 void release_scratch();
+
+/// From now on blocks of this stream stay where they are, even where one must grow: what was recorded works in them.
+void hold_scratch(Cuda where);
+/// Gives back this thread's blocks of this stream, after all work on the device that was queued before.
+void drop_scratch(Cuda where) noexcept;
 
 /// Sets what is called before a request for device memory fails, to have memory given back that is kept elsewhere.
 void set_reclaim(void (*reclaim)());

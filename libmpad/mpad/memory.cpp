@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -70,6 +71,17 @@ class Cache {
     release_locked();
   }
 
+  void hold(void* stream) {
+    std::lock_guard lock(mutex_);
+    held_.insert(stream);
+  }
+
+  void drop(void* stream) {
+    std::lock_guard lock(mutex_);
+    held_.erase(stream);
+    release_if([&](const Key& key) { return key.first == stream; });
+  }
+
  private:
   using Block = std::pair<std::byte*, std::size_t>;
   using Key = std::pair<void*, std::size_t>;  // stream, bytes
@@ -85,7 +97,7 @@ class Cache {
   Block find_or_ask(std::size_t bytes, void* stream) {
     // A block of up to a quarter more than asked serves; a larger one is left for those who need it.
     if (auto found = free_.lower_bound({stream, bytes});
-        found != free_.end() && found->first.first == stream && found->first.second <= bytes + bytes / 4) {
+        !exact_ && found != free_.end() && found->first.first == stream && found->first.second <= bytes + bytes / 4) {
       const auto [key, block] = *found;
       free_.erase(found);
       statistics_.cached -= key.second;
@@ -98,8 +110,9 @@ class Cache {
       block = system_.allocate(bytes);
     }
     if (block == nullptr)
-      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors, 0 cached{})",
-                                    bytes, to_string(system_.device), statistics_.in_use, system_.describe_free()));
+      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors, {} cached{})",
+                                    bytes, to_string(system_.device), statistics_.in_use, statistics_.cached,
+                                    system_.describe_free()));
     ++statistics_.system_allocations;
     return {static_cast<std::byte*>(block), bytes};
   }
@@ -107,7 +120,7 @@ class Cache {
   void give(std::byte* block, std::size_t size, void* stream) noexcept {
     std::lock_guard lock(mutex_);
     statistics_.in_use -= size;
-    if (exact_) return system_.release(block);
+    if (exact_ && held_.count(stream) == 0) return system_.release(block);
     try {
       free_.emplace(Key(stream, size), block);
       statistics_.cached += size;
@@ -117,15 +130,25 @@ class Cache {
   }
 
   void release_locked() {
-    for (auto [key, block] : free_) system_.release(block);
-    free_.clear();
-    statistics_.cached = 0;
+    release_if([this](const Key& key) { return held_.count(key.first) == 0; });
+  }
+
+  template <class F>
+  void release_if(const F& chosen) {
+    std::erase_if(free_, [&](const auto& entry) {
+      const auto& [key, block] = entry;
+      if (!chosen(key)) return false;
+      system_.release(block);
+      statistics_.cached -= key.second;
+      return true;
+    });
   }
 
   const System& system_;
   const bool exact_ = is_exact();
   std::mutex mutex_{};
   std::multimap<Key, std::byte*> free_{};
+  std::set<void*> held_{};  // streams
   MemoryStatistics statistics_{};
 };
 
@@ -151,6 +174,14 @@ MemoryStatistics memory_statistics(Device device) { return cache_of(device).stat
 void release_cached_memory(Device device) {
   if (device == Device::cuda) cuda::release_scratch();
   cache_of(device).release();
+}
+HeldMemory::HeldMemory(Cuda where) : where_(where) {
+  cuda::hold_scratch(where);
+  cache_of(Device::cuda).hold(where.stream);
+}
+HeldMemory::~HeldMemory() {
+  cuda::drop_scratch(where_);
+  cache_of(Device::cuda).drop(where_.stream);
 }
 std::string unavailable(Device device) { return device == Device::cuda ? cuda::unavailable() : std::string(); }
 

@@ -28,8 +28,23 @@ struct MemoryStatistics {
 };
 MemoryStatistics memory_statistics(Device device);
 
-/// Gives the cached blocks back to the system, and what this thread's kernels keep on the device to work in.
+/// Gives the cached blocks back to the system, and what this thread's kernels keep on the device to work in, but for
+/// what is held.
 void release_cached_memory(Device device);
+
+/// While it lives, CUDA memory that a stream's work is given is given to no other work and not back to the device, so
+/// that the work can be queued again as it was recorded. Then it goes back, after all work on the device. To be made
+/// and ended by the thread that does the work.
+class HeldMemory {
+ public:
+  explicit HeldMemory(Cuda where);
+  ~HeldMemory();
+  HeldMemory(const HeldMemory&) = delete;
+  HeldMemory& operator=(const HeldMemory&) = delete;
+
+ private:
+  Cuda where_;
+};
 
 /// Why there can be no tensors on this device, in a few words ("no CUDA device"); empty if there can.
 std::string unavailable(Device device);

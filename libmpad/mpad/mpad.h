@@ -19,5 +19,6 @@
 #include <mpad/optim.h>
 #include <mpad/random.h>
 #include <mpad/schedule.h>
+#include <mpad/step_graph.h>
 #include <mpad/tape.h>
 #include <mpad/tensor.h>

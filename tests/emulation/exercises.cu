@@ -109,7 +109,9 @@ void number_threads(int* y) { launch("number", number_threads_kernel, dim3(2, 3,
 void sum_blocks(const float* x, float* sums, int* votes, int blocks) {
   launch("sum", sum_blocks_kernel, static_cast<unsigned>(blocks), 256, 0, nullptr, x, sums, votes);
 }
-void reverse(const float* x, float* y) { launch("reverse", reverse_kernel, 1, 64, 256, nullptr, x, y); }
+void reverse(const float* x, float* y, cudaStream_t stream) {
+  launch("reverse", reverse_kernel, 1, 64, 256, stream, x, y);
+}
 void shuffle(int* y, int width) { launch("shuffle", shuffle_kernel, 1, 32, 0, nullptr, y, width); }
 void sum_in_partial_masks(int* y) { launch("sum", sum_in_partial_masks_kernel, 1, 32, 0, nullptr, y); }
 void vote(int* y) { launch("vote", vote_kernel, 1, 32, 0, nullptr, y); }

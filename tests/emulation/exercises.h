@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Kernels that are right, one for each thing that CUDA offers.
 #pragma once
+#include <driver_types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -12,7 +14,7 @@ void number_threads(int* y);
 /// are.
 void sum_blocks(const float* x, float* sums, int* votes, int blocks);
 /// Reverses 64 floats through dynamic shared memory.
-void reverse(const float* x, float* y);
+void reverse(const float* x, float* y, cudaStream_t stream = nullptr);
 /// Shuffles of all kinds within segments of `width`: y holds 4 results for each of 32 lanes (from lane 1, up, down, xor
 /// 1).
 void shuffle(int* y, int width);

@@ -56,10 +56,14 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (bytes == 0) return cudaSuccess;
   kind = resolve(kind, to, from);
   if (!valid(to, from, bytes, kind)) return keep(cudaErrorInvalidValue);
-  if (kind == cudaMemcpyHostToDevice && !is_pinned(from)) return enqueue_copy_of_snapshot(to, from, bytes, stream);
+  // A graph would read or write pageable memory again each time it runs, whatever is there by then.
+  const bool to_pageable = kind == cudaMemcpyDeviceToHost && !is_pinned(to);
+  const bool from_pageable = kind == cudaMemcpyHostToDevice && !is_pinned(from);
+  if ((to_pageable || from_pageable) && breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
+  if (from_pageable) return enqueue_copy_of_snapshot(to, from, bytes, stream);
   const cudaError_t code = enqueue_copy(to, from, bytes, stream);
   // It also returns only when pageable memory has been written.
-  if (code == cudaSuccess && kind == cudaMemcpyDeviceToHost && !is_pinned(to)) return synchronize(stream);
+  if (code == cudaSuccess && to_pageable) return synchronize(stream);
   return code;
 }
 

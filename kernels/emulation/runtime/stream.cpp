@@ -22,11 +22,6 @@ std::vector<CUstream_st*>& streams() {
   return *all;
 }
 
-CUstream_st& stream_of(cudaStream_t stream) {
-  const bool is_default = stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread;
-  return is_default ? *streams().front() : *stream;
-}
-
 // Runs a stream's tasks, oldest first, until `task` is done; returns the first code that is no success. (By value: what
 // it is given may be the front of the queue.)
 cudaError_t run_until(TaskPointer task) {
@@ -88,13 +83,29 @@ std::recursive_mutex& runtime_mutex() {
   return mutex;
 }
 
+CUstream_st& stream_of(cudaStream_t stream) {
+  const bool is_default = stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread;
+  return is_default ? *streams().front() : *stream;
+}
+
+bool breaks_capture(cudaStream_t stream) {
+  const auto& capture = stream_of(stream).capture;
+  if (capture) capture->valid = false;
+  return capture != nullptr;
+}
+
 cudaError_t enqueue_work(cudaStream_t stream, Work work) {
   const std::lock_guard lock(runtime_mutex());
+  if (const auto& capture = stream_of(stream).capture; capture) {
+    capture->works.push_back(std::move(work));
+    return cudaSuccess;
+  }
   return run_unless_deferred(append(stream, std::move(work)));
 }
 
 cudaError_t synchronize(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
+  if (breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
   const auto& queue = stream_of(stream).queue;
   return queue.empty() ? cudaSuccess : run_until(queue.back());
 }
@@ -117,7 +128,7 @@ extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   if (settings().device_status != cudaSuccess) return keep(settings().device_status);
   const std::lock_guard lock(runtime_mutex());
-  *stream = new CUstream_st{.with_default_stream = flags != cudaStreamNonBlocking, .queue = {}};
+  *stream = new CUstream_st{.with_default_stream = flags != cudaStreamNonBlocking, .queue = {}, .capture = {}};
   streams().push_back(*stream);
   return cudaSuccess;
 }
@@ -138,11 +149,12 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return synchronize(stream); }
 
-// The stream created last runs first.
+// The stream created last runs first. Those that are captured have nothing queued.
 cudaError_t cudaDeviceSynchronize() {
   const std::lock_guard lock(runtime_mutex());
   cudaError_t first = cudaSuccess;
   for (std::size_t i = streams().size(); i-- > 0;) {
+    if (streams()[i]->capture) continue;
     const cudaError_t code = synchronize(streams()[i]);
     if (first == cudaSuccess) first = code;
   }
@@ -151,12 +163,14 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
+  if (breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
   const auto& queue = stream_of(stream).queue;
   return queue.empty() ? cudaSuccess : poll(queue.back());
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const std::lock_guard lock(runtime_mutex());
+  if (breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
   return run_unless_deferred(append(
       stream, [] { return cudaSuccess; }, event->record));
 }
@@ -184,6 +198,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
+  if (breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
   event->record = append(stream, [event] {
     event->time = std::chrono::steady_clock::now();
     return cudaSuccess;

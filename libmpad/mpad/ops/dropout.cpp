@@ -3,6 +3,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/ops.h>
 
+#include <cuda/graph.h>
 #include <kernels.h>
 
 namespace mpad {
@@ -17,6 +18,9 @@ void check(const Tensor& x, double p) {
 
 Tensor dropout(const Tensor& x, double p, const Rng& rng) {
   check(x, p);
+  require(!cuda::is_recording(),
+          "dropout: expected a step that is not recorded as a graph, got one (it would drop the "
+          "same elements each time)");
   const auto drop = [p, rng](const Tensor& from, const Tensor& to) {
     on(from.device(),
        [&](auto where) { kernels::dropout(where, p, rng.seed(), rng.stream(), from.view(), to.view()); });

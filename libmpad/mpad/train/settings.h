@@ -21,8 +21,8 @@ struct Precision {
   bool mixed = false;
 };
 
-/// What decides the result of a training, bit for bit, beside the network and the data. Where it is written to and how
-/// many threads compute it are not part of it.
+/// What decides the result of a training, bit for bit, beside the network and the data, and how steps are queued. Where
+/// it is written to and how many threads compute it are not part of it.
 struct Settings {
   DType dtype = DType::f32;  ///< of parameters, activations, gradients and, unless mixed, optimizer state
   bool mixed = false;        ///< half with float masters, float running statistics and a scaled loss; dtype is half
@@ -51,6 +51,7 @@ struct Settings {
   std::uint64_t seed = 0;  ///< of run 0; run k has seed + k
   std::int64_t runs = 1;
   Device device = Device::cpu;
+  bool graph = false;  ///< on CUDA: a step's forward and backward are one graph (gradient_step.h), with the same bits
 };
 
 /// Throws Error, naming the setting, if one is out of range or two contradict each other.
@@ -62,8 +63,8 @@ void require_available(Device device);
 /// A setting, under its name on the command line, and its value as text.
 using NamedValue = std::pair<std::string, std::string>;
 
-/// All settings in a fixed order, weights as the file's checksum. Equal lists mean equal settings. Throws Error if
-/// there is no such file.
+/// All settings that decide the result in a fixed order, weights as the file's checksum. Equal lists mean equal
+/// settings. Throws Error if there is no such file.
 std::vector<NamedValue> named_values(const Settings& settings);
 
 /// "16", "32", "64" or "mixed".

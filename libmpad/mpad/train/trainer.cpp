@@ -60,10 +60,6 @@ std::unique_ptr<Optimizer> make_optimizer(const Settings& s, Module& model) {
                                                    .float_masters = s.mixed});
 }
 
-Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss) {
-  return cross_entropy(float_loss ? cast(logits, DType::f32) : logits, labels);
-}
-
 // The data set as the network of these settings takes it.
 Dataset prepared(const Settings& s, Dataset dataset) {
   dataset.dtype = s.dtype;
@@ -81,6 +77,7 @@ Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory&
       test_(prepared(settings, data.test)),
       model_(seeded_model(settings, seed_of(settings, run), make_model)),
       optimizer_(make_optimizer(settings, *model_)),
+      compute_gradients_(*model_, settings.mixed, settings.graph),
       steps_per_epoch_(train_.batches(settings.batch_size).size()),
       schedule_(make_schedule(settings, steps_per_epoch_)) {}
 
@@ -101,8 +98,9 @@ void Trainer::train_epoch(EpochResult& result, const AfterStep& after_step) {
     train_batches(result, after_step);
   } catch (const OutOfMemory& error) {
     const std::int64_t tried = std::min(settings_.batch_size, train_.size());
+    compute_gradients_.forget();
     const std::int64_t most = largest_batch(*model_, train_, tried, [this](const Batch& batch) {
-      const Forward forward = compute_gradients(batch, Rng(0));
+      const Forward forward = compute_gradients_.compute(batch, scale(), Rng(0));
       Mean().add(forward.logits, forward.loss.item(), batch.labels);
     });
     throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
@@ -122,7 +120,7 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   for (const Batch& batch : train_.batches(settings_.batch_size, order)) {
     optimizer_->set_lr(settings_.lr * schedule_.factor(steps_before + step_of_epoch));
     const Rng draw = draws.split(static_cast<std::uint64_t>(step_of_epoch++));
-    const Forward forward = compute_gradients(batch, draw);
+    const Forward forward = compute_gradients_(batch, scale(), draw);
     const double loss = forward.loss.item();
     if (!std::isfinite(loss)) {
       const RandomScope random(draw);
@@ -138,19 +136,11 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   result.train = mean.score();
 }
 
-Trainer::Forward Trainer::compute_gradients(const Batch& batch, const Rng& draw) {
-  const RandomScope random(draw);
-  Tape tape;
-  const Tensor logits = (*model_)(batch.images), loss = loss_of(logits, batch.labels, settings_.mixed);
-  tape.backward(loss, settings_.mixed ? scaler_.scale : 1);
-  return {logits, loss};
-}
-
 void Trainer::step() {
   if (!settings_.mixed) return optimizer_->step();
   const bool finite = optimizer_->has_finite_gradients();
   if (finite)
-    optimizer_->step(scaler_.scale);
+    optimizer_->step(scale());
   else
     optimizer_->skip();
   scaler_.update(finite);

@@ -3,6 +3,7 @@
 #include <mpad/data/dataset.h>
 #include <mpad/nn/module.h>
 #include <mpad/optim.h>
+#include <mpad/train/gradient_step.h>
 #include <mpad/train/loss_scaler.h>
 #include <mpad/train/results.h>
 
@@ -46,12 +47,9 @@ class Trainer {
   void resume(std::vector<EpochResult> results, std::int64_t steps, const LossScaler& scaler = {});
 
  private:
-  struct Forward {
-    Tensor logits, loss;
-  };
   void train_epoch(EpochResult& result, const AfterStep& after_step);
   void train_batches(EpochResult& result, const AfterStep& after_step);
-  Forward compute_gradients(const Batch& batch, const Rng& draw);
+  double scale() const { return settings_.mixed ? scaler_.scale : 1; }
   void step();
 
   Settings settings_;
@@ -59,6 +57,7 @@ class Trainer {
   Dataset train_, test_;
   std::unique_ptr<Module> model_;
   std::unique_ptr<Optimizer> optimizer_;
+  GradientStep compute_gradients_;
   std::int64_t steps_per_epoch_;
   Schedule schedule_;
   LossScaler scaler_{};

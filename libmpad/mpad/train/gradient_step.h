@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/data/dataset.h>
+#include <mpad/nn/module.h>
+#include <mpad/random.h>
+
+#include <memory>
+
+namespace mpad {
+
+/// What a forward pass leaves behind: logits n,classes and their mean loss, of one element.
+struct Forward {
+  Tensor logits, loss;
+};
+
+/// The mean cross-entropy, in the dtype of the logits or in float.
+Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss);
+
+/// Forward and backward of a training step: leaves the gradient of the mean loss in a model's parameters. As a graph it
+/// records the mini-batches of the first one's size (step_graph.h), anew where the scale changes; others run as they
+/// are.
+class GradientStep {
+ public:
+  /// With `graph`, mini-batches on CUDA are computed as a graph, by one thread.
+  GradientStep(Module& model, bool float_loss, bool graph);
+  ~GradientStep();
+  GradientStep(GradientStep&&) noexcept;
+  GradientStep& operator=(GradientStep&&) noexcept;
+
+  /// The gradient of the loss times `scale`; layers draw from `draw`. What it returns holds until the next call.
+  Forward operator()(const Batch& batch, double scale, const Rng& draw);
+  /// The same, not as a graph.
+  Forward compute(const Batch& batch, double scale, const Rng& draw) const;
+  /// Gives back the memory of what was recorded.
+  void forget();
+
+ private:
+  struct Recorded;
+
+  Module* model_;
+  bool float_loss_, graph_;
+  std::unique_ptr<Recorded> recorded_{};
+};
+
+}  // namespace mpad

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// A step whose forward and backward are one CUDA graph has the bits of the step, and says what no graph can do.
+#include "backends.h"
+#include "training_support.h"
+
+#include <mpad/nn/batch_norm.h>
+#include <mpad/nn/layers.h>
+#include <mpad/step_graph.h>
+
+#include <cuda/runtime.h>
+
+#include <optional>
+
+using namespace mpad;
+using namespace mpad::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// A convolution, batch normalisation with running statistics, a pool in which planted values tie, and cuBLAS.
+std::unique_ptr<Module> make_network(DType dtype, Device device) {
+  set_seed(5);
+  auto model =
+      std::make_unique<Sequential>(Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(),
+                                   MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10}));
+  model->to(dtype);
+  model->to(device);
+  return model;
+}
+
+Batch batch_of(std::uint64_t seed, DType dtype, Device device) {
+  std::vector<std::int32_t> classes;
+  for (std::int32_t i = 0; i < 4; ++i) classes.push_back((3 * i + static_cast<std::int32_t>(seed)) % 10);
+  // Of few values, so that windows tie.
+  const Tensor images({4, 6, 6, 1}, DType::f64);
+  for (std::size_t i = 0; i < images.span<double>().size(); ++i) images.span<double>()[i] = Philox(seed, i).word[0] % 3;
+  return {images.to(dtype).to(device), Tensor::from(classes, {4}).to(device)};
+}
+
+/// A network, its optimizer, and the tensors that a step reads and writes.
+struct Training {
+  Training(DType dtype, Device device, bool as_graph)
+      : model(make_network(dtype, device)),
+        sgd(*model, {.lr = 0.05, .momentum = 0.9}),
+        batch(batch_of(0, dtype, device)) {
+    if (as_graph) graph.emplace(*model, [this] { compute(); });
+  }
+  void compute() {
+    Tape tape;
+    loss = cross_entropy((*model)(batch.images), batch.labels);
+    tape.backward(loss);
+  }
+  double step(const Batch& next) {
+    batch.images.copy_from(next.images);
+    batch.labels.copy_from(next.labels);
+    graph ? (*graph)() : compute();
+    sgd.step();
+    return loss.item();
+  }
+
+  std::unique_ptr<Module> model;
+  Sgd sgd;
+  Batch batch;
+  Tensor loss{};
+  std::optional<StepGraph> graph{};
+};
+
+// Calls of a graph of this work on a device: the first runs it, the second records it.
+void call_twice(const std::unique_ptr<Module>& model, const std::function<void()>& work) {
+  StepGraph graph(*model, work);
+  graph();
+  for (const NamedTensor& parameter : parameters(*model)) parameter.tensor.clear_grad();
+  graph();
+}
+
+Settings graph_settings(Device device) {
+  Settings settings = spots_settings();
+  settings.device = device;
+  settings.graph = true;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("steps as a graph have the bits of steps, on other images and with the optimizer's rates") {
+  for (const Device device : devices())
+    for (const DType dtype : real_dtypes) {
+      CAPTURE(to_string(device), to_string(dtype));
+      Training plain(dtype, device, false), graph(dtype, device, true);
+      for (std::uint64_t step = 0; step < 6; ++step) {
+        CAPTURE(step);
+        for (Training* training : {&plain, &graph}) training->sgd.set_lr(0.1 / static_cast<double>(step + 1));
+        const Batch batch = batch_of(step, dtype, device);
+        CHECK(same_bits(graph.step(batch), plain.step(batch)));
+        // Of another size, in between: as they are.
+        if (step == 3) {
+          const Tensor images = batch.images.slice(0, {2, 6, 6, 1});
+          CHECK(same_bits((*graph.model)(images).to(Device::cpu), (*plain.model)(images).to(Device::cpu)));
+        }
+      }
+      CHECK(same_tensors(state(*graph.model), state(*plain.model)));
+      CHECK(same_tensors(graph.sgd.state(), plain.sgd.state()));
+    }
+}
+
+TEST_CASE("a training as a graph has the bits of the training, its last mini-batch and its collapse included") {
+  for (const Device device : devices())
+    for (const char* kind : {"float", "mixed", "collapsing"}) {
+      CAPTURE(to_string(device), kind);
+      Settings settings = graph_settings(device);
+      if (kind == std::string("collapsing")) settings.lr = 1e30;
+      if (kind == std::string("mixed")) settings.mixed = true, settings.dtype = DType::f16;
+      Settings plain = settings;
+      plain.graph = false;
+      Trainer a(settings, 0, make_small, spots_split()), b(plain, 0, make_small, spots_split());
+      while (!a.finished()) a.run_epoch();
+      while (!b.finished()) b.run_epoch();
+      CHECK(same_state(a, b));
+      CHECK(a.results().back().collapsed == b.results().back().collapsed);
+      CHECK(a.results().back().collapsed.empty() == (settings.lr < 1));
+    }
+}
+
+TEST_CASE("a step is recorded anew where the loss has another scale, and again") {
+  for (const Device device : devices()) {
+    CAPTURE(to_string(device));
+    const std::unique_ptr<Module> model = make_network(DType::f32, device), same = make_network(DType::f32, device);
+    GradientStep graph(*model, false, true), plain(*same, false, false);
+    for (const double scale : {1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 1.0}) {
+      const Batch batch = batch_of(3, DType::f32, device);
+      CHECK(same_bits(graph(batch, scale, Rng(0)).loss.item(), plain(batch, scale, Rng(0)).loss.item()));
+      const std::vector<NamedTensor> got = parameters(*model), want = parameters(*same);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        CHECK(same_bits(got[i].tensor.grad().to(Device::cpu), want[i].tensor.grad().to(Device::cpu)));
+        got[i].tensor.clear_grad();
+        want[i].tensor.clear_grad();
+      }
+    }
+  }
+}
+
+TEST_CASE("what a graph was given is its own while it lives, and goes back then") {
+  if (!can_use_cuda()) return;
+  release_cached_memory(Device::cuda);
+  const MemoryStatistics before = memory_statistics(Device::cuda);
+  {
+    Training plain(DType::f32, Device::cuda, false), graph(DType::f32, Device::cuda, true);
+    for (std::uint64_t step = 0; step < 2; ++step) {
+      const Batch batch = batch_of(step, DType::f32, Device::cuda);
+      graph.step(batch);
+      plain.step(batch);
+    }
+    // Neither this nor tensors of other values take what the graph works in.
+    release_cached_memory(Device::cuda);
+    const Batch batch = batch_of(7, DType::f32, Device::cuda);
+    std::vector<Tensor> others;
+    for (const std::int64_t size : {10, 64, 256, 512, 1024, 4096})
+      for (int i = 0; i < 8; ++i) others.push_back(Tensor::full({size}, std::nan(""), DType::f32, Device::cuda));
+    const double got = graph.step(batch);
+    CHECK(same_bits(got, plain.step(batch)));
+    CHECK(same_tensors(state(*graph.model), state(*plain.model)));
+    for (const Tensor& other : others)
+      for (const double value : other.values()) CHECK(std::isnan(value));
+    graph.loss = Tensor();
+  }
+  release_cached_memory(Device::cuda);
+  CHECK(memory_statistics(Device::cuda).in_use == before.in_use);
+  CHECK(memory_statistics(Device::cuda).cached == 0);
+}
+
+TEST_CASE("what happens once and for all in a graph is refused") {
+  const std::string waits = "expected success from CUDA, got cudaErrorStreamCapture";
+  if (!can_use_cuda()) return;
+  const std::unique_ptr<Module> model = make_network(DType::f32, Device::cuda);
+  const Batch batch = batch_of(1, DType::f32, Device::cuda);
+  const auto backward = [&](const Tensor& logits) {
+    Tape tape;
+    tape.backward(cross_entropy((*model)(logits), batch.labels));
+  };
+  CHECK_THROWS_WITH(call_twice(model, [&] { backward(dropout(batch.images, 0.5, true)); }),
+                    ContainsSubstring("dropout: expected a step that is not recorded as a graph, got one"));
+  CHECK_THROWS_WITH(call_twice(model,
+                               [&] {
+                                 backward(batch.images);
+                                 batch.images.values();
+                               }),
+                    ContainsSubstring(waits));
+  CHECK_THROWS_WITH(call_twice(model, [&] { backward(batch.images.to(Device::cpu).to(Device::cuda)); }),
+                    ContainsSubstring(waits));
+  // Nothing is left of them, nor of their gradients.
+  call_twice(model, [&] { backward(batch.images); });
+}
+
+TEST_CASE("a graph wants parameters without a gradient, and some of them") {
+  for (const Device device : devices()) {
+    CAPTURE(to_string(device));
+    Training training(DType::f32, device, true);
+    (*training.graph)();
+    CHECK_THROWS_WITH((*training.graph)(),
+                      ContainsSubstring("step graph: expected parameters without a gradient (a step drops them)"));
+    training.sgd.skip();
+    (*training.graph)();
+  }
+  Flatten none;
+  CHECK_THROWS_WITH(StepGraph(none, [] {}), "step graph: expected a module with parameters, got none");
+}
