@@ -38,10 +38,11 @@ class Plan:
                      {"MPAD_DATA": str(place)} if place else {}, **options)
 
     def small(self):
-        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes."""
+        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes and draws.
+        """
         lenet, vgg = ("lenet", "mnist"), ("vgg11", "cifar10")
         first = "--train-limit 10000"
-        zones = "--draws 5 --batch-norm off,on"
+        zones = "--batch-norm off,on --draws"
         sizes = "--batch-size 64,128,256,512"
         collapse = "--bits 16 --batch-norm on --epochs 3 --runs 2 --lr 0.0185 --betas"
         return [
@@ -54,9 +55,10 @@ class Plan:
                        "-composed", continues=True),
             self.stage("drift", *lenet, f"{first} --epochs 3 --bits 16,32,64 --lr 0.01"),
             self.stage("thresholds", *lenet, "--draws 5 --batches 10 --bits 16,32,64"),
-            self.stage("zones", *lenet, f"{zones} --batches 8 --bits 16,32,64 {sizes}"),
-            self.stage("zones", *vgg, f"{zones} --batches 1 --bits 32 {sizes}", "-32"),
-            self.stage("zones", *vgg, f"{zones} --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
+            self.stage("zones", *lenet, f"{zones} 10 --batches 8 --bits 16,32,64 {sizes}"),
+            self.stage("zones", *vgg, f"{zones} 5 --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
+            self.stage("zones", *vgg, f"{zones} 20 --batches 1 --bits 32 --batch-size 64,128", "-32-small-batches"),
+            self.stage("zones", *vgg, f"{zones} 10 --batches 1 --bits 32 --batch-size 256,512", "-32-large-batches"),
         ]
 
     def calibration(self):
