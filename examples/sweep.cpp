@@ -6,6 +6,7 @@
 
 #include <mpad/core/check.h>
 #include <mpad/study/sweep.h>
+#include <mpad/study/unfinished_run.h>
 
 #include <chrono>
 
@@ -37,10 +38,10 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Sp
                     .data = images.to(options.settings.device),
                     .groups = expand(options.grid, options.settings),
                     .runs = options.runs};
-  const auto rate = [&](const BetaGroup& group, const Settings& cell) {
+  const auto rate = [&](const BetaGroup& group, const Settings& cell) -> std::optional<double> {
     if (options.search_trials == 0) return options.fixed_rate(network, cell);
     const Settings& searched_for = options.one_rate ? group.front() : cell;
-    return searched.rate(network.name, searched_for, sweep.make_model, images);
+    return searched.rate(network.name, searched_for, sweep.make_model, images, may_start);
   };
   const auto after_run = [&](const SweepRow& row) {
     if (!options.study.run.quiet) print_run(row);

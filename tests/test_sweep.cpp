@@ -4,6 +4,7 @@
 
 #include <mpad/study/searched_rates.h>
 #include <mpad/study/sweep.h>
+#include <mpad/study/unfinished_run.h>
 #include <mpad/train/atomic_file.h>
 
 using namespace mpad;
@@ -42,6 +43,8 @@ SweepHooks hooks(int most_runs = 1000, std::vector<SweepRow>* told = nullptr) {
                 if (told != nullptr) told->push_back(row);
               }};
 }
+
+const auto always = [] { return true; };
 
 // Without the times, which differ.
 std::string rows_of(SweepResults& results) {
@@ -224,11 +227,12 @@ TEST_CASE("searched rates are found once, and scored on what the options say") {
     };
     const RateSearchOptions options{.trials = 3, .epochs = 2, .select = select};
     SearchedRates first(output, options);
-    const double rate = first.rate("small", one_epoch(), counting, data);
+    const std::optional<double> rate = first.rate("small", one_epoch(), counting, data, always);
     CHECK(made == 3);
+    REQUIRE(rate);
     Settings other_pool = one_epoch();
     other_pool.pool_backward = PoolBackward::standard;
-    CHECK(SearchedRates(output, options).rate("small", other_pool, counting, data) == rate);
+    CHECK(SearchedRates(output, options).rate("small", other_pool, counting, data, always) == rate);
     CHECK(made == 3);
     const std::vector<SearchRow> rows = parse_searches(read_file(output.file("search.csv")), "search.csv");
     REQUIRE(rows.size() == 3 + 2);
@@ -239,9 +243,43 @@ TEST_CASE("searched rates are found once, and scored on what the options say") {
       CHECK(std::abs(row.trial.score * images - std::round(row.trial.score * images)) < 1e-9);
     Settings other_bits = one_epoch();
     other_bits.dtype = DType::f64;
-    SearchedRates(output, options).rate("small", other_bits, counting, data);
+    SearchedRates(output, options).rate("small", other_bits, counting, data, always);
     CHECK(made == 6);
   }
+}
+
+TEST_CASE("a search that runs out of time goes on where it was, to the same rates") {
+  const Split data = test::spots_split();
+  const TemporaryDirectory whole, parts;
+  const OutputDirectory at_once = open(whole), in_parts = open(parts);
+  const RateSearchOptions options{.trials = 5, .epochs = 4};
+  const std::optional<double> rate =
+      SearchedRates(at_once, options).rate("small", one_epoch(), make_small, data, always);
+  REQUIRE(rate);
+  // 5 + 3 + 2 * 2 epochs in all.
+  std::optional<double> found;
+  int epochs = 0, calls = 0;
+  for (; !found; ++calls) {
+    int left = 3;
+    const auto may_go_on = [&] { return left > 0 && (++epochs, left-- > 0); };
+    found = SearchedRates(in_parts, options).rate("small", one_epoch(), make_small, data, may_go_on);
+    if (!found) CHECK_FALSE(in_parts.has(SearchedRates::file_name));
+  }
+  CHECK(found == rate);
+  CHECK(calls == 4);
+  CHECK(epochs == 12);
+  CHECK(parts.list() == whole.list());
+  CHECK(read_file(in_parts.file("search.csv")) == read_file(at_once.file("search.csv")));
+}
+
+TEST_CASE("a sweep that has no time to find a rate stops, and is not complete") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  SweepResults results(output);
+  SweepHooks none = hooks();
+  none.rate = [](const BetaGroup&, const Settings&) { return std::nullopt; };
+  CHECK_FALSE(run_sweep(make_sweep(), output, results, none));
+  CHECK(results.rows().empty());
 }
 
 TEST_CASE("files that no sweep wrote are refused") {

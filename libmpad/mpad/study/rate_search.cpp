@@ -18,24 +18,31 @@ struct Candidate {
 };
 
 std::vector<Candidate> make_candidates(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
-                                       const Split& data) {
+                                       const Split& data, const SearchHooks& hooks) {
   std::vector<Candidate> candidates;
   for (const double lr : draw_rates(trials, settings.seed)) {
     Settings own = settings;
     own.lr = lr;
     candidates.push_back(
         {{.trial = std::ssize(candidates), .lr = lr}, std::make_unique<Trainer>(own, 0, make_model, data)});
+    if (hooks.restore) hooks.restore(*candidates.back().trainer);
   }
   return candidates;
 }
 
-void train_to(Candidate& candidate, std::int64_t rung, std::int64_t epochs) {
+// Whether there was time for it. What was restored may be on a later rung already.
+bool train_to(Candidate& candidate, std::int64_t rung, std::int64_t epochs, const SearchHooks& hooks) {
   Trainer& trainer = *candidate.trainer;
-  while (!trainer.finished() && std::ssize(trainer.results()) < epochs) trainer.run_epoch();
-  const EpochResult& last = trainer.results().back();
+  while (!trainer.finished() && std::ssize(trainer.results()) < epochs) {
+    if (hooks.may_go_on && !hooks.may_go_on()) return false;
+    trainer.run_epoch();
+    if (hooks.after_epoch) hooks.after_epoch(trainer);
+  }
   candidate.row.rung = rung;
-  candidate.row.epochs = std::ssize(trainer.results());
+  candidate.row.epochs = std::min(epochs, std::ssize(trainer.results()));
+  const EpochResult& last = trainer.results()[static_cast<std::size_t>(candidate.row.epochs - 1)];
   candidate.row.score = collapse_of(last).empty() ? last.test.accuracy : 0;
+  return true;
 }
 
 // Marks the best, the earlier ones where some are as good.
@@ -68,14 +75,15 @@ std::vector<std::int64_t> rung_epochs(std::int64_t trials, std::int64_t epochs) 
 }
 
 std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
-                                   const Split& data) {
+                                   const Split& data, const SearchHooks& hooks) {
   require(trials > 0, "search_rate: expected a trial or more, got {}", trials);
   const Split there = data.to(settings.device);  // once for all trials
-  std::vector<Candidate> candidates = make_candidates(settings, trials, make_model, there);
+  std::vector<Candidate> candidates = make_candidates(settings, trials, make_model, there, hooks);
   const std::vector<std::int64_t> rungs = rung_epochs(trials, settings.epochs);
   std::vector<RateTrial> rows;
   for (std::int64_t rung = 0; rung < std::ssize(rungs); ++rung) {
-    for (Candidate& candidate : candidates) train_to(candidate, rung, rungs[static_cast<std::size_t>(rung)]);
+    for (Candidate& candidate : candidates)
+      if (!train_to(candidate, rung, rungs[static_cast<std::size_t>(rung)], hooks)) return {};
     keep_best(candidates, rung + 1 == std::ssize(rungs) ? 1 : (std::ssize(candidates) + 1) / 2);
     for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
     std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.row.kept; });

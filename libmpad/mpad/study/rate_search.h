@@ -2,6 +2,7 @@
 #pragma once
 #include <mpad/train/trainer.h>
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,12 +27,22 @@ std::vector<double> draw_rates(std::int64_t trials, std::uint64_t seed);
 /// to halve the trials down to one, or fewer where there are too few epochs.
 std::vector<std::int64_t> rung_epochs(std::int64_t trials, std::int64_t epochs);
 
+/// What a search asks and tells while it goes. Without, it begins anew and goes to its end.
+struct SearchHooks {
+  /// The training of a trial, which may be continued from what after_epoch was told.
+  std::function<void(Trainer& trainer)> restore{};
+  std::function<void(const Trainer& trainer)> after_epoch{};
+  /// Whether there is time for one more epoch.
+  std::function<bool()> may_go_on{};
+};
+
 /// Searches the learning rate by successive halving (Jamieson and Talwalkar, AISTATS 2016): run 0 of the settings is
 /// trained once for each rate of draw_rates, on data.train; on each rung the better half by accuracy on data.test goes
 /// on, on the last the best is kept, the earlier trial where two are as good. The schedule is that of a training of
-/// settings.epochs, which the last rung reaches. Rows come by rung, then trial. Throws Error if there is no trial.
+/// settings.epochs, which the last rung reaches. Rows come by rung, then trial; there are none if time ran out. Throws
+/// Error if there is no trial.
 std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
-                                   const Split& data);
+                                   const Split& data, const SearchHooks& hooks = {});
 
 /// The rate that a search chose.
 double chosen_rate(std::span<const RateTrial> search);

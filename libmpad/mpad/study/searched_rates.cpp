@@ -61,22 +61,34 @@ SearchedRates::SearchedRates(const OutputDirectory& directory, const RateSearchO
   rows_ = parse_searches(read_file(file), file);
 }
 
-double SearchedRates::rate(const std::string& network, const Settings& settings, const ModelFactory& make_model,
-                           const Split& data) {
+UnfinishedRun SearchedRates::unfinished(const CellName& cell, const Settings& trial) const {
+  return {*directory_,
+          trial,
+          {{"network", cell.network}, {"dataset", cell.dataset}, {"searched on", to_string(options_.select)}}};
+}
+
+std::optional<double> SearchedRates::rate(const std::string& network, const Settings& settings,
+                                          const ModelFactory& make_model, const Split& data,
+                                          const std::function<bool()>& may_go_on) {
   const CellName cell = search_name(name_of(network, data.train.name, settings));
-  const auto known = [&] {
-    std::vector<RateTrial> trials;
-    for (const SearchRow& row : rows_)
-      if (row.cell == cell) trials.push_back(row.trial);
-    return trials;
-  };
-  if (const std::vector<RateTrial> trials = known(); !trials.empty()) return chosen_rate(trials);
+  std::vector<RateTrial> trials;
+  for (const SearchRow& row : rows_)
+    if (row.cell == cell) trials.push_back(row.trial);
+  if (!trials.empty()) return chosen_rate(trials);
   Settings searching = settings;
   searching.epochs = options_.epochs;
   const bool on_test = options_.select == RateSearchOptions::Select::test;
   const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / 10);
   const Split judged = on_test ? data : hold_out(data.train, tenth, settings.seed);
-  const std::vector<RateTrial> trials = search_rate(searching, options_.trials, make_model, judged);
+  trials = search_rate(searching, options_.trials, make_model, judged,
+                       {.restore = [&](Trainer& t) { unfinished(cell, t.settings()).restore(t); },
+                        .after_epoch = [&](const Trainer& t) { unfinished(cell, t.settings()).save(t); },
+                        .may_go_on = may_go_on});
+  if (trials.empty()) return std::nullopt;
+  for (const double lr : draw_rates(options_.trials, settings.seed)) {
+    searching.lr = lr;
+    unfinished(cell, searching).remove();  // before the rows are there: nobody would look for it after
+  }
   for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
   directory_->write(file_name, to_csv(rows_));
   return chosen_rate(trials);

@@ -2,8 +2,10 @@
 #pragma once
 #include <mpad/study/rate_search.h>
 #include <mpad/study/sweep_results.h>
+#include <mpad/study/unfinished_run.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ std::string to_csv(const std::vector<SearchRow>& rows);
 std::vector<SearchRow> parse_searches(std::string_view text, const std::string& source);
 
 /// Learning rates found by search, and their file, search.csv: each search is done when its rate is first asked for.
+/// One that is killed or runs out of time goes on from the last complete epoch of each trial (unfinished_run.h).
 class SearchedRates {
  public:
   static constexpr const char* file_name = "search.csv";
@@ -37,10 +40,14 @@ class SearchedRates {
   /// With the searches that are in the directory. Throws Error if the file is damaged.
   SearchedRates(const OutputDirectory& directory, const RateSearchOptions& options);
 
-  /// The rate for settings like these, of which lr and epochs are not read. `data` is the whole data set, on the CPU.
-  double rate(const std::string& network, const Settings& settings, const ModelFactory& make_model, const Split& data);
+  /// The rate for settings like these, of which lr and epochs are not read; none where may_go_on says, before an epoch,
+  /// that there is no time for it. `data` is the whole data set, on the CPU.
+  std::optional<double> rate(const std::string& network, const Settings& settings, const ModelFactory& make_model,
+                             const Split& data, const std::function<bool()>& may_go_on);
 
  private:
+  UnfinishedRun unfinished(const CellName& cell, const Settings& trial) const;
+
   const OutputDirectory* directory_;
   RateSearchOptions options_;
   std::vector<SearchRow> rows_{};

@@ -1,39 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <mpad/core/check.h>
-#include <mpad/data/checksum.h>
 #include <mpad/study/pool_noise.h>
 #include <mpad/study/sweep.h>
-#include <mpad/train/checkpoint.h>
+#include <mpad/study/unfinished_run.h>
 
 namespace mpad {
 namespace {
-
-constexpr std::string_view unfinished_prefix = "unfinished-", unfinished_suffix = ".safetensors";
-
-// The state of a run between its epochs, in a file that is there until the run is finished.
-class UnfinishedRun {
- public:
-  UnfinishedRun(const OutputDirectory& directory, const CellName& cell, const Settings& settings, std::int64_t run)
-      : directory_(directory), context_(named_values(settings)) {
-    context_.insert(context_.end(),
-                    {{"network", cell.network}, {"dataset", cell.dataset}, {"run", std::to_string(run)}});
-    Crc32 crc;
-    for (const auto& [name, value] : context_) crc.update((name + value).data(), name.size() + value.size());
-    name_ = fmt::format("{}{}{}", unfinished_prefix, crc.hex(), unfinished_suffix);
-  }
-  void restore(Trainer& trainer) const {
-    if (directory_.has(name_)) load_checkpoint(directory_.file(name_), trainer, context_);
-  }
-  void save(const Trainer& trainer) const {
-    if (directory_.kept()) save_checkpoint(directory_.file(name_), trainer, context_);
-  }
-  void remove() const { directory_.remove(name_); }
-
- private:
-  const OutputDirectory& directory_;
-  std::vector<NamedValue> context_;
-  std::string name_{};
-};
 
 double seconds_of(const std::vector<EpochResult>& epochs) {
   double seconds = 0;
@@ -62,7 +33,8 @@ std::vector<PoolNoise> noise_of(const Trainer& trainer, Dataset test) {
 SweepRow train(const Sweep& sweep, const CellName& cell, const Settings& settings, std::int64_t run,
                const OutputDirectory& directory, SweepResults& results) {
   Trainer trainer(settings, run, sweep.make_model, sweep.data);
-  const UnfinishedRun unfinished(directory, cell, settings, run);
+  const UnfinishedRun unfinished(directory, settings,
+                                 {{"network", cell.network}, {"dataset", cell.dataset}, {"run", std::to_string(run)}});
   unfinished.restore(trainer);
   while (!trainer.finished()) {
     trainer.run_epoch();
@@ -84,14 +56,12 @@ bool run_sweep(const Sweep& sweep, const OutputDirectory& directory, SweepResult
         const CellName cell = name_of(sweep.network, sweep.data.train.name, settings);
         if (results.has(cell, run)) continue;
         if (!hooks.may_start()) return false;
-        settings.lr = hooks.rate(group, settings);
+        const std::optional<double> lr = hooks.rate(group, settings);
+        if (!lr) return false;
+        settings.lr = *lr;
         hooks.after_run(train(sweep, cell, settings, run, directory, results));
       }
   return true;
-}
-
-bool is_unfinished_run(std::string_view name) {
-  return name.starts_with(unfinished_prefix) && name.ends_with(unfinished_suffix);
 }
 
 }  // namespace mpad

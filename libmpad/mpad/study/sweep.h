@@ -7,6 +7,7 @@
 #include <mpad/train/trainer.h>
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,8 +24,8 @@ struct Sweep {
 
 /// What a sweep asks and tells while it goes.
 struct SweepHooks {
-  /// The learning rate of a cell of this group, before its first run.
-  std::function<double(const BetaGroup& group, const Settings& cell)> rate{};
+  /// The learning rate of a cell of this group, before its first run; none where there is no time to find it.
+  std::function<std::optional<double>(const BetaGroup& group, const Settings& cell)> rate{};
   /// Whether there is time for one more run.
   std::function<bool()> may_start{};
   std::function<void(const SweepRow& row)> after_run{};
@@ -35,8 +36,5 @@ struct SweepHooks {
 /// is killed is continued from its last complete epoch, if the directory keeps results. Returns whether all runs are
 /// done.
 bool run_sweep(const Sweep& sweep, const OutputDirectory& directory, SweepResults& results, const SweepHooks& hooks);
-
-/// Whether a file is the state of an unfinished run.
-bool is_unfinished_run(std::string_view name);
 
 }  // namespace mpad
