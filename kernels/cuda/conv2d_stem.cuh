@@ -19,8 +19,7 @@ struct StemTile {
 template <class T>
 __device__ inline void stage_weights(const Matrix<T>& weight, unsigned first_k, acc_t<T>* to) {
   for (unsigned i = threadIdx.x; i < weight.columns * StemTile::k; i += StemTile::threads) {
-    const T* from = weight.at(weight.row(first_k + i % StemTile::k), weight.column(i / StemTile::k));
-    to[i] = from == nullptr ? acc_t<T>(0) : widen(*from);
+    to[i] = widen(weight.at(weight.row(first_k + i % StemTile::k), weight.column(i / StemTile::k)).value());
   }
 }
 
@@ -57,9 +56,9 @@ __device__ inline void sum_taps(const Patches<T, false>& x, unsigned first_pixel
     A values[StemTile::pixels][channels];
 #pragma unroll
     for (int p = 0; p < StemTile::pixels; ++p) {
-      const T* from = x.at(pixels[p], column);
+      const Located<T> from = x.at(pixels[p], column);
 #pragma unroll
-      for (int c = 0; c < channels; ++c) values[p][c] = from == nullptr ? A(0) : widen(from[c]);
+      for (int c = 0; c < channels; ++c) values[p][c] = from.there ? widen(from.place[c]) : A(0);
     }
 #pragma unroll
     for (int c = 0; c < channels; ++c, weights += StemTile::k) {

@@ -23,11 +23,12 @@ template <int columns, class Source, class A>
 __device__ inline void stage(const Source& source, const typename Source::Column& column, unsigned pixel, int thread,
                              A* to) {
   constexpr int at_once = StemWeightTile::group / columns;
-#pragma unroll
+  // All at once would not stay in registers.
+#pragma unroll 8
   for (int i = 0; i < StemWeightTile::pixels / at_once; ++i) {
     const int row = thread / columns + i * at_once;
-    const auto* from = source.at(source.row(pixel + static_cast<unsigned>(row)), column);
-    to[row * columns + thread % columns] = from == nullptr ? A(0) : widen(*from);
+    to[row * columns + thread % columns] =
+        widen(source.at(source.row(pixel + static_cast<unsigned>(row)), column).value());
   }
 }
 

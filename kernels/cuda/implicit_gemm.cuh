@@ -102,22 +102,26 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   const LoaderB load_b(b.source, first_n);
 
   const unsigned begin = blockIdx.y * slices.part, count = min(slices.part, slices.count - begin);
+  // Stages go round: where the next slice is loaded to, and where the one is that is multiplied.
+  const auto next = [&](int stage) { return stage == (stages - 1) * size ? 0 : stage + size; };
+  int loading = 0, multiplying = 0;
   const auto load = [&](unsigned slice) {
     if (slice < count) {
-      T* stage = tiles + static_cast<int>(slice % stages) * size;
-      load_a.load(stage, (begin + slice) * depth);
-      load_b.load(stage + a_size, (begin + slice) * depth);
+      load_a.load(tiles + loading, (begin + slice) * depth);
+      load_b.load(tiles + loading + a_size, (begin + slice) * depth);
     }
+    loading = next(loading);
     cp_async_commit();
   };
+#pragma unroll
   for (unsigned slice = 0; slice < stages - 1; ++slice) load(slice);
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
   for (unsigned slice = 0; slice < count; ++slice) {
     cp_async_wait<stages - 2>();
     __syncthreads();  // the slice is there for all, and the stage of the one before is free
     load(slice + stages - 1);
-    const T* stage = tiles + static_cast<int>(slice % stages) * size;
-    product.multiply(stage, stage + a_size);
+    product.multiply(tiles + multiplying, tiles + multiplying + a_size);
+    multiplying = next(multiplying);
   }
   product.for_each_run([&](int row, int column, const auto& pack) {
     destination.store(std::int64_t{first_m} + row, static_cast<int>(first_n) + column, pack);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Slices of an operand on their way from global to shared memory.
 #pragma once
+#include "located.cuh"
 #include "ptx.cuh"
 #include "vector.cuh"
 
@@ -34,8 +35,10 @@ struct SharedTile {
   }
 };
 
-/// One thread's share of copying slices of an operand: runs of `run` elements, all in one column of runs, so that each
-/// thread finds one column and `steps` rows, one of the two once and the other for each slice.
+/// One thread's share of copying slices of an operand, in runs of `run` elements. Where rows run along the depth, all
+/// of a thread's runs are in one column of runs, and it finds one column for each slice and its rows once. Where they
+/// run along the extent, its runs are in one row, which it finds for each slice, and it finds their columns once; or,
+/// if these are too many, the other way round.
 template <class Source, Contiguous contiguous, int extent, int threads, int run>
 class TileLoader {
  public:
@@ -44,8 +47,10 @@ class TileLoader {
 
   /// For the tile that starts at `origin`.
   __device__ TileLoader(const Source& source, unsigned origin) : source_(source), origin_(origin) {
-    if constexpr (contiguous == Contiguous::extent) {
-      column_ = source.column(origin + static_cast<unsigned>(column()));
+    if constexpr (keeps_columns) {
+#pragma unroll
+      for (int i = 0; i < (by_rows ? steps : 1); ++i)
+        columns_[i] = source.column(origin + static_cast<unsigned>(column(i)));
     } else if constexpr (keeps_rows) {
 #pragma unroll
       for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + static_cast<unsigned>(row(i)));
@@ -54,13 +59,16 @@ class TileLoader {
 
   /// Starts copying the slice that starts at `depth`.
   __device__ void load(T* tile, unsigned depth) const {
-    if constexpr (contiguous == Contiguous::extent) {
+    if constexpr (by_rows) {
+      const auto found = source_.row(depth + static_cast<unsigned>(row(0)));
+#pragma unroll
+      for (int i = 0; i < steps; ++i) copy(tile + place(i), source_.at(found, columns_[i]));
+    } else if constexpr (keeps_columns) {
 #pragma unroll unrolled
       for (int i = 0; i < steps; ++i)
-        copy(tile + Tile::offset(row(i), column()),
-             source_.at(source_.row(depth + static_cast<unsigned>(row(i))), column_));
+        copy(tile + place(i), source_.at(source_.row(depth + static_cast<unsigned>(row(i))), columns_[0]));
     } else {
-      const auto found = source_.column(depth + static_cast<unsigned>(column()));
+      const auto found = source_.column(depth + static_cast<unsigned>(column(0)));
 #pragma unroll unrolled
       for (int i = 0; i < steps; ++i) {
         typename Source::Row from;
@@ -68,34 +76,53 @@ class TileLoader {
           from = rows_[i];
         else
           from = source_.row(origin_ + static_cast<unsigned>(row(i)));
-        copy(tile + Tile::offset(row(i), column()), source_.at(from, found));
+        copy(tile + place(i), source_.at(from, found));
       }
     }
   }
 
  private:
-  static constexpr int runs = Tile::columns / run, at_once = threads / runs, steps = Tile::rows / at_once;
-  static_assert(threads % runs == 0 && Tile::rows % at_once == 0);
-  /// More rows than these would not stay in registers; they are found anew for each slice.
-  static constexpr bool keeps_rows = contiguous == Contiguous::depth && steps <= 8;
-  static constexpr int unrolled = steps <= 8 ? steps : 4;
+  static constexpr int runs = Tile::columns / run, steps = Tile::rows * runs / threads;
+  /// More rows or columns than these would not stay in registers.
+  static constexpr bool few = steps <= 8;
+  static constexpr bool by_rows = contiguous == Contiguous::extent && few && steps <= runs;
+  static constexpr bool keeps_columns = contiguous == Contiguous::extent, keeps_rows = !keeps_columns && few;
+  static constexpr int unrolled = few ? steps : 4;
+  /// Threads that share a row, and rows at a time.
+  static constexpr int sharing = by_rows ? runs / steps : runs, at_once = threads / sharing;
+  static_assert(threads % sharing == 0 && Tile::rows % at_once == 0 && (!by_rows || at_once == Tile::rows));
 
-  __device__ static int row(int i) { return static_cast<int>(threadIdx.x) / runs + i * at_once; }
-  __device__ static int column() { return static_cast<int>(threadIdx.x) % runs * run; }
-
-  /// Copies the run at `from`, or zeros if that is null. cp.async copies 4 bytes or more.
-  __device__ void copy(T* to, const T* from) const {
-    constexpr int bytes = run * static_cast<int>(sizeof(T));
-    if constexpr (bytes >= 4)
-      cp_async<bytes>(to, from == nullptr ? source_.data : from, from == nullptr ? 0 : bytes);
-    else
-      *to = from == nullptr ? narrow<T>(0) : *from;
+  /// By rows, 8 adjacent threads have a chunk of 8 adjacent rows, which lie in different banks.
+  __device__ static int row(int i) {
+    const int thread = static_cast<int>(threadIdx.x);
+    return by_rows ? thread % 8 + thread / 32 * 8 % at_once : thread / sharing + i * at_once;
+  }
+  __device__ static int column(int i) {
+    const int thread = static_cast<int>(threadIdx.x);
+    if constexpr (by_rows) return (thread / 8 % 4 + thread / 32 * 8 / at_once * 4 + i * sharing) * run;
+    return thread % sharing * run;
+  }
+  /// Where it goes in a tile. 8 rows further the permutation is the same, and in a row it acts on each bit alone, so
+  /// the distance is known when compiling.
+  __device__ static int place(int i) {
+    if constexpr (by_rows) return Tile::offset(row(0), column(0)) ^ i * sharing * run;
+    if constexpr (at_once % 8 == 0) return Tile::offset(row(0), column(0)) + i * at_once * Tile::columns;
+    return Tile::offset(row(i), column(0));
   }
 
-  const Source& source_;
+  /// Copies the run there, or zeros. cp.async copies 4 bytes or more, and reads no place of which it copies none.
+  __device__ static void copy(T* to, const Located<T>& from) {
+    constexpr int bytes = run * static_cast<int>(sizeof(T));
+    if constexpr (bytes >= 4)
+      cp_async<bytes>(to, from.place, from.there ? bytes : 0);
+    else
+      *to = from.value();
+  }
+
+  Source source_;  // by value: compilers keep a loader in memory for the sake of a reference
   unsigned origin_;
   typename Source::Row rows_[keeps_rows ? steps : 1];
-  typename Source::Column column_;
+  typename Source::Column columns_[by_rows ? steps : 1];
 };
 
 }  // namespace mpad::kernels
