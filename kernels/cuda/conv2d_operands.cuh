@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The matrices whose products are convolutions, as they lie in global memory. Each has rows (found by row()), columns
 // (by column()) and elements (at()), which are zero where none is there: padding, a position that a stride skips,
-// beyond the last row or column. Finding a row or a column costs divisions, an element two additions and comparisons: a
-// thread of a product finds four for each some fifty tensor products of its warp, and the time of one is that of eight
-// instructions. Runs of elements of one row that do not cross a channel count are contiguous. A zero is multiplied like
-// any number: an infinity it meets gives NaN.
+// beyond the last row or column. Finding a row or a column costs divisions. An element, which is found for each 16
+// bytes that are copied, costs few additions and comparisons: a warp issues them between its products. Runs of elements
+// of one row that do not cross a channel count are contiguous. A zero is multiplied like any number: an infinity it
+// meets gives NaN.
 #pragma once
 #include "fast_division.cuh"
 #include "located.cuh"
