@@ -17,7 +17,7 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     const auto weights = weight_matrix(s, k, weight.as<const T>());
     const T* bias_data = bias.data == nullptr ? nullptr : bias.as<const T>();
     if (is_stem(patches)) return stem(op, where, patches, weights, bias_data, y.as<T>());
-    const Operand<Patches<T, false>, Contiguous::depth> a{patches};
+    const Operand<Patches<T>, Contiguous::depth> a{patches};
     const Operand<Matrix<T>, Contiguous::depth> b{weights};
     implicit_gemm<T>(op, where, a, b, patches.columns, {packing(patches.data, s.c), packing(weights.data, s.c)},
                      {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
@@ -28,15 +28,21 @@ template <>
 void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight, View grad_x) {
   constexpr const char* op = "conv2d_backward_data";
   const std::int64_t k = grad_y.shape[3];
+  const auto [kernel, stride, pad, dilation] = s.window;
   check_limits(op, s, k);
   with_type(grad_y.dtype, [&]<class T>() {
-    const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, s.window.taps(), s.c}};
-    const auto with = [&]<bool strided>() {
-      const Operand<Patches<T, strided>, Contiguous::depth> a{output_patches<strided>(s, k, grad_y.as<const T>())};
-      implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
-                       {grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)});
-    };
-    s.window.stride == Pair(1) ? with.template operator()<false>() : with.template operator()<true>();
+    // Each of the classes of inputs is a product of its own, of the taps that reach it.
+    for (std::int64_t h = 0; h < std::min(stride.h, s.h); ++h)
+      for (std::int64_t w = 0; w < std::min(stride.w, s.w); ++w) {
+        const StrideClass y = stride_class(h, s.h, s.oh, kernel.h, stride.h, pad.h, dilation.h),
+                          x = stride_class(w, s.w, s.ow, kernel.w, stride.w, pad.w, dilation.w);
+        const Operand<Patches<T>, Contiguous::depth> a{{grad_y.as<const T>(), s.n, k, y.outputs, x.outputs}};
+        const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, kernel, s.c, y.taps, x.taps}};
+        Destination<T> to{grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)};
+        if (stride != Pair(1)) to.rows = RowGrid(s, h, w);
+        implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
+                         to);
+      }
   });
 }
 

@@ -17,7 +17,7 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
     const Destination<T> to{grad_weight.as<T>(), nullptr, k, static_cast<int>(patches.columns)};
     if (s.c == 1 || s.c == 3) return stem_weight(op, where, gradient, patches, to);
     const Operand<Matrix<T>, Contiguous::extent> a{gradient};
-    const Operand<Patches<T, false>, Contiguous::extent> b{patches};
+    const Operand<Patches<T>, Contiguous::extent> b{patches};
     implicit_gemm<T>(op, where, a, b, patches.rows, {packing(gradient.data, k), packing(patches.data, s.c)}, to);
   });
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The matrices whose products are convolutions, as they lie in global memory. Each has rows (found by row()), columns
-// (by column()) and elements (at()), which are zero where none is there: padding, a position that a stride skips,
-// beyond the last row or column. Finding a row or a column costs divisions. An element, which is found for each 16
-// bytes that are copied, costs few additions and comparisons: a warp issues them between its products. Runs of elements
-// of one row that do not cross a channel count are contiguous. A zero is multiplied like any number: an infinity it
-// meets gives NaN.
+// (by column()) and elements (at()), which are zero where none is there: padding, beyond the last row or column.
+// Finding a row or a column costs divisions. An element, which is found for each 16 bytes that are copied, costs few
+// additions and comparisons: a warp issues them between its products. Runs of elements of one row that do not cross a
+// channel count are contiguous. A zero is multiplied like any number: an infinity it meets gives NaN.
 #pragma once
 #include "fast_division.cuh"
+#include "launch.cuh"
 #include "located.cuh"
 
 #include <mpad/core/geometry.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace mpad::kernels {
 
@@ -37,27 +38,44 @@ struct Matrix {
   }
 };
 
-/// Weights k,r,s,c as the matrix (r, s, k) x c.
+/// One axis of a filter, or part of it: taps first, first + step, ...
+struct TapAxis {
+  std::int64_t first, step, count;
+};
+
+/// Weights k,r,s,c as the matrix (r, s, k) x c, of some of the taps.
 template <class T>
 struct WeightsByTap {
   using Element = T;
   using Row = typename Matrix<T>::Row;
   using Column = typename Matrix<T>::Column;
 
-  WeightsByTap(const T* weight, std::int64_t k, std::int64_t tap_count, std::int64_t c)
+  WeightsByTap(const T* weight, std::int64_t k, Pair kernel, std::int64_t c, const TapAxis& vertical,
+               const TapAxis& horizontal)
       : data(weight),
-        rows(static_cast<unsigned>(tap_count * k)),
+        rows(static_cast<unsigned>(vertical.count * horizontal.count * k)),
         columns(static_cast<unsigned>(c)),
-        taps(static_cast<unsigned>(tap_count)),
-        by_k(std::max<std::int64_t>(k, 1)) {}
+        taps(static_cast<unsigned>(kernel.h * kernel.w)),
+        first(static_cast<unsigned>(vertical.first * kernel.w + horizontal.first)),
+        step_h(static_cast<unsigned>(vertical.step * kernel.w)),
+        step_w(static_cast<unsigned>(horizontal.step)),
+        all(vertical.count * horizontal.count == kernel.h * kernel.w),
+        by_k(std::max<std::int64_t>(k, 1)),
+        by_width(std::max<std::int64_t>(horizontal.count, 1)) {}
 
   const T* data;
-  unsigned rows, columns, taps;
-  FastDivision by_k;
+  unsigned rows, columns, taps, first, step_h, step_w;
+  bool all;  // of the taps
+  FastDivision by_k, by_width;
 
   __device__ Row row(unsigned i) const {
-    const Divided tap = by_k.divide(i);
-    return {data + static_cast<std::int64_t>(tap.remainder * taps + tap.quotient) * columns, i < rows};
+    const Divided in_k = by_k.divide(i);
+    unsigned tap = in_k.quotient;
+    if (!all) {
+      const Divided in_row = by_width.divide(tap);
+      tap = first + in_row.quotient * step_h + in_row.remainder * step_w;
+    }
+    return {data + static_cast<std::int64_t>(in_k.remainder * taps + tap) * columns, i < rows};
   }
   __device__ Column column(unsigned j) const { return {j}; }
   __device__ Located<T> at(const Row& row, const Column& column) const {
@@ -65,24 +83,22 @@ struct WeightsByTap {
   }
 };
 
-/// One axis of a gather: tap r of output position i reads position (i * scale + start + r * step) / divisor, if that is
-/// whole and within the image.
+/// One axis of a gather: tap r of output position i reads position i * scale + start + r * step, if that is within the
+/// image.
 struct GatherAxis {
-  std::int64_t from, to, kernel, scale, start, step, divisor;
+  std::int64_t from, to, kernel, scale, start, step;
 };
 
-/// Images n,h,w,c as the matrix of their patches, pixels of the result x (r, s, c), which is never formed. `strided`:
-/// the divisors are not all 1.
-template <class T, bool strided>
+/// Images n,h,w,c as the matrix of their patches, pixels of the result x (r, s, c), which is never formed.
+template <class T>
 struct Patches {
   using Element = T;
   struct Row {
-    const T* start;  // of the first tap's pixel, which may be outside; if strided, of the image
-    int h, w;        // the first tap's position
+    const T* start;  // of the first tap's pixel, which may be outside
+    int h, w;        // its position
   };
   struct Column {
-    int offset;  // from the first tap; if strided, the channel
-    int h, w;
+    int offset, h, w;  // from the first tap
   };
 
   Patches(const T* images, std::int64_t n, std::int64_t c, const GatherAxis& vertical, const GatherAxis& horizontal)
@@ -105,11 +121,9 @@ struct Patches {
           start(static_cast<int>(a.start)),
           step(static_cast<int>(a.step)),
           by_to(std::max<std::int64_t>(a.to, 1)),
-          by_kernel(a.kernel),
-          // Positions lie below 2^30, so a larger divisor divides none but 0, like 2^30.
-          by_divisor(std::min(a.divisor, std::int64_t{1} << 30)) {}
+          by_kernel(std::max<std::int64_t>(a.kernel, 1)) {}
     int from, scale, start, step;
-    FastDivision by_to, by_kernel, by_divisor;
+    FastDivision by_to, by_kernel;
   } h, w;
 
   /// Sum of two of them does not overflow; with a position, below 2^29, it stays negative.
@@ -120,30 +134,44 @@ struct Patches {
     const Divided line = w.by_to.divide(i), image = h.by_to.divide(line.quotient);
     const int y = static_cast<int>(image.remainder) * h.scale + h.start,
               x = static_cast<int>(line.remainder) * w.scale + w.start;
-    const std::int64_t first = static_cast<std::int64_t>(image.quotient) * h.from;
-    return {data + pixel(strided ? first : first + y, strided ? 0 : x), y, x};
+    return {data + pixel(static_cast<std::int64_t>(image.quotient) * h.from + y, x), y, x};
   }
   __device__ Column column(unsigned j) const {
     if (j >= columns) return {0, nowhere, nowhere};
     const Divided tap = by_channels.divide(j), position = w.by_kernel.divide(tap.quotient);
     const int y = static_cast<int>(position.quotient) * h.step, x = static_cast<int>(position.remainder) * w.step;
-    return {static_cast<int>((strided ? 0 : pixel(y, x)) + tap.remainder), y, x};
+    return {static_cast<int>(pixel(y, x) + tap.remainder), y, x};
   }
   __device__ Located<T> at(const Row& row, const Column& column) const {
-    int y = row.h + column.h, x = row.w + column.w;
-    if constexpr (strided) {
-      y = h.by_divisor.exact_quotient(y);
-      x = w.by_divisor.exact_quotient(x);
-    }
-    const bool inside = static_cast<unsigned>(y) < static_cast<unsigned>(h.from) &&
-                        static_cast<unsigned>(x) < static_cast<unsigned>(w.from);
-    return {row.start + (strided ? pixel(y, x) : 0) + column.offset, inside};
+    const bool inside = static_cast<unsigned>(row.h + column.h) < static_cast<unsigned>(h.from) &&
+                        static_cast<unsigned>(row.w + column.w) < static_cast<unsigned>(w.from);
+    return {row.start + column.offset, inside};
   }
 
  private:
   /// Where a pixel of a line starts.
   __device__ std::int64_t pixel(std::int64_t line, int x) const { return (line * w.from + x) * channels; }
 };
+
+/// What the data gradient treats alike along one axis: of the inputs every stride-th, `first`, first + stride, ...,
+/// which the same taps reach, at outputs that follow each other.
+struct StrideClass {
+  std::int64_t first;
+  TapAxis taps;
+  GatherAxis outputs;  // that the inputs of the class read
+};
+
+/// The inputs `first`, first + stride, ... of an axis of `in` inputs and `out` outputs. Tap r of input i reads output
+/// (i + pad - r * dilation) / stride, if that is whole: for every (stride / gcd(stride, dilation))-th tap or for none.
+inline StrideClass stride_class(std::int64_t first, std::int64_t in, std::int64_t out, std::int64_t kernel,
+                                std::int64_t stride, std::int64_t pad, std::int64_t dilation) {
+  const std::int64_t common = std::gcd(stride, dilation), step = stride / common;
+  std::int64_t tap = 0;
+  while (tap < step && (first + pad - tap * dilation) % stride != 0) ++tap;
+  const std::int64_t taps = tap < step && tap < kernel ? ceil_div(kernel - tap, step) : 0;
+  const std::int64_t start = taps == 0 ? 0 : (first + pad - tap * dilation) / stride;
+  return {first, {tap, step, taps}, {out, ceil_div(in - first, stride), taps, 1, start, -dilation / common}};
+}
 
 /// Throws Error, naming `op`, where 32 bits do not count what a gather counts.
 inline void check_limits(const char* op, const Sliding& s, std::int64_t k) {
@@ -167,24 +195,13 @@ Matrix<T> weight_matrix(const Sliding& s, std::int64_t k, const T* weight) {
 
 /// The patches of x that the outputs see.
 template <class T>
-Patches<T, false> input_patches(const Sliding& s, const T* x) {
+Patches<T> input_patches(const Sliding& s, const T* x) {
   const Window& w = s.window;
   return {x,
           s.n,
           s.c,
-          {s.h, s.oh, w.kernel.h, w.stride.h, -w.pad.h, w.dilation.h, 1},
-          {s.w, s.ow, w.kernel.w, w.stride.w, -w.pad.w, w.dilation.w, 1}};
-}
-
-/// The outputs of k channels that see each input; `strided` where the stride is not 1.
-template <bool strided, class T>
-Patches<T, strided> output_patches(const Sliding& s, std::int64_t k, const T* grad_y) {
-  const Window& w = s.window;
-  return {grad_y,
-          s.n,
-          k,
-          {s.oh, s.h, w.kernel.h, 1, w.pad.h, -w.dilation.h, w.stride.h},
-          {s.ow, s.w, w.kernel.w, 1, w.pad.w, -w.dilation.w, w.stride.w}};
+          {s.h, s.oh, w.kernel.h, w.stride.h, -w.pad.h, w.dilation.h},
+          {s.w, s.ow, w.kernel.w, w.stride.w, -w.pad.w, w.dilation.w}};
 }
 
 }  // namespace mpad::kernels

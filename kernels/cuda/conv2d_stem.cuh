@@ -44,10 +44,10 @@ __device__ inline void store_pixel(const acc_t<T> (&sums)[StemTile::group], bool
 
 /// The sums of 4 pixels and the 8 channels whose weights start at `weights`.
 template <class T, int channels>
-__device__ inline void sum_taps(const Patches<T, false>& x, unsigned first_pixel, const acc_t<T>* weights,
+__device__ inline void sum_taps(const Patches<T>& x, unsigned first_pixel, const acc_t<T>* weights,
                                 acc_t<T> (&sums)[StemTile::pixels][StemTile::group]) {
   using A = acc_t<T>;
-  typename Patches<T, false>::Row pixels[StemTile::pixels];
+  typename Patches<T>::Row pixels[StemTile::pixels];
 #pragma unroll
   for (int p = 0; p < StemTile::pixels; ++p)
     pixels[p] = x.row(first_pixel + static_cast<unsigned>(p * StemTile::slots));
@@ -73,7 +73,7 @@ __device__ inline void sum_taps(const Patches<T, false>& x, unsigned first_pixel
 
 template <class T, int channels>
 __global__ void __launch_bounds__(StemTile::threads)
-    stem_forward(const Patches<T, false> x, const Matrix<T> weight, const T* bias, T* y, bool packed) {
+    stem_forward(const Patches<T> x, const Matrix<T> weight, const T* bias, T* y, bool packed) {
   using A = acc_t<T>;
   MPAD_DYNAMIC_SHARED(A, staged);
   const int k = static_cast<int>(weight.rows), first_k = static_cast<int>(blockIdx.y) * StemTile::k;
@@ -102,12 +102,12 @@ __global__ void __launch_bounds__(StemTile::threads)
 
 /// Whether stem() serves: 1 or 3 channels, and the weights of a block fit 48 KiB.
 template <class T>
-bool is_stem(const Patches<T, false>& x) {
+bool is_stem(const Patches<T>& x) {
   return (x.channels == 1 || x.channels == 3) && x.columns * StemTile::k * sizeof(acc_t<T>) <= 48 * 1024;
 }
 
 template <class T>
-void stem(const char* op, Cuda where, const Patches<T, false>& x, const Matrix<T>& weight, const T* bias, T* y) {
+void stem(const char* op, Cuda where, const Patches<T>& x, const Matrix<T>& weight, const T* bias, T* y) {
   if (weight.rows == 0) return;
   const unsigned tiles = ceil_div(x.rows, static_cast<unsigned>(StemTile::slots * StemTile::pixels));
   const dim3 grid(std::min<unsigned>(tiles, StemTile::most_blocks),

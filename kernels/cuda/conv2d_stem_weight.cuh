@@ -67,7 +67,7 @@ __device__ inline void add_groups(A* shared, int group, int thread,
 
 template <class T>
 __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
-    stem_weight_sums(const Matrix<T> gradient, const Patches<T, false> patches, const Destination<T> destination,
+    stem_weight_sums(const Matrix<T> gradient, const Patches<T> patches, const Destination<T> destination,
                      const Slices slices) {
   using A = acc_t<T>;
   using Tile = StemWeightTile;
@@ -106,7 +106,7 @@ __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
 }
 
 template <class T>
-void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Patches<T, false>& patches,
+void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Patches<T>& patches,
                  const Destination<T>& destination) {
   using Tile = StemWeightTile;
   const std::int64_t tiles =

@@ -28,12 +28,6 @@ class FastDivision {
     const unsigned q = quotient(x);
     return {q, x - q * divisor_};
   }
-  /// x / divisor where x is a multiple of it, -1 elsewhere and for negative x.
-  __device__ int exact_quotient(int x) const {
-    if (x < 0) return -1;
-    const Divided d = divide(static_cast<unsigned>(x));
-    return d.remainder == 0 ? static_cast<int>(d.quotient) : -1;
-  }
 
  private:
   unsigned divisor_ = 1, magic_ = 1, shift_ = 0;

@@ -4,6 +4,7 @@
 // adds in order, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
 // are the same on every device.
 #pragma once
+#include "conv2d_operands.cuh"
 #include "launch.cuh"
 #include "reduce.cuh"
 #include "scratch.h"
@@ -24,6 +25,31 @@ struct Operand {
   Source source;
 };
 
+/// Which rows of y the rows of a product are: the same; or the pixels of n,h,w at every stride-th place from one on.
+struct RowGrid {
+  RowGrid() = default;
+  RowGrid(const Sliding& s, std::int64_t first_h, std::int64_t first_w)
+      : all(false),
+        h(static_cast<int>(s.h)),
+        w(static_cast<int>(s.w)),
+        stride_h(static_cast<int>(s.window.stride.h)),
+        stride_w(static_cast<int>(s.window.stride.w)),
+        first(static_cast<int>(first_h * s.w + first_w)),
+        by_lines(ceil_div(s.h - first_h, s.window.stride.h)),
+        by_columns(ceil_div(s.w - first_w, s.window.stride.w)) {}
+
+  __device__ std::int64_t operator()(std::int64_t row) const {
+    if (all) return row;
+    const Divided line = by_columns.divide(static_cast<unsigned>(row)), image = by_lines.divide(line.quotient);
+    return (static_cast<std::int64_t>(image.quotient) * h + image.remainder * stride_h) * w +
+           line.remainder * stride_w + first;
+  }
+
+  bool all = true;
+  int h = 0, w = 0, stride_h = 1, stride_w = 1, first = 0;
+  FastDivision by_lines{}, by_columns{};
+};
+
 /// Where sums go: to y, plus bias[column] (if any), rounded once; or, if there are several parts, to `partial`
 /// (part, m, n).
 template <class T>
@@ -35,13 +61,13 @@ struct Destination {
   /// Rows of y are aligned to runs of up to four elements, so that none hangs over the end either.
   bool in_runs = n % 4 == 0 && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
   acc_t<T>* partial = nullptr;
+  RowGrid rows{};
 
   template <int run>
   __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
     if (row >= m || column >= n) return;
-    const std::int64_t place = row * n + column;
     if (partial != nullptr) {
-      store_run(partial + blockIdx.y * m * n + place, column, sums);
+      store_run(partial + (blockIdx.y * m + row) * n + column, column, sums);
       return;
     }
     Pack<T, run> rounded;
@@ -50,8 +76,11 @@ struct Destination {
       const bool biased = bias != nullptr && column + e < n;
       rounded.element[e] = narrow<T>(biased ? sums.element[e] + widen(bias[column + e]) : sums.element[e]);
     }
-    store_run(y + place, column, rounded);
+    store_run(y + rows(row) * n + column, column, rounded);
   }
+
+  /// Where element i of the product goes.
+  __device__ T* place(std::int64_t i) const { return y + (rows.all ? i : rows(i / n) * n + i % n); }
 
  private:
   template <int run, class E>
@@ -113,7 +142,6 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     loading = next(loading);
     cp_async_commit();
   };
-#pragma unroll
   for (unsigned slice = 0; slice < stages - 1; ++slice) load(slice);
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
   for (unsigned slice = 0; slice < count; ++slice) {
@@ -146,7 +174,7 @@ __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destinatio
     if (destination.bias != nullptr) sum.element[e] += widen(destination.bias[(first + e) % destination.n]);
     rounded.element[e] = narrow<T>(sum.element[e]);
   }
-  store(destination.y + first, rounded);
+  store(destination.place(first), rounded);
 }
 
 /// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth part.
@@ -167,7 +195,7 @@ __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> desti
   if (warp > 0 || i >= count) return;
   for (int other = 1; other < warps; ++other) sum += shared[other][lane];
   if (destination.bias != nullptr) sum += widen(destination.bias[i % destination.n]);
-  destination.y[i] = narrow<T>(sum);
+  *destination.place(i) = narrow<T>(sum);
 }
 
 /// Cuts a reduction of `slices` slices, for `tiles` tiles of the result, into parts of at least `least` slices. A large

@@ -5,6 +5,8 @@
 #include "ptx.cuh"
 #include "vector.cuh"
 
+#include <utility>
+
 namespace mpad::kernels {
 
 /// Which axis of an operand is contiguous, in global memory and in a tile: the depth of the reduction, so that each row
@@ -35,6 +37,13 @@ struct SharedTile {
   }
 };
 
+/// f(0), ..., f(count - 1). Unlike in a loop, compilers know each index before they decide what stays in registers.
+template <int count, class F>
+__device__ inline void repeat(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (f(i), ...); }
+  (std::make_integer_sequence<int, count>());
+}
+
 /// One thread's share of copying slices of an operand, in runs of `run` elements. Where rows run along the depth, all
 /// of a thread's runs are in one column of runs, and it finds one column for each slice and its rows once. Where they
 /// run along the extent, its runs are in one row, which it finds for each slice, and it finds their columns once; or,
@@ -48,9 +57,8 @@ class TileLoader {
   /// For the tile that starts at `origin`.
   __device__ TileLoader(const Source& source, unsigned origin) : source_(source), origin_(origin) {
     if constexpr (keeps_columns) {
-#pragma unroll
-      for (int i = 0; i < (by_rows ? steps : 1); ++i)
-        columns_[i] = source.column(origin + static_cast<unsigned>(column(i)));
+      repeat<by_rows ? steps : 1>(
+          [&](int i) { columns_[i] = source.column(origin + static_cast<unsigned>(column(i))); });
     } else if constexpr (keeps_rows) {
 #pragma unroll
       for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + static_cast<unsigned>(row(i)));
@@ -61,8 +69,7 @@ class TileLoader {
   __device__ void load(T* tile, unsigned depth) const {
     if constexpr (by_rows) {
       const auto found = source_.row(depth + static_cast<unsigned>(row(0)));
-#pragma unroll
-      for (int i = 0; i < steps; ++i) copy(tile + place(i), source_.at(found, columns_[i]));
+      repeat<steps>([&](int i) { copy(tile + place(i), source_.at(found, columns_[i])); });
     } else if constexpr (keeps_columns) {
 #pragma unroll unrolled
       for (int i = 0; i < steps; ++i)
@@ -119,7 +126,7 @@ class TileLoader {
       *to = from.value();
   }
 
-  Source source_;  // by value: compilers keep a loader in memory for the sake of a reference
+  const Source& source_;
   unsigned origin_;
   typename Source::Row rows_[keeps_rows ? steps : 1];
   typename Source::Column columns_[by_rows ? steps : 1];
