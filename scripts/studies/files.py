@@ -49,15 +49,21 @@ class Results:
             fail(f"{folder}: expected a folder with results of {', '.join(programs)}, got none of them")
 
     def rows(self, program, name, *columns):
-        """All rows of the program's files of that name, which have to have the columns."""
+        """All rows of the program's files of that name, which have to have the columns, with the "folder" of each."""
         rows = []
         for path in sorted((self.folder / program).rglob(f"{name}.csv")):
             found = read(path)
             missing = [column for column in columns if found and column not in found[0]]
             if missing:
                 fail(f"{path}: expected columns {', '.join(columns)}, got none named {missing[0]}")
-            rows += found
+            rows += [{**row, "folder": str(path.parent.relative_to(self.folder))} for row in found]
         return rows
+
+    @functools.cache
+    def settings(self, folder):
+        """What the run in a folder was asked to do; empty where it left no record."""
+        path = self.folder / folder / "run.json"
+        return read_record(path).get("settings", {}) if path.exists() else {}
 
     def records(self):
         """The name of each folder with a run.json, and what that holds."""

@@ -12,11 +12,13 @@ setting = ("network", "dataset", "optimizer", "batch_norm")
 
 
 def _panels(rows):
-    """For each network, data and normalisation: title, name of file, and rows by (bits)."""
-    for key, found in group(rows, *setting).items():
-        row = found[0]
+    """For each network, data, normalisation and size: title, name of file, and rows by (bits)."""
+    for key, found in group(rows, *setting, *sweep.size).items():
+        row, size = found[0], sweep.size_text(found[0])
         title = f"{text.setting(row)}, {row['optimizer']}, {text.normalised(row['batch_norm'])}"
+        title += f",\n{size}" if size else ""
         name = f"{key[0]}-{key[1]}-{key[2]}{'-bn' if key[3] == 'true' else ''}"
+        name += f"-{row['planned']}x{row['images']}" if size else ""
         yield title, name, {bits: cells for bits in bits_order
                             if (cells := [other for other in found if other["bits"] == bits])}
 

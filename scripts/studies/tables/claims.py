@@ -82,9 +82,9 @@ def _collapse(results, arithmetic, verdicts):
     """Whether trainings in 16 bits fail at high beta; `verdicts` says what it means that all, some or none do."""
     rows = [row for row in sweep.rows(results) if row["bits"] == "16" and float(row["beta"]) >= high_beta]
     chosen = [row for row in rows if sweep.arithmetic_name(row) == arithmetic]
-    for _, found in group(chosen, *sweep.training).items():
+    for _, found in group(chosen, *sweep.training, *sweep.size).items():
         words, extent = outcome(found)
-        yield (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.training_name(found[0]), words,
+        yield (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.sized_name(found[0]), words,
                verdicts[extent])
 
 

@@ -27,7 +27,7 @@ def _sweep_command(rows):
 
 
 def _trainings(results):
-    have = group(sweep.rows(results), *sweep.training, "epochs")
+    have = group(sweep.rows(results), *sweep.training, "planned")
     for key, rows in group(published("training"), *sweep.training).items():
         if (*key, rows[0]["epochs"]) not in have:
             yield f"{sweep.training_name(rows[0])}, {rows[0]['epochs']} epochs", _sweep_command(rows)

@@ -9,15 +9,31 @@ from studies.tables.table import Table, agree, differ
 training = ("network", "dataset", "bits", "optimizer", "batch_norm")
 arithmetic = ("forward", "backward", "test_forward")
 columns = (*training, *arithmetic, "beta")
+size = ("planned", "images")  # epochs that a training was to have, which one that collapses has not, of so many images
+
+
+def _with_size(results, found):
+    for row in found:
+        settings = results.settings(row["folder"])
+        row |= {"planned": str(settings.get("epochs", "")), "images": str(settings.get("train-images", ""))}
+    return found
 
 
 def rows(results):
-    return results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "train_accuracy",
-                        "test_accuracy", "test_loss", "collapsed")
+    return _with_size(results, results.rows("sweep", "sweep", *columns, "lr", "run", "epochs", "train_accuracy",
+                                            "test_accuracy", "test_loss", "collapsed"))
 
 
 def pools(results):
-    return results.rows("sweep", "pools", *columns, "layer", "signal_to_noise_db", "nonfinite", "zeroed", "values")
+    return _with_size(results, results.rows("sweep", "pools", *columns, "layer", "signal_to_noise_db", "nonfinite",
+                                            "zeroed", "values"))
+
+
+def size_text(row):
+    """"3 epochs of 2,000 images"; empty where it is not known."""
+    if not row["planned"]:
+        return ""
+    return f"{row['planned']} epoch{'s' if row['planned'] != '1' else ''} of {int(row['images']):,} images"
 
 
 def collapsed(row):
@@ -38,6 +54,11 @@ def arithmetic_name(row):
     """Forward and backward, and the forward that tests where it is another."""
     test = "" if row["test_forward"] in ("", row["forward"]) else f", tested {row['test_forward']}"
     return f"{row['forward']}/{row['backward']}{test}"
+
+
+def sized_name(row):
+    """The name of a training and its size."""
+    return ", ".join(part for part in (training_name(row), size_text(row)) if part)
 
 
 def training_name(row):
@@ -104,11 +125,11 @@ def _training(found):
     body = []
     for _, same in group(found, *training).items():
         known = published_training(same[0])
-        for _, cells in group(same, *arithmetic).items():
+        for _, cells in group(same, *size, *arithmetic).items():
             row, name = cells[0], arithmetic_name(cells[0])
             by_beta = {beta: [run for run in cells if float(run["beta"]) == beta] for beta in betas(cells)}
-            epochs, rates = (text.span(numbers(cells, column), text.number) for column in ("epochs", "lr"))
-            body.append((training_name(row), name, epochs, rates,
+            epochs = size_text(row) or text.span(numbers(cells, "epochs"), text.number)
+            body.append((training_name(row), name, epochs, text.span(numbers(cells, "lr"), text.number),
                          *(_cell_text(by_beta[beta]) if beta in by_beta else "" for beta in all_betas),
                          _verdict(name, by_beta, known)))
         if known:
@@ -133,9 +154,9 @@ def mean_of(found, column):
 def _pools(found):
     all_betas = betas(found)
     body = []
-    for _, cells in group(found, *training, *arithmetic, "layer").items():
+    for _, cells in group(found, *training, *size, *arithmetic, "layer").items():
         row = cells[0]
-        body.append((training_name(row), arithmetic_name(row), row["layer"],
+        body.append((sized_name(row), arithmetic_name(row), row["layer"],
                      *(_pool_text([run for run in cells if float(run["beta"]) == beta]) for beta in all_betas)))
     if body:
         yield Table("pools", "Signal-to-noise of pools in dB, by beta",
