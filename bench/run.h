@@ -24,7 +24,7 @@ int run_benchmarks(const char* name, int argc, char** argv, const AddAll& add_al
   add_all(device);
   benchmark::AddCustomContext("mpad_device", device == Device::cuda ? cuda::device_info().name : "cpu");
   benchmark::AddCustomContext("mpad_threads", std::to_string(num_threads()));
-  benchmark::AddCustomContext("mpad_isa", to_string(current_isa()));
+  benchmark::AddCustomContext("mpad_isa", isa_name());
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

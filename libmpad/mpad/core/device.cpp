@@ -49,4 +49,12 @@ Isa current_isa() {
   return isa;
 }
 
+std::string isa_name() {
+#ifdef MPAD_NATIVE
+  return "native";
+#else
+  return to_string(current_isa());
+#endif
+}
+
 }  // namespace mpad

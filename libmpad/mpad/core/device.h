@@ -22,6 +22,8 @@ inline const char* to_string(Isa isa) {
 
 /// The instruction set in use: the best this machine runs, or the one named by $MPAD_ISA if it runs that.
 Isa current_isa();
+/// Its name, or "native" in a build whose kernels are compiled for the machine that built them (MPAD_NATIVE).
+std::string isa_name();
 
 /// First argument of a kernel: run on the CPU, with this instruction set.
 template <Isa isa>

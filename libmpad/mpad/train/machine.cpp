@@ -39,7 +39,7 @@ std::string compiler_name() {
 
 Machine this_machine() {
   return {.cpu = cpu_name(),
-          .isa = to_string(current_isa()),
+          .isa = isa_name(),
           .compiler = compiler_name(),
           .system = system_name(),
           .cores = static_cast<int>(std::thread::hardware_concurrency())};
