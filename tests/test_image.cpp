@@ -121,3 +121,12 @@ TEST_CASE("a PNG chunk that promises more than the file holds is an error that c
   CHECK(error_with(file) == "x: expected an intact image, got: a chunk longer than the file");
   CHECK(error_with(file.substr(0, length_at + 8)) == "x: expected an intact image, got: a chunk longer than the file");
 }
+
+TEST_CASE("a PNG whose data begins with an empty chunk is an error; one with an empty chunk later is not") {
+  const std::string file = png(5, 9, 3, Bytes(5 * 9 * 3, 7)), empty = png_chunk("IDAT", "");
+  const std::size_t data_at = file.find("IDAT") - 4, end_at = file.find("IEND") - 4;
+  const std::string bad = "x: expected an intact image, got: an empty chunk in place of the first data";
+  CHECK(error_with(file.substr(0, data_at) + empty + file.substr(data_at)) == bad);
+  CHECK(error_with(file.substr(0, data_at) + empty + file.substr(end_at)) == bad);
+  CHECK(error_with(file.substr(0, end_at) + empty + file.substr(end_at)).empty());
+}

@@ -62,22 +62,27 @@ bool has_sound_tables(std::string_view bytes) {
 }
 
 // Up to the last chunk; what is behind it does not matter, nor whether a checksum is there.
-bool has_whole_chunks(std::string_view bytes) {
+const char* find_chunk_fault(std::string_view bytes) {
   constexpr std::size_t signature = 8, head = 8, checksum = 4;
+  bool has_data = false;
   for (std::size_t at = signature; at + head <= bytes.size() && bytes.substr(at + 4, 4) != "IEND";) {
     const std::size_t length = big_endian(bytes, at, 4);
-    if (length > bytes.size() - at - head) return false;
+    if (length > bytes.size() - at - head) return "a chunk longer than the file";
+    if (bytes.substr(at + 4, 4) == "IDAT") {
+      // stb_image copies it to memory that it has not asked for yet.
+      if (length == 0 && !has_data) return "an empty chunk in place of the first data";
+      has_data = true;
+    }
     at += head + length + checksum;
   }
-  return true;
+  return nullptr;
 }
 
 }  // namespace
 
 const char* find_image_fault(std::string_view bytes) {
   if (bytes.starts_with('\xff') && !has_sound_tables(bytes)) return "a Huffman table of more than 256 symbols";
-  if (bytes.starts_with("\x89PNG") && !has_whole_chunks(bytes)) return "a chunk longer than the file";
-  return nullptr;
+  return bytes.starts_with("\x89PNG") ? find_chunk_fault(bytes) : nullptr;
 }
 
 }  // namespace mpad
