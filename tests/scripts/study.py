@@ -69,7 +69,7 @@ class Small(StudyTest):
         self.assertIn("study: no mnist and no cifar10 found: drawn images instead", said)
         for call in calls[1:]:
             self.assertIn("--dataset synthetic", call)
-        self.assertRegex(calls[1], "--networks lenet .*--train-limit 10000 --bits 16,32 --betas 0,1,10,100,1000,10000 "
+        self.assertRegex(calls[1], "--networks lenet .*--train-limit 20000 --bits 16,32 --betas 0,1,10,100,1000,10000 "
                                    ".*--runs 2 .*--pool-forward exact,composed --pool-backward fused,composed,")
         self.assertRegex(calls[7], "--network vgg11 .*--batch-norm off,on --draws 5 .*--bits 16,64 "
                                    "--batch-size 64,256 ")
