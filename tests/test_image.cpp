@@ -130,3 +130,10 @@ TEST_CASE("a PNG whose data begins with an empty chunk is an error; one with an 
   CHECK(error_with(file.substr(0, data_at) + empty + file.substr(end_at)) == bad);
   CHECK(error_with(file.substr(0, end_at) + empty + file.substr(end_at)).empty());
 }
+
+TEST_CASE("a scan that names a Huffman table which is not there reads zeros, not what is in memory") {
+  const std::size_t tables_at = gray.find("\xff\xc4"), scan_at = gray.find("\xff\xda");
+  std::make_unique<Bytes>(20000, 0xff).reset();  // for the decoder's memory to be taken from
+  const Image image = decode_image(gray.substr(0, tables_at) + gray.substr(scan_at), "x");
+  CHECK(image.pixels == Bytes(5 * 9 * 3, 128));
+}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """gradients.py PROGRAM [--all]: loss, gradients and running statistics of every network agree with PyTorch's in double, from the
 same weights, which travel as safetensors. Exits with 4 where there is no PyTorch."""
+import itertools
 import json
 import math
 import pathlib
@@ -100,11 +101,18 @@ def make_batches(shape, planted, generator):
 
 
 def plant_ties(model):
-    """Makes the first convolution's outputs multiples of 1/4: exact in any order of summation."""
-    first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+    """Makes the first convolution's outputs multiples of 1/4: exact in any order of summation. Convolutions between it and
+    the first pool copy channels, so that what ties goes on to."""
+    before_pool = itertools.takewhile(lambda module: not isinstance(module, TiedMaxPool), model.modules())
+    first, *others = (module for module in before_pool if isinstance(module, nn.Conv2d))
     with torch.no_grad():
         for parameter in first.parameters():
             parameter.copy_((parameter / parameter.abs().max() * 1.4).round() / 4)
+        for convolution in others:
+            weight = convolution.weight
+            weight.zero_()
+            for k in range(weight.shape[0]):
+                weight[k, k % weight.shape[1], weight.shape[2] // 2, weight.shape[3] // 2] = 0.25
 
 
 def scales(gradients):

@@ -3,9 +3,14 @@
 #include <mpad/data/image.h>
 #include <mpad/data/image_check.h>
 
+#include <cstdlib>
 #include <limits>
 #include <memory>
 
+// Zeros, for scans that name a Huffman table which the file does not have.
+#define STBI_MALLOC(size) std::calloc(1, size)
+#define STBI_REALLOC(block, size) std::realloc(block, size)
+#define STBI_FREE(block) std::free(block)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
