@@ -9,12 +9,12 @@ undecided = "undecided: intervals overlap"
 high_beta = 1000.0
 
 
-def _zone_cells(results):
-    """Shares of the zone at tau, of the first two programs compared."""
-    rows = [row for row in zones.summary(results) if row["quantity"] == "zone"]
+def _cells(results, quantity):
+    """Shares of pairs, of the first two programs compared: of the zone at tau, or of a class, which has none."""
+    rows = [row for row in zones.summary(results) if row["quantity"] == quantity]
     programs = group(rows, "first", "second", "noise")
     cells = group(next(iter(programs.values()), []), "bits", *zones.keys)
-    return [zones.at_tau(cell) for cell in cells.values()]
+    return [zones.at_tau(cell) if quantity == "zone" else cell[0] for cell in cells.values()]
 
 
 def _all_or_none(cells):
@@ -38,11 +38,11 @@ def _from_to(small, large):
     return " to ".join(text.percent(*(float(row[name]) for name in ("share", "low", "high"))) for row in (small, large))
 
 
-def _larger_batch(cells):
+def _larger_batch(cells, share="the share"):
     for _, found in group([row for row in cells if row["bits"] == "32"], "network", "dataset", "batch_norm").items():
         small, large = (choose(found, key=lambda row: int(row["batch_size"])) for choose in (min, max))
         if small is not large:
-            yield ("32 bits: a larger batch raises the share",
+            yield (f"32 bits: a larger batch raises {share}",
                    f"{text.setting(small)}, {text.normalised(small['batch_norm'])}, batch {small['batch_size']} to "
                    f"{large['batch_size']}", _from_to(small, large), _rises(small, large))
 
@@ -100,8 +100,10 @@ def new_result(results):
 
 
 def tables(results):
-    cells = _zone_cells(results)
-    rows = [*_all_or_none(cells), *_larger_batch(cells), *_batch_norm(cells), *_second_beta0(results),
+    cells, bifurcations = _cells(results, "zone"), _cells(results, "bifurcation")
+    rows = [*_all_or_none(cells), *_larger_batch(cells),
+            *_larger_batch(bifurcations, "the share that differs over the reals"), *_batch_norm(cells),
+            *_second_beta0(results),
             *_published_collapse(results), *new_result(results)]
     if rows:
         yield Table("claims", "What was claimed, and what is seen here", ("claim", "setting", "here", "verdict"), rows,
