@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shares of pairs in the zone, their classes, and ties by layer."""
 from studies import intervals, text
-from studies.files import bits_order, group, published
+from studies.files import bits_order, group, numbers, published
 from studies.tables.table import Table, compare, incomparable
 
 keys = ("network", "dataset", "batch_norm", "batch_size", "first", "second", "noise")
@@ -11,8 +11,11 @@ classes = ("bifurcation", "compensation", "none")
 
 
 def summary(results):
-    return results.rows("zones", "summary", "bits", *keys, "draws", "pairs", "quantity", "threshold", "share", "low",
+    """Shares, of each network in order of normalisation and batch size, whichever files they come from."""
+    rows = results.rows("zones", "summary", "bits", *keys, "draws", "pairs", "quantity", "threshold", "share", "low",
                         "high")
+    return [row for found in group(rows, "network", "dataset").values()
+            for row in sorted(found, key=lambda row: (row["batch_norm"], int(row["batch_size"])))]
 
 
 def without_batches(rows):
@@ -64,8 +67,9 @@ def _shares(rows):
             by_bits = {bits: at_tau(same) for (bits,), same in group(cells, "bits").items()}
             taus |= {bits: text.number(row["threshold"]) for bits, row in by_bits.items()}
             row = cells[0]
-            body.append((text.setting(row), text.normalised(row["batch_norm"]), row["batch_size"], row["draws"],
-                         row["pairs"], *(_percent(by_bits[bits]) if bits in by_bits else "" for bits in present),
+            counts = (text.span(numbers(by_bits.values(), column), text.number) for column in ("draws", "pairs"))
+            body.append((text.setting(row), text.normalised(row["batch_norm"]), row["batch_size"], *counts,
+                         *(_percent(by_bits[bits]) if bits in by_bits else "" for bits in present),
                          *_verdict(by_bits.get("32"))))
         yield Table("zones" + (f"-{number}" if number else ""), f"Pairs in the zone (D > tau), {_programs(*programs)}",
                     ("network", "normalisation", "batch size", "draws", "pairs", *map(text.bits, present),
