@@ -28,7 +28,7 @@ template <>
 void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight, View grad_x) {
   constexpr const char* op = "conv2d_backward_data";
   const std::int64_t k = grad_y.shape[3];
-  const auto [kernel, stride, pad, dilation] = s.window;
+  const Pair kernel = s.window.kernel, stride = s.window.stride, pad = s.window.pad, dilation = s.window.dilation;
   check_limits(op, s, k);
   with_type(grad_y.dtype, [&]<class T>() {
     // Each of the classes of inputs is a product of its own, of the taps that reach it.
