@@ -39,7 +39,8 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
         const Operand<Patches<T>, Contiguous::depth> a{{grad_y.as<const T>(), s.n, k, y.outputs, x.outputs}};
         const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, kernel, s.c, y.taps, x.taps}};
         Destination<T> to{grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)};
-        if (stride != Pair(1)) to.rows = RowGrid(s, h, w);
+        to.spread = stride != Pair(1);
+        to.pixels = {y.inputs, x.inputs};
         implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
                          to);
       }

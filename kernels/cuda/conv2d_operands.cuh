@@ -45,16 +45,12 @@ struct TapAxis {
 
 /// Weights k,r,s,c as the matrix (r, s, k) x c, of some of the taps.
 template <class T>
-struct WeightsByTap {
-  using Element = T;
+struct WeightsByTap : Matrix<T> {
   using Row = typename Matrix<T>::Row;
-  using Column = typename Matrix<T>::Column;
 
   WeightsByTap(const T* weight, std::int64_t k, Pair kernel, std::int64_t c, const TapAxis& vertical,
                const TapAxis& horizontal)
-      : data(weight),
-        rows(static_cast<unsigned>(vertical.count * horizontal.count * k)),
-        columns(static_cast<unsigned>(c)),
+      : Matrix<T>{weight, static_cast<unsigned>(vertical.count * horizontal.count * k), static_cast<unsigned>(c)},
         taps(static_cast<unsigned>(kernel.h * kernel.w)),
         first(static_cast<unsigned>(vertical.first * kernel.w + horizontal.first)),
         step_h(static_cast<unsigned>(vertical.step * kernel.w)),
@@ -63,8 +59,7 @@ struct WeightsByTap {
         by_k(std::max<std::int64_t>(k, 1)),
         by_width(std::max<std::int64_t>(horizontal.count, 1)) {}
 
-  const T* data;
-  unsigned rows, columns, taps, first, step_h, step_w;
+  unsigned taps, first, step_h, step_w;
   bool all;  // of the taps
   FastDivision by_k, by_width;
 
@@ -75,12 +70,37 @@ struct WeightsByTap {
       const Divided in_row = by_width.divide(tap);
       tap = first + in_row.quotient * step_h + in_row.remainder * step_w;
     }
-    return {data + static_cast<std::int64_t>(in_k.remainder * taps + tap) * columns, i < rows};
+    return {Matrix<T>::row(in_k.remainder * taps + tap).start, i < this->rows};
   }
-  __device__ Column column(unsigned j) const { return {j}; }
-  __device__ Located<T> at(const Row& row, const Column& column) const {
-    return {row.start + column.index, row.there && column.index < columns};
+};
+
+/// `to` positions of an axis of `from`: start, start + scale, ..., which may be outside.
+struct GridAxis {
+  GridAxis() = default;
+  GridAxis(std::int64_t from_, std::int64_t to, std::int64_t scale_, std::int64_t start_)
+      : from(static_cast<int>(from_)),
+        scale(static_cast<int>(scale_)),
+        start(static_cast<int>(start_)),
+        by_to(std::max<std::int64_t>(to, 1)) {}
+
+  int from = 0, scale = 1, start = 0;
+  FastDivision by_to{};
+};
+
+/// The pixels at the positions of two axes of images n,h,w, in row-major order.
+struct PixelGrid {
+  struct Pixel {
+    std::int64_t index;  // among those of the images
+    int h, w;
+  };
+  __device__ Pixel at(unsigned i) const {
+    const Divided line = w.by_to.divide(i), image = h.by_to.divide(line.quotient);
+    const int y = static_cast<int>(image.remainder) * h.scale + h.start,
+              x = static_cast<int>(line.remainder) * w.scale + w.start;
+    return {(static_cast<std::int64_t>(image.quotient) * h.from + y) * w.from + x, y, x};
   }
+
+  GridAxis h{}, w{};
 };
 
 /// One axis of a gather: tap r of output position i reads position i * scale + start + r * step, if that is within the
@@ -106,57 +126,44 @@ struct Patches {
         rows(static_cast<unsigned>(n * vertical.to * horizontal.to)),
         columns(static_cast<unsigned>(vertical.kernel * horizontal.kernel * c)),
         channels(static_cast<int>(c)),
+        step_h(static_cast<int>(vertical.step)),
+        step_w(static_cast<int>(horizontal.step)),
         by_channels(std::max<std::int64_t>(c, 1)),
-        h(vertical),
-        w(horizontal) {}
+        by_width(std::max<std::int64_t>(horizontal.kernel, 1)),
+        grid{{vertical.from, vertical.to, vertical.scale, vertical.start},
+             {horizontal.from, horizontal.to, horizontal.scale, horizontal.start}} {}
 
   const T* data;
   unsigned rows, columns;
-  int channels;
-  FastDivision by_channels;
-  struct Axis {
-    Axis(const GatherAxis& a)
-        : from(static_cast<int>(a.from)),
-          scale(static_cast<int>(a.scale)),
-          start(static_cast<int>(a.start)),
-          step(static_cast<int>(a.step)),
-          by_to(std::max<std::int64_t>(a.to, 1)),
-          by_kernel(std::max<std::int64_t>(a.kernel, 1)) {}
-    int from, scale, start, step;
-    FastDivision by_to, by_kernel;
-  } h, w;
+  int channels, step_h, step_w;
+  FastDivision by_channels, by_width;
+  PixelGrid grid;  // of the first taps
 
   /// Sum of two of them does not overflow; with a position, below 2^29, it stays negative.
   static constexpr int nowhere = -(1 << 30);
 
   __device__ Row row(unsigned i) const {
     if (i >= rows) return {data, nowhere, nowhere};
-    const Divided line = w.by_to.divide(i), image = h.by_to.divide(line.quotient);
-    const int y = static_cast<int>(image.remainder) * h.scale + h.start,
-              x = static_cast<int>(line.remainder) * w.scale + w.start;
-    return {data + pixel(static_cast<std::int64_t>(image.quotient) * h.from + y, x), y, x};
+    const PixelGrid::Pixel first = grid.at(i);
+    return {data + first.index * channels, first.h, first.w};
   }
   __device__ Column column(unsigned j) const {
     if (j >= columns) return {0, nowhere, nowhere};
-    const Divided tap = by_channels.divide(j), position = w.by_kernel.divide(tap.quotient);
-    const int y = static_cast<int>(position.quotient) * h.step, x = static_cast<int>(position.remainder) * w.step;
-    return {static_cast<int>(pixel(y, x) + tap.remainder), y, x};
+    const Divided tap = by_channels.divide(j), position = by_width.divide(tap.quotient);
+    const int y = static_cast<int>(position.quotient) * step_h, x = static_cast<int>(position.remainder) * step_w;
+    return {(y * grid.w.from + x) * channels + static_cast<int>(tap.remainder), y, x};
   }
   __device__ Located<T> at(const Row& row, const Column& column) const {
-    const bool inside = static_cast<unsigned>(row.h + column.h) < static_cast<unsigned>(h.from) &&
-                        static_cast<unsigned>(row.w + column.w) < static_cast<unsigned>(w.from);
+    const bool inside = static_cast<unsigned>(row.h + column.h) < static_cast<unsigned>(grid.h.from) &&
+                        static_cast<unsigned>(row.w + column.w) < static_cast<unsigned>(grid.w.from);
     return {row.start + column.offset, inside};
   }
-
- private:
-  /// Where a pixel of a line starts.
-  __device__ std::int64_t pixel(std::int64_t line, int x) const { return (line * w.from + x) * channels; }
 };
 
 /// What the data gradient treats alike along one axis: of the inputs every stride-th, `first`, first + stride, ...,
 /// which the same taps reach, at outputs that follow each other.
 struct StrideClass {
-  std::int64_t first;
+  GridAxis inputs;
   TapAxis taps;
   GatherAxis outputs;  // that the inputs of the class read
 };
@@ -170,7 +177,8 @@ inline StrideClass stride_class(std::int64_t first, std::int64_t in, std::int64_
   while (tap < step && (first + pad - tap * dilation) % stride != 0) ++tap;
   const std::int64_t taps = tap < step && tap < kernel ? ceil_div(kernel - tap, step) : 0;
   const std::int64_t start = taps == 0 ? 0 : (first + pad - tap * dilation) / stride;
-  return {first, {tap, step, taps}, {out, ceil_div(in - first, stride), taps, 1, start, -dilation / common}};
+  const std::int64_t count = ceil_div(in - first, stride);
+  return {{in, count, stride, first}, {tap, step, taps}, {out, count, taps, 1, start, -dilation / common}};
 }
 
 /// Throws Error, naming `op`, where 32 bits do not count what a gather counts.

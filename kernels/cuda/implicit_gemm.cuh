@@ -25,33 +25,8 @@ struct Operand {
   Source source;
 };
 
-/// Which rows of y the rows of a product are: the same; or the pixels of n,h,w at every stride-th place from one on.
-struct RowGrid {
-  RowGrid() = default;
-  RowGrid(const Sliding& s, std::int64_t first_h, std::int64_t first_w)
-      : all(false),
-        h(static_cast<int>(s.h)),
-        w(static_cast<int>(s.w)),
-        stride_h(static_cast<int>(s.window.stride.h)),
-        stride_w(static_cast<int>(s.window.stride.w)),
-        first(static_cast<int>(first_h * s.w + first_w)),
-        by_lines(ceil_div(s.h - first_h, s.window.stride.h)),
-        by_columns(ceil_div(s.w - first_w, s.window.stride.w)) {}
-
-  __device__ std::int64_t operator()(std::int64_t row) const {
-    if (all) return row;
-    const Divided line = by_columns.divide(static_cast<unsigned>(row)), image = by_lines.divide(line.quotient);
-    return (static_cast<std::int64_t>(image.quotient) * h + image.remainder * stride_h) * w +
-           line.remainder * stride_w + first;
-  }
-
-  bool all = true;
-  int h = 0, w = 0, stride_h = 1, stride_w = 1, first = 0;
-  FastDivision by_lines{}, by_columns{};
-};
-
 /// Where sums go: to y, plus bias[column] (if any), rounded once; or, if there are several parts, to `partial`
-/// (part, m, n).
+/// (part, m, n). Row i of the product is row i of y or, if `spread`, that of the i-th of some pixels.
 template <class T>
 struct Destination {
   T* y;
@@ -61,7 +36,8 @@ struct Destination {
   /// Rows of y are aligned to runs of up to four elements, so that none hangs over the end either.
   bool in_runs = n % 4 == 0 && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
   acc_t<T>* partial = nullptr;
-  RowGrid rows{};
+  bool spread = false;
+  PixelGrid pixels{};
 
   template <int run>
   __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
@@ -76,13 +52,17 @@ struct Destination {
       const bool biased = bias != nullptr && column + e < n;
       rounded.element[e] = narrow<T>(biased ? sums.element[e] + widen(bias[column + e]) : sums.element[e]);
     }
-    store_run(y + rows(row) * n + column, column, rounded);
+    store_run(y + row_of_y(row) * n + column, column, rounded);
   }
 
   /// Where element i of the product goes.
-  __device__ T* place(std::int64_t i) const { return y + (rows.all ? i : rows(i / n) * n + i % n); }
+  __device__ T* place(std::int64_t i) const { return y + (spread ? row_of_y(i / n) * n + i % n : i); }
 
  private:
+  __device__ std::int64_t row_of_y(std::int64_t row) const {
+    return spread ? pixels.at(static_cast<unsigned>(row)).index : row;
+  }
+
   template <int run, class E>
   __device__ void store_run(E* to, int column, const Pack<E, run>& pack) const {
     if (in_runs) {
