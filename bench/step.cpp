@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
 // unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph.
-// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one
-// network to learn its own.
+// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own.
 #include "run.h"
 
 #include <mpad/mpad.h>

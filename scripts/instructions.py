@@ -26,6 +26,8 @@ def read(body):
                         copies.count("16"), len(re.findall(r"\bmma\.sync\b", body)))
 
 
+nothing = read("")
+
 # Kernels whose threads take several channels at once, by name: what the number of them is behind, in the name.
 _packs = (r"map_tiles_kernel<(\d+),", r"window_pool_kernel<(\d+),", r"pool_windows<\d+, (\d+),", r"pool_gather<(\d+),",
           r"pool_gather_blocks<\d+, (\d+),")

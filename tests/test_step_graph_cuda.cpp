@@ -7,8 +7,6 @@
 #include <mpad/nn/layers.h>
 #include <mpad/step_graph.h>
 
-#include <cuda/runtime.h>
-
 #include <optional>
 
 using namespace mpad;

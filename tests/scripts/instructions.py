@@ -7,7 +7,6 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(sys.argv[1], "scripts")))
 import instructions  # noqa: E402
 
-nothing = instructions.read("")
 memory = "ld.global.nc.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1];\n st.global.v2.f64 [%rd2], {%fd1, %fd2};"
 array = "Array<float const, true, false>, Array<float, false, true>"
 

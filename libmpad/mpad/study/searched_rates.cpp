@@ -85,11 +85,11 @@ std::optional<double> SearchedRates::rate(const std::string& network, const Sett
                         .after_epoch = [&](const Trainer& t) { unfinished(cell, t.settings()).save(t); },
                         .may_go_on = may_go_on});
   if (trials.empty()) return std::nullopt;
-  for (const double lr : draw_rates(options_.trials, settings.seed)) {
-    searching.lr = lr;
+  for (const RateTrial& trial : trials) {
+    searching.lr = trial.lr;
     unfinished(cell, searching).remove();  // before the rows are there: nobody would look for it after
+    rows_.push_back({cell, trial});
   }
-  for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
   directory_->write(file_name, to_csv(rows_));
   return chosen_rate(trials);
 }

@@ -4,15 +4,24 @@
 #include <mpad/train/gradient_step.h>
 
 namespace mpad {
+namespace {
+
+Forward run(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw) {
+  const RandomScope random(draw);
+  Tape tape;
+  const Tensor logits = model(batch.images), loss = loss_of(logits, batch.labels, float_loss);
+  tape.backward(loss, scale);
+  return {logits, loss};
+}
+
+}  // namespace
 
 /// A graph, and the tensors that it reads and writes.
 struct GradientStep::Recorded {
-  Recorded(const GradientStep& step, const Batch& like, double of_scale, const Rng& draw)
+  Recorded(Module& model, const Batch& like, bool float_loss, double of_scale, const Rng& draw)
       : batch{empty_like(like.images), empty_like(like.labels)},
         scale(of_scale),
-        graph(*step.model_, [this, model = step.model_, float_loss = step.float_loss_, draw] {
-          forward = GradientStep(*model, float_loss, false).compute(batch, scale, draw);
-        }) {}
+        graph(model, [this, &model, float_loss, draw] { forward = run(model, batch, float_loss, scale, draw); }) {}
 
   Batch batch;
   double scale;
@@ -31,7 +40,7 @@ Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& dr
   if (recorded_ && recorded_->batch.images.shape() != batch.images.shape()) return compute(batch, scale, draw);
   if (!recorded_ || recorded_->scale != scale) {
     recorded_.reset();  // first, for its memory
-    recorded_ = std::make_unique<Recorded>(*this, batch, scale, draw);
+    recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_, scale, draw);
   }
   recorded_->batch.images.copy_from(batch.images);
   recorded_->batch.labels.copy_from(batch.labels);
@@ -40,11 +49,7 @@ Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& dr
 }
 
 Forward GradientStep::compute(const Batch& batch, double scale, const Rng& draw) const {
-  const RandomScope random(draw);
-  Tape tape;
-  const Tensor logits = (*model_)(batch.images), loss = loss_of(logits, batch.labels, float_loss_);
-  tape.backward(loss, scale);
-  return {logits, loss};
+  return run(*model_, batch, float_loss_, scale, draw);
 }
 
 void GradientStep::forget() { recorded_.reset(); }
