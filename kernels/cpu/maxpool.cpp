@@ -6,8 +6,8 @@ namespace {
 
 /// The maximum as it is, and the mask.
 struct Maximum {
-  template <class T, class M>
-  MPAD_INLINE void operator()(const Best<T, M>& best, Lane<T>& y, M& mask) const {
+  template <class Best, class T, class M>
+  MPAD_INLINE void operator()(const Best& best, T& y, M& mask) const {
     y = best.value;
     mask = best.tied;
   }

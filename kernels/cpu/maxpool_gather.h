@@ -5,8 +5,8 @@
 // A lane rule is made for one tap, `rule.at(i)`, and called as `(g, mask, o)`: g in acc_t<A>, the window's mask, and
 // the flat index o of its output. It returns a value of A, held in acc_t<A>. A `Sum` adds the terms of one lane up.
 #pragma once
+#include "elementwise.h"
 #include "maxpool_cover.h"
-#include "simd.h"
 
 #include <algorithm>
 
@@ -37,7 +37,7 @@ MPAD_INLINE int tie_count(U mask) {
   return count < 1 ? 1 : count;
 }
 
-/// The sum of one lane, each term and sum rounded to A.
+/// The sum of one lane, each term and sum rounded to A. Its result is rounded to T where it is stored.
 template <class T, class M, class A>
 struct PoolSum {
   static constexpr bool wants_inside = false;
@@ -47,51 +47,70 @@ struct PoolSum {
     value = rounded<A>(value + tap(g, mask, o));
   }
   template <class Rule>
-  MPAD_INLINE Lane<T> result(const Rule&) const {
-    return narrow<T>(value);
+  MPAD_INLINE acc_t<T> result(const Rule&) const {
+    return value;
   }
 };
 
 template <class T, class M, class A, class Sum, class Rule>
 class Gather {
  public:
-  Gather(const Sliding& s, const Rule& rule, const Lane<T>* grad_y, const M* mask, Lane<T>* grad_x)
+  Gather(const Sliding& s, const Rule& rule, const T* grad_y, const M* mask, T* grad_x)
       : s_(s), rule_(rule), grad_y_(grad_y), mask_(mask), grad_x_(grad_x) {}
 
   /// Input rows [begin, end) of all images.
   void rows(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
-    for (std::int64_t row = begin; row < end; ++row) {
-      const int width = static_cast<int>(kernel.w);
-      const Cover vertical(row % s_.h, s_.oh, kernel.h, stride.h, pad.h, dilation.h);
-      Cover horizontal(0, s_.ow, kernel.w, stride.w, pad.w, dilation.w);
-      const std::int64_t n = row / s_.h;
-      for (std::int64_t w = 0; w < s_.w; ++w) {
-        horizontal.move_to(w);
-        Holders holders;
-        vertical.each([&](std::int64_t oh, int r) {
-          horizontal.each([&](std::int64_t ow, int q) {
-            holders.window[holders.count++] = {((n * s_.oh + oh) * s_.ow + ow) * s_.c, r * width + q, inside(oh, ow)};
-          });
-        });
-        pixel(holders, grad_x_ + (row * s_.w + w) * s_.c);
-      }
-    }
+    const bool apart = stride.h >= kernel.h && stride.w >= kernel.w && dilation == Pair(1);
+    for (std::int64_t row = begin; row < end; ++row) apart ? row_of_one_window(row) : row_of_any_windows(row);
   }
 
  private:
   using V = acc_t<A>;
+  static constexpr bool kInRegisters = Rule::vectorised && std::is_same_v<A, V>;
 
-  void pixel(const Holders& holders, Lane<T>* out) const {
-    // One window holds each element where windows touch; one, two or four do under a 3x3 window of stride 2.
-    if constexpr (Rule::vectorised && std::is_same_v<A, V>) {
-      if (holders.count == 1) return sum_of<1>(holders, out);
-      if constexpr (sizeof(M) == 2) {
-        if (holders.count == 2) return sum_of<2>(holders, out);
-        if (holders.count == 4) return sum_of<4>(holders, out);
+  /// Windows that share no element: from window to window instead of from element to element, which takes a third of
+  /// the time.
+  void row_of_one_window(std::int64_t row) const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    const std::int64_t h = row % s_.h + pad.h, oh = h / stride.h, r = h % stride.h;
+    std::int64_t done = 0;
+    if (oh < s_.oh && r < kernel.h)
+      for (std::int64_t ow = 0; ow < s_.ow; ++ow) {
+        const std::int64_t first = s_.column(ow, 0);
+        const std::int64_t begin = std::max<std::int64_t>(first, 0), end = std::min(first + kernel.w, s_.w);
+        zero(row, done, begin);
+        for (done = begin; done < end; ++done)
+          pixel<1>({holder(row / s_.h, oh, ow, r * kernel.w + done - first)}, place(row, done));
       }
+    zero(row, done, s_.w);
+  }
+
+  void row_of_any_windows(std::int64_t row) const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    const std::int64_t width = kernel.w;
+    const Cover vertical(row % s_.h, s_.oh, kernel.h, stride.h, pad.h, dilation.h);
+    Cover horizontal(0, s_.ow, kernel.w, stride.w, pad.w, dilation.w);
+    for (std::int64_t w = 0; w < s_.w; ++w) {
+      horizontal.move_to(w);
+      Holders holders;
+      vertical.each([&](std::int64_t oh, int r) {
+        horizontal.each([&](std::int64_t ow, int q) {
+          holders.window[holders.count++] = holder(row / s_.h, oh, ow, r * width + q);
+        });
+      });
+      pixel(holders, place(row, w));
     }
-    sum_of_any(holders, out);
+  }
+
+  T* place(std::int64_t row, std::int64_t w) const { return grad_x_ + (row * s_.w + w) * s_.c; }
+
+  void zero(std::int64_t row, std::int64_t begin, std::int64_t end) const {
+    if (begin < end) std::fill_n(place(row, begin), (end - begin) * s_.c, T(0));
+  }
+
+  MPAD_INLINE Holder holder(std::int64_t n, std::int64_t oh, std::int64_t ow, std::int64_t tap) const {
+    return {((n * s_.oh + oh) * s_.ow + ow) * s_.c, static_cast<int>(tap), inside(oh, ow)};
   }
 
   /// The taps of a window that lie in the image: every combination of a row and a column that do.
@@ -102,62 +121,90 @@ class Gather {
            bits_inside(s_.column(ow, 0), kernel.w, dilation.w, s_.w, 1);
   }
 
-  MPAD_INLINE void add(Sum& sum, const auto& tap, const Holder& window, std::int64_t c) const {
-    const std::int64_t o = window.output + c;
-    sum.add(rule_, tap, window, widen(grad_y_[o]), mask_[o], o);
+  void pixel(const Holders& holders, T* out) const {
+    // One, two or four windows hold each element under a 3x3 window of stride 2.
+    if constexpr (kInRegisters && sizeof(M) == 2) {
+      const Holder* window = holders.window;
+      if (holders.count == 1) return pixel<1>({window[0]}, out);
+      if (holders.count == 2) return pixel<2>({window[0], window[1]}, out);
+      if (holders.count == 4) return pixel<4>({window[0], window[1], window[2], window[3]}, out);
+    }
+    in_blocks(holders.window, holders.count, out);
   }
 
   template <int count>
-  void sum_of(const Holders& holders, Lane<T>* out) const {
-    constexpr auto all = std::make_index_sequence<count>();
-    sum_of(holders, out, all);
+  void pixel(const Holder (&windows)[count], T* out) const {
+    if constexpr (kInRegisters)
+      in_registers(windows, out, std::make_index_sequence<count>());
+    else
+      in_blocks(windows, count, out);
   }
-  template <std::size_t... j>
-  void sum_of(const Holders& holders, Lane<T>* out, std::index_sequence<j...>) const {
-    const decltype(rule_.at(0)) taps[] = {rule_.at(holders.window[j].tap)...};
-    const Holder windows[] = {holders.window[j]...};
-    const std::int64_t channels = s_.c;
+
+  template <int count, std::size_t... j>
+  void in_registers(const Holder (&windows)[count], T* out, std::index_sequence<j...>) const {
+    const decltype(rule_.at(0)) taps[] = {rule_.at(windows[j].tap)...};
+    const Holder window[] = {windows[j]...};
     const Rule rule = rule_;  // stores may change members
-    MPAD_LANES
-    for (std::int64_t c = 0; c < channels; ++c) {
-      Sum sum;
-      (add(sum, taps[j], windows[j], c), ...);
-      out[c] = sum.result(rule);
+    const std::int64_t channels = s_.c, block = Block<T>::kInPlace ? channels : kBlock;
+    for (std::int64_t start = 0; start < channels; start += block) {
+      const std::int64_t size = std::min(block, channels - start);
+      Block<const T> from[] = {{grad_y_ + window[j].output + start, size}...};
+      const V* const grad[] = {from[j].load()...};
+      Block<T> to(out + start, size);
+      V* result = to.data();
+      MPAD_LANES
+      for (std::int64_t c = 0; c < size; ++c) {
+        Sum sum;
+        (add(sum, taps[j], window[j], start + c, grad[j][c]), ...);
+        result[c] = sum.result(rule);
+      }
+      to.store();
     }
   }
 
-  void sum_of_any(const Holders& holders, Lane<T>* out) const {
+  void in_blocks(const Holder* windows, int count, T* out) const {
     constexpr std::int64_t block = 64;
     for (std::int64_t start = 0; start < s_.c; start += block) {
       const std::int64_t size = std::min(block, s_.c - start);
       Sum sum[block];
-      for (int j = 0; j < holders.count; ++j) {
-        const Holder window = holders.window[j];
-        const auto tap = rule_.at(window.tap);
-        if constexpr (Rule::vectorised) {
-          MPAD_LANES
-          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
-        } else {
-          for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c);
-        }
+      for (int j = 0; j < count; ++j) {
+        Block<const T> from(grad_y_ + windows[j].output + start, size);
+        add_block(windows[j], start, size, from.load(), sum);
       }
+      Block<T> to(out + start, size);
+      V* result = to.data();
       MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) out[start + c] = sum[c].result(rule_);
+      for (std::int64_t c = 0; c < size; ++c) result[c] = sum[c].result(rule_);
+      to.store();
     }
+  }
+
+  void add_block(const Holder& window, std::int64_t start, std::int64_t size, const V* grad, Sum* sum) const {
+    const auto tap = rule_.at(window.tap);
+    if constexpr (Rule::vectorised) {
+      MPAD_LANES
+      for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c, grad[c]);
+    } else {
+      for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c, grad[c]);
+    }
+  }
+
+  MPAD_INLINE void add(Sum& sum, const auto& tap, const Holder& window, std::int64_t c, V grad) const {
+    const std::int64_t o = window.output + c;
+    sum.add(rule_, tap, window, grad, mask_[o], o);
   }
 
   Sliding s_;
   Rule rule_;
-  const Lane<T>* grad_y_;
+  const T* grad_y_;
   const M* mask_;
-  Lane<T>* grad_x_;
+  T* grad_x_;
 };
 
 /// Runs the gather over all input rows.
 template <class T, class M, class A, class Sum = PoolSum<T, M, A>, class Rule>
 void gather(const Sliding& s, const Rule& rule, View grad_y, View mask, View grad_x) {
-  const Gather<T, M, A, Sum, Rule> body(s, rule, lanes(grad_y.as<const T>()), mask.as<const M>(),
-                                        lanes(grad_x.as<T>()));
+  const Gather<T, M, A, Sum, Rule> body(s, rule, grad_y.as<const T>(), mask.as<const M>(), grad_x.as<T>());
   const std::int64_t grain = std::max<std::int64_t>(1, (1 << 16) / std::max<std::int64_t>(1, s.w * s.c));
   parallel_for(s.n * s.h, grain, [&](std::int64_t begin, std::int64_t end) { body.rows(begin, end); });
 }

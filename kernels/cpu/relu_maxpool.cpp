@@ -8,15 +8,15 @@ namespace {
 /// flag says so and the bits say which are zeros.
 struct ReluMaximum {
   int taps;
-  template <class T, class M>
-  MPAD_INLINE void operator()(const Best<T, M>& best, Lane<T>& y, M& code) const {
+  template <class Best, class T, class M>
+  MPAD_INLINE void operator()(const Best& best, T& y, M& code) const {
     const M none = 0, flag = static_cast<M>(std::uint64_t{1} << taps);
-    const M zeros = best.key == 0 ? best.tied : none;
+    const M zeros = best.zero() ? best.tied : none;
     // Selects, one inside the other, where a logical and would be a branch.
     const M marked = best.tied == none ? none : static_cast<M>(flag | zeros);
-    const Lane<T> floor = best.tied == none ? best.value : Lane<T>(0);
-    y = best.key > 0 ? best.value : floor;
-    code = best.key > 0 ? best.tied : marked;
+    const T floor = best.tied == none ? best.value : T(0);
+    y = best.positive() ? best.value : floor;
+    code = best.positive() ? best.tied : marked;
   }
 };
 

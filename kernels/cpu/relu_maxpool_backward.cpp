@@ -32,11 +32,11 @@ struct ReluPoolSum {
     zero |= flat & bits >> window.tap;
   }
   template <class Rule>
-  MPAD_INLINE Lane<T> result(const Rule& rule) const {
+  MPAD_INLINE acc_t<T> result(const Rule& rule) const {
     const acc_t<T> grad = rounded<T>(value), scaled = rule.alpha * grad;
     const acc_t<T> at_zero = rule.alpha == 0 ? acc_t<T>(0) : scaled;  // 0 * inf must not make NaN
     const acc_t<T> below = zero != 0 ? at_zero : acc_t<T>(0);
-    return narrow<T>(flagged != 0 ? below : grad);
+    return flagged != 0 ? below : grad;
   }
 };
 
