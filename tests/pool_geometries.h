@@ -51,6 +51,8 @@ inline const Geometry geometries[] = {
     {{1, 13, 13, 2}, {.kernel = 8, .stride = 1, .pad = 3}, true},
     {{1, 1, 70, 2}, {.kernel = {1, 64}, .stride = 1}},
     {{1, 3, 3, 130}, {.kernel = 2, .stride = 2}, true},
+    {{1, 3, 5, 300}, {.kernel = 2, .stride = 2}},
+    {{1, 5, 5, 300}, {.kernel = 3, .stride = 2, .pad = 1}},
     {{2, 3, 3, 1}, {.kernel = 1, .stride = 2}},
     {{0, 4, 4, 8}, {.kernel = 2, .stride = 2}},
     {{2, 4, 4, 0}, {.kernel = 3, .stride = 2, .pad = 1}},

@@ -4,6 +4,10 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 using namespace mpad;
 using namespace mpad::test;
 
@@ -50,6 +54,31 @@ TEST_CASE("maximum, mask and gradient agree with a reference in double on many g
         CHECK(max_ulps(unpool(where, pooled, grad_y, TieRule::minimal()),
                        reference_unpool(s, want, grad_y.values(), 1)) <= bound);
       });
+    }
+}
+
+TEST_CASE("one NaN, wherever it is, wins its windows and no others; zeros of either sign tie and the first is stored") {
+  for (const Window& window : {Window{2, 2}, Window{3, 2, 1}})
+    for (DType dtype : real_dtypes) {
+      const Sliding s = slide("test", window, {1, 6, 6, 40});
+      std::vector<double> x = random_integers({1, 6, 6, 40}, dtype, 31, 2).values();
+      for (std::size_t i = 0; i < x.size(); i += 3) x[i] = x[i] == 0 ? -0.0 : x[i];
+      for (std::size_t pixel : {0, 7, 8, 14, 35})
+        for (std::size_t channel : {0, 31, 39}) {
+          const std::size_t at = pixel * 40 + channel;
+          const double kept = std::exchange(x[at], std::nan(""));
+          const Reference want = reference_pool(s, x);
+          INFO(pixel << ' ' << channel << ' ' << to_string(dtype));
+          on_each_backend([&](auto where) {
+            const Pooled got = pool(where, s, Tensor::from(x, {1, 6, 6, 40}, dtype));
+            CHECK(masks_of(got.mask) == want.mask);
+            const std::vector<double> y = got.y.values();
+            CHECK(std::ranges::equal(y, want.y, [](double a, double b) {
+              return std::isnan(a) ? std::isnan(b) : a == b && std::signbit(a) == std::signbit(b);
+            }));
+          });
+          x[at] = kept;
+        }
     }
 }
 
