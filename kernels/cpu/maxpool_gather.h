@@ -9,6 +9,7 @@
 #include "maxpool_cover.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mpad::kernels {
 namespace {
@@ -80,11 +81,12 @@ class Gather {
         const std::int64_t begin = std::max<std::int64_t>(first, 0), end = std::min(first + kernel.w, s_.w);
         zero(row, done, begin);
         done = begin;
-        if constexpr (kInRegisters)
-          for (; done + 2 <= end; done += 2)
-            two_taps(holder(row / s_.h, oh, ow, r * kernel.w + done - first), place(row, done));
-        for (; done < end; ++done)
-          pixel<1>({holder(row / s_.h, oh, ow, r * kernel.w + done - first)}, place(row, done));
+        // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
+        constexpr int together = kInRegisters ? 2 : 1;
+        Holder window = holder(row / s_.h, oh, ow, r * kernel.w + begin - first);
+        for (; done + together <= end; done += together, window.tap += together)
+          elements<together>({window}, place(row, done));
+        for (; done < end; ++done, ++window.tap) elements<1>({window}, place(row, done));
       }
     zero(row, done, s_.w);
   }
@@ -102,7 +104,7 @@ class Gather {
           holders.window[holders.count++] = holder(row / s_.h, oh, ow, r * width + q);
         });
       });
-      pixel(holders, place(row, w));
+      element(holders, place(row, w));
     }
   }
 
@@ -124,69 +126,62 @@ class Gather {
            bits_inside(s_.column(ow, 0), kernel.w, dilation.w, s_.w, 1);
   }
 
-  void pixel(const Holders& holders, T* out) const {
+  void element(const Holders& holders, T* out) const {
     // One, two or four windows hold each element under a 3x3 window of stride 2.
     if constexpr (kInRegisters && sizeof(M) == 2) {
       const Holder* window = holders.window;
-      if (holders.count == 1) return pixel<1>({window[0]}, out);
-      if (holders.count == 2) return pixel<2>({window[0], window[1]}, out);
-      if (holders.count == 4) return pixel<4>({window[0], window[1], window[2], window[3]}, out);
+      if (holders.count == 1) return elements<1>({window[0]}, out);
+      if (holders.count == 2) return elements<1>({window[0], window[1]}, out);
+      if (holders.count == 4) return elements<1>({window[0], window[1], window[2], window[3]}, out);
     }
     in_blocks(holders.window, holders.count, out);
   }
 
-  template <int count>
-  void pixel(const Holder (&windows)[count], T* out) const {
-    if constexpr (kInRegisters)
-      in_registers(windows, out, std::make_index_sequence<count>());
-    else
+  /// `size` elements side by side that the same windows hold, `windows` naming the first one's taps.
+  template <int size, int count>
+  void elements(const Holder (&windows)[count], T* out) const {
+    if constexpr (kInRegisters) {
+      in_registers(windows, out, std::make_index_sequence<size>(), std::make_index_sequence<count>());
+    } else {
+      static_assert(size == 1);
       in_blocks(windows, count, out);
-  }
-
-  /// Two elements side by side, of one window and no other: its gradient, mask and share serve both.
-  void two_taps(const Holder& held, T* out) const {
-    const auto left = rule_.at(held.tap), right = rule_.at(held.tap + 1);
-    Holder window[] = {held, held};
-    ++window[1].tap;
-    const Rule rule = rule_;  // stores may change members
-    const std::int64_t channels = s_.c, block = Block<T>::kInPlace ? channels : kBlock;
-    for (std::int64_t start = 0; start < channels; start += block) {
-      const std::int64_t size = std::min(block, channels - start);
-      Block<const T> from(grad_y_ + held.output + start, size);
-      Block<T> to[] = {{out + start, size}, {out + channels + start, size}};
-      const V* grad = from.load();
-      V *first = to[0].data(), *second = to[1].data();
-      MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) {
-        Sum sum[2];
-        add(sum[0], left, window[0], start + c, grad[c]);
-        add(sum[1], right, window[1], start + c, grad[c]);
-        first[c] = sum[0].result(rule);
-        second[c] = sum[1].result(rule);
-      }
-      for (Block<T>& each : to) each.store();
     }
   }
 
-  template <int count, std::size_t... j>
-  void in_registers(const Holder (&windows)[count], T* out, std::index_sequence<j...>) const {
-    const decltype(rule_.at(0)) taps[] = {rule_.at(windows[j].tap)...};
-    const Holder window[] = {windows[j]...};
+  template <int count, std::size_t... k, std::size_t... j>
+  void in_registers(const Holder (&windows)[count], T* out, std::index_sequence<k...>,
+                    std::index_sequence<j...>) const {
+    struct Term {
+      Holder window;
+      decltype(rule_.at(0)) tap;
+    };
+    const auto terms_of = [&](int element) {
+      const auto term = [&](Holder window) {
+        window.tap += element;
+        return Term{window, rule_.at(window.tap)};
+      };
+      return std::array<Term, count>{term(windows[j])...};
+    };
+    const std::array<Term, count> terms[] = {terms_of(k)...};
     const Rule rule = rule_;  // stores may change members
     const std::int64_t channels = s_.c, block = Block<T>::kInPlace ? channels : kBlock;
     for (std::int64_t start = 0; start < channels; start += block) {
       const std::int64_t size = std::min(block, channels - start);
-      Block<const T> from[] = {{grad_y_ + window[j].output + start, size}...};
+      Block<const T> from[] = {{grad_y_ + windows[j].output + start, size}...};
+      Block<T> to[] = {{out + k * channels + start, size}...};
       const V* const grad[] = {from[j].load()...};
-      Block<T> to(out + start, size);
-      V* result = to.data();
+      V* const result[] = {to[k].data()...};
+      const auto sum_of = [&](const std::array<Term, count>& of, std::int64_t c) {
+        Sum sum;
+        (add(sum, of[j].tap, of[j].window, start + c, grad[j][c]), ...);
+        return sum.result(rule);
+      };
       MPAD_LANES
       for (std::int64_t c = 0; c < size; ++c) {
-        Sum sum;
-        (add(sum, taps[j], window[j], start + c, grad[j][c]), ...);
-        result[c] = sum.result(rule);
+        const V sums[] = {sum_of(terms[k], c)...};  // all before a store, behind which gradients would be read again
+        ((result[k][c] = sums[k]), ...);
       }
-      to.store();
+      (to[k].store(), ...);
     }
   }
 
