@@ -155,15 +155,23 @@ template <class Where>
 void dropout(Where, double p, std::uint64_t seed, std::uint64_t stream, View x, View y);
 
 // ---- conv2d
-/// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k.
+/// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k; with `relu`, bit for bit followed by
+/// relu_forward.
 template <class Where>
-void conv2d_forward(Where, const Sliding&, View x, View weight, View bias, View y);
+void conv2d_forward(Where, const Sliding&, View x, View weight, View bias, bool relu, View y);
 /// grad_y n,oh,ow,k and weight to grad_x n,h,w,c.
 template <class Where>
 void conv2d_backward_data(Where, const Sliding&, View grad_y, View weight, View grad_x);
 /// x and grad_y to grad_weight k,r,s,c.
 template <class Where>
 void conv2d_backward_weight(Where, const Sliding&, View x, View grad_y, View grad_weight);
+
+// ---- conv2d_relu_maxpool
+/// Bit for bit conv2d_forward, then relu_maxpool_forward of windows `pool` over its output; y and code are theirs. What
+/// lies between is not kept, and on CUDA, for 2x2 windows, mostly not written.
+template <class Where>
+void conv2d_relu_maxpool_forward(Where, const Sliding&, const Sliding& pool, View x, View weight, View bias, View y,
+                                 View code);
 
 // ---- linear
 /// x n,i and weight o,i (and bias o, or no data) to y n,o.

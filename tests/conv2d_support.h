@@ -149,7 +149,7 @@ Computed compute(Where where, const Problem& p) {
     return run_kernel(where, inputs, {{output, dtype}}, kernel)[0];
   };
   return {run({p.x, p.weight, p.bias}, p.grad_y.shape(),
-              [&](auto in, auto out) { kernels::conv2d_forward(where, s, in[0], in[1], in[2], out[0]); }),
+              [&](auto in, auto out) { kernels::conv2d_forward(where, s, in[0], in[1], in[2], false, out[0]); }),
           run({p.grad_y, p.weight}, p.x.shape(),
               [&](auto in, auto out) { kernels::conv2d_backward_data(where, s, in[0], in[1], out[0]); }),
           run({p.x, p.grad_y}, p.weight.shape(),

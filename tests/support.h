@@ -69,12 +69,12 @@ inline Tensor dot(const Tensor& y, const Tensor& weights) {
   const std::vector<double> a = y.values(), b = weights.values();
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  const Tensor loss = Tensor::from({sum}, {}, y.dtype());
+  const Tensor loss = Tensor::from({sum}, {}, y.dtype()).to(y.device());
   record("dot", {y}, loss, [weights](const Tensor& grad_loss, Gradients& gradients) {
     const double scale = grad_loss.item();
     std::vector<double> grad = weights.values();
     for (double& g : grad) g *= scale;
-    gradients.set(0, Tensor::from(grad, weights.shape(), weights.dtype()));
+    gradients.set(0, Tensor::from(grad, weights.shape(), weights.dtype()).to(weights.device()));
   });
   return loss;
 }

@@ -118,7 +118,7 @@ TEST_CASE("convolutions without bias, and of arrays aligned to an element only, 
         const Shifted y(Tensor::full(want.y.shape(), NAN, dtype), device);
         const Shifted grad_x(Tensor::full(want.grad_x.shape(), NAN, dtype), device);
         const Shifted grad_weight(Tensor::full(want.grad_weight.shape(), NAN, dtype), device);
-        kernels::conv2d_forward(where, s, x.view(), weight.view(), View{}, y.view());
+        kernels::conv2d_forward(where, s, x.view(), weight.view(), View{}, false, y.view());
         kernels::conv2d_backward_data(where, s, grad_y.view(), weight.view(), grad_x.view());
         kernels::conv2d_backward_weight(where, s, x.view(), grad_y.view(), grad_weight.view());
         CHECK(same({y.take(), grad_x.take(), grad_weight.take()}, want));
@@ -175,7 +175,7 @@ TEST_CASE("convolutions on CUDA name what 32 bits do not count") {
     const Sliding s = slide("conv2d", window, x);
     const View images{nullptr, DType::f16, x}, weight{nullptr, DType::f16, {k, window.kernel.h, window.kernel.w, x[3]}};
     try {
-      kernels::conv2d_forward(Cuda{}, s, images, weight, View{}, {nullptr, DType::f16, {x[0], s.oh, s.ow, k}});
+      kernels::conv2d_forward(Cuda{}, s, images, weight, View{}, false, {nullptr, DType::f16, {x[0], s.oh, s.ow, k}});
     } catch (const Error& error) {
       return std::string(error.what());
     }

@@ -14,7 +14,7 @@ Taps* fill_taps(std::int64_t count, Taps* to, std::int64_t kernel, std::int64_t 
 }  // namespace
 
 template <>
-void conv2d_forward(Cpu, const Sliding& s, View x, View weight, View bias, View y) {
+void conv2d_forward(Cpu, const Sliding& s, View x, View weight, View bias, bool relu, View y) {
   const Pair kernel = s.window.kernel;
   Taps* rows = scratch<Taps>(Scratch::taps, s.oh + s.ow);
   Taps* columns = fill_taps(s.oh, rows, kernel.h, s.h, [&](auto oh, auto r) { return s.row(oh, r); });
@@ -22,8 +22,8 @@ void conv2d_forward(Cpu, const Sliding& s, View x, View weight, View bias, View 
   const std::int64_t k = y.shape[3];
   const Gather g{s.n, {s.h, s.w, s.c}, {s.oh, s.ow, k}, kernel, rows, columns};
   with_type(x.dtype, [&]<class T>() {
-    gather(g, x.as<const T>(), weight.as<const T>(), {s.c, 1, kernel.h * kernel.w * s.c},
-           bias.data ? bias.as<const T>() : nullptr, y.as<T>());
+    const Finish<T> finish{bias.data ? bias.as<const T>() : nullptr, relu};
+    gather(g, x.as<const T>(), weight.as<const T>(), {s.c, 1, kernel.h * kernel.w * s.c}, finish, y.as<T>());
   });
 }
 
@@ -43,7 +43,7 @@ void conv2d_backward_data(Cpu, const Sliding& s, View grad_y, View weight, View 
   const std::int64_t k = grad_y.shape[3];
   const Gather g{s.n, {s.oh, s.ow, k}, {s.h, s.w, s.c}, window.kernel, rows, columns};
   with_type(grad_y.dtype, [&]<class T>() {
-    gather<T>(g, grad_y.as<const T>(), weight.as<const T>(), {s.c, window.kernel.h * window.kernel.w * s.c, 1}, nullptr,
+    gather<T>(g, grad_y.as<const T>(), weight.as<const T>(), {s.c, window.kernel.h * window.kernel.w * s.c, 1}, {},
               grad_x.as<T>());
   });
 }

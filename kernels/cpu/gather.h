@@ -120,16 +120,23 @@ struct Block {
   T* target;  ///< its first image
 };
 
+/// What becomes of sums: plus the bias of their channel (if there is one), then ReLU (if asked for), rounded once.
+template <class T>
+struct Finish {
+  const T* bias = nullptr;
+  bool relu = false;
+};
+
 /// Target rows [begin, end) of a block, columns of one panel.
 template <class T>
 void gather_panel(const Gather& g, const Block<T>& block, std::int64_t begin, std::int64_t end, const acc_t<T>* weights,
-                  std::int64_t panel, const T* bias) {
+                  std::int64_t panel, const Finish<T>& finish) {
   using A = acc_t<T>;
   const Panels<A> panels{g.target.c};
   const int used = panels.used(panel);
   const std::int64_t image = g.target.h * g.target.w * g.target.c;
   A padded_bias[Panels<A>::full] = {};
-  if (bias) widen(bias + panel * Panels<A>::full, used, padded_bias);
+  if (finish.bias) widen(finish.bias + panel * Panels<A>::full, used, padded_bias);
   const A* b = weights + panels.offset(panel, g.kernel.h * g.kernel.w * g.source.c);
   with_panel_width<A>(panels.width(panel), [&]<class V, int vectors>() {
     Tile<V, kRows, vectors> tile;
@@ -139,7 +146,9 @@ void gather_panel(const Gather& g, const Block<T>& block, std::int64_t begin, st
         T* to = block.target + (h * g.target.w + w) * g.target.c + panel * Panels<A>::full;
         for (std::int64_t i = 0; i < block.images; ++i, to += image)
           for (int j = 0; j < vectors; ++j) {
-            const V sum = bias ? tile.sum[i][j] + load<V>(padded_bias + j * lanes<V>) : tile.sum[i][j];
+            V sum = tile.sum[i][j];
+            if (finish.bias) sum += load<V>(padded_bias + j * lanes<V>);
+            if (finish.relu) sum = sum <= V{} ? V{} : sum;
             store_lanes(to + j * lanes<V>, sum, std::min(lanes<V>, used - j * lanes<V>));
           }
       }
@@ -185,7 +194,7 @@ Cut cut_work(const Gather& g) {
 
 template <class T>
 void gather_piece(const Gather& g, const Cut& cut, std::int64_t piece, const T* source, const acc_t<T>* weights,
-                  const T* bias, T* target) {
+                  const Finish<T>& finish, T* target) {
   using A = acc_t<T>;
   const std::int64_t part = piece % cut.parts, band = piece / cut.parts % cut.bands;
   const std::int64_t first_block = piece / cut.parts / cut.bands * cut.blocks;
@@ -206,17 +215,18 @@ void gather_piece(const Gather& g, const Cut& cut, std::int64_t piece, const T* 
   }
   const std::int64_t last_panel = std::min(Panels<A>{g.target.c}.count(), (part + 1) * cut.panels);
   for (std::int64_t panel = part * cut.panels; panel < last_panel; ++panel)
-    for (std::int64_t i = 0; i < blocks; ++i) gather_panel(g, block(i), begin, end, weights, panel, bias);
+    for (std::int64_t i = 0; i < blocks; ++i) gather_panel(g, block(i), begin, end, weights, panel, finish);
 }
 
-/// Computes the whole target; `bias` (one for each target channel) may be null.
+/// Computes the whole target.
 template <class T>
-void gather(const Gather& g, const T* source, const T* weight, const WeightSteps& step, const T* bias, T* target) {
+void gather(const Gather& g, const T* source, const T* weight, const WeightSteps& step, const Finish<T>& finish,
+            T* target) {
   if (g.n * g.target.h * g.target.w * g.target.c == 0) return;
   const acc_t<T>* weights = pack_weights(g, weight, step);
   const Cut cut = cut_work<acc_t<T>>(g);
   parallel_for(cut.all_blocks * cut.bands * cut.parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) gather_piece(g, cut, i, source, weights, bias, target);
+    for (std::int64_t i = begin; i < end; ++i) gather_piece(g, cut, i, source, weights, finish, target);
   });
 }
 

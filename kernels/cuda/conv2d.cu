@@ -8,19 +8,20 @@
 namespace mpad::kernels {
 
 template <>
-void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias, View y) {
+void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias, bool relu, View y) {
   constexpr const char* op = "conv2d";
   const std::int64_t k = y.shape[3];
   check_limits(op, s, k);
   with_type(x.dtype, [&]<class T>() {
     const auto patches = input_patches(s, x.as<const T>());
     const auto weights = weight_matrix(s, k, weight.as<const T>());
-    const T* bias_data = bias.data == nullptr ? nullptr : bias.as<const T>();
-    if (is_stem(patches)) return stem(op, where, patches, weights, bias_data, y.as<T>());
+    const Finish<T> finish{bias.data == nullptr ? nullptr : bias.as<const T>(), relu};
+    if (is_stem(patches))
+      return stem(op, where, patches, weights, StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
     const Operand<Patches<T>, Contiguous::depth> a{patches};
     const Operand<Matrix<T>, Contiguous::depth> b{weights};
     implicit_gemm<T>(op, where, a, b, patches.columns, {packing(patches.data, s.c), packing(weights.data, s.c)},
-                     {y.as<T>(), bias_data, patches.rows, static_cast<int>(k)});
+                     {y.as<T>(), finish, patches.rows, static_cast<int>(k)});
   });
 }
 
@@ -38,7 +39,7 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
                           x = stride_class(w, s.w, s.ow, kernel.w, stride.w, pad.w, dilation.w);
         const Operand<Patches<T>, Contiguous::depth> a{{grad_y.as<const T>(), s.n, k, y.outputs, x.outputs}};
         const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, kernel, s.c, y.taps, x.taps}};
-        Destination<T> to{grad_x.as<T>(), nullptr, a.source.rows, static_cast<int>(s.c)};
+        Destination<T> to{grad_x.as<T>(), {}, a.source.rows, static_cast<int>(s.c)};
         to.spread = stride != Pair(1);
         to.pixels = {y.inputs, x.inputs};
         implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},

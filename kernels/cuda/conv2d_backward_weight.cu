@@ -14,7 +14,7 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
   with_type(x.dtype, [&]<class T>() {
     const auto patches = input_patches(s, x.as<const T>());
     const Matrix<T> gradient{grad_y.as<const T>(), patches.rows, static_cast<unsigned>(k)};
-    const Destination<T> to{grad_weight.as<T>(), nullptr, k, static_cast<int>(patches.columns)};
+    const Destination<T> to{grad_weight.as<T>(), {}, k, static_cast<int>(patches.columns)};
     if (s.c == 1 || s.c == 3) return stem_weight(op, where, gradient, patches, to);
     const Operand<Matrix<T>, Contiguous::extent> a{gradient};
     const Operand<Patches<T>, Contiguous::extent> b{patches};

@@ -160,6 +160,32 @@ struct Patches {
   }
 };
 
+/// The patches that 2x2 windows of outputs see, one window after another: rows 4w, ..., 4w + 3 are the taps of window
+/// w, in row-major order. `vertical` and `horizontal` say where windows lie: their scale is twice a step between
+/// outputs.
+template <class T>
+struct WindowPatches : Patches<T> {
+  using Row = typename Patches<T>::Row;
+
+  WindowPatches(const T* images, std::int64_t n, std::int64_t c, const GatherAxis& vertical,
+                const GatherAxis& horizontal)
+      : Patches<T>(images, n, c, vertical, horizontal),
+        down(static_cast<int>(vertical.scale / 2)),
+        right(static_cast<int>(horizontal.scale / 2)) {
+    this->rows *= 4;
+  }
+
+  int down, right;  // from a tap to the next
+
+  __device__ Row row(unsigned i) const {
+    if (i >= this->rows) return {this->data, Patches<T>::nowhere, Patches<T>::nowhere};
+    const PixelGrid::Pixel first = this->grid.at(i / 4);
+    const int y = i % 4 < 2 ? 0 : down, x = i % 2 == 0 ? 0 : right;
+    const std::int64_t further = static_cast<std::int64_t>(y) * this->grid.w.from + x;
+    return {this->data + (first.index + further) * this->channels, first.h + y, first.w + x};
+  }
+};
+
 /// What the data gradient treats alike along one axis: of the inputs every stride-th, `first`, first + stride, ...,
 /// which the same taps reach, at outputs that follow each other.
 struct StrideClass {
@@ -210,6 +236,17 @@ Patches<T> input_patches(const Sliding& s, const T* x) {
           s.c,
           {s.h, s.oh, w.kernel.h, w.stride.h, -w.pad.h, w.dilation.h},
           {s.w, s.ow, w.kernel.w, w.stride.w, -w.pad.w, w.dilation.w}};
+}
+
+/// The patches of x that the outputs see that lie in whole 2x2 windows.
+template <class T>
+WindowPatches<T> window_patches(const Sliding& s, const T* x) {
+  const Window& w = s.window;
+  return {x,
+          s.n,
+          s.c,
+          {s.h, s.oh / 2, w.kernel.h, 2 * w.stride.h, -w.pad.h, w.dilation.h},
+          {s.w, s.ow / 2, w.kernel.w, 2 * w.stride.w, -w.pad.w, w.dilation.w}};
 }
 
 }  // namespace mpad::kernels

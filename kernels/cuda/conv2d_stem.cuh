@@ -3,8 +3,8 @@
 // 16 bytes of. A thread has 8 output channels of 4 pixels; the block's weights wait in shared memory.
 #pragma once
 #include "conv2d_operands.cuh"
+#include "finish.cuh"
 #include "launch.cuh"
-#include "vector.cuh"
 
 #include <mpad/core/device.h>
 
@@ -23,15 +23,15 @@ __device__ inline void stage_weights(const Matrix<T>& weight, unsigned first_k, 
   }
 }
 
-/// Stores one pixel's sums, rounded; 16 bytes at a time if `packed`.
-template <class T>
-__device__ inline void store_pixel(const acc_t<T> (&sums)[StemTile::group], bool packed, int used, T* to) {
-  constexpr int size = full_pack<T>;
+/// Stores a thread's share of one pixel, `used` channels of it; 16 bytes at a time if `packed`.
+template <class E>
+__device__ inline void store_group(const Pack<E, StemTile::group>& group, bool packed, int used, E* to) {
+  constexpr int size = full_pack<E> < StemTile::group ? full_pack<E> : StemTile::group;
 #pragma unroll
   for (int first = 0; first < StemTile::group; first += size) {
-    Pack<T, size> pack;
+    Pack<E, size> pack;
 #pragma unroll
-    for (int e = 0; e < size; ++e) pack.element[e] = narrow<T>(sums[first + e]);
+    for (int e = 0; e < size; ++e) pack.element[e] = group.element[first + e];
     if (packed && first < used) {
       store(to + first, pack);
     } else {
@@ -42,15 +42,32 @@ __device__ inline void store_pixel(const acc_t<T> (&sums)[StemTile::group], bool
   }
 }
 
-/// The sums of 4 pixels and the 8 channels whose weights start at `weights`.
-template <class T, int channels>
-__device__ inline void sum_taps(const Patches<T>& x, unsigned first_pixel, const acc_t<T>* weights,
-                                acc_t<T> (&sums)[StemTile::pixels][StemTile::group]) {
-  using A = acc_t<T>;
-  typename Patches<T>::Row pixels[StemTile::pixels];
+/// Where the pixels go that a thread has: every slots-th one of the block's tile.
+template <class T>
+struct StemPixels {
+  using Patches = kernels::Patches<T>;
+  T* y;
+  Finish<T> finish;
+  bool packed;
+
+  /// The p-th pixel of the thread whose slot this is, in the tile.
+  __device__ static unsigned pixel(unsigned slot, int p) { return slot + static_cast<unsigned>(p * StemTile::slots); }
+  /// `first` is the tile's first pixel, of `rows`; the channels are those from `channel` on, of k.
+  __device__ void store(const Pack<acc_t<T>, StemTile::group> (&sums)[StemTile::pixels], unsigned first, unsigned slot,
+                        unsigned rows, int channel, int k) const {
 #pragma unroll
-  for (int p = 0; p < StemTile::pixels; ++p)
-    pixels[p] = x.row(first_pixel + static_cast<unsigned>(p * StemTile::slots));
+    for (int p = 0; p < StemTile::pixels; ++p) {
+      const std::int64_t at = std::int64_t{first} + pixel(slot, p);
+      if (at < rows) store_group(finish(sums[p], channel, k), packed, k - channel, y + at * k + channel);
+    }
+  }
+};
+
+/// The sums of these 4 pixels and the 8 channels whose weights start at `weights`.
+template <class T, int channels, class Patches>
+__device__ inline void sum_taps(const Patches& x, const typename Patches::Row (&pixels)[StemTile::pixels],
+                                const acc_t<T>* weights, Pack<acc_t<T>, StemTile::group> (&sums)[StemTile::pixels]) {
+  using A = acc_t<T>;
   for (unsigned tap = 0; tap < x.columns; tap += channels) {
     const auto column = x.column(tap);
     A values[StemTile::pixels][channels];
@@ -66,14 +83,17 @@ __device__ inline void sum_taps(const Patches<T>& x, unsigned first_pixel, const
 #pragma unroll
       for (int p = 0; p < StemTile::pixels; ++p)
 #pragma unroll
-        for (int e = 0; e < StemTile::group; ++e) sums[p][e] = fma(values[p][c], factors.element[e], sums[p][e]);
+        for (int e = 0; e < StemTile::group; ++e) {
+          A& sum = sums[p].element[e];
+          sum = fma(values[p][c], factors.element[e], sum);
+        }
     }
   }
 }
 
-template <class T, int channels>
+template <class T, int channels, class To>
 __global__ void __launch_bounds__(StemTile::threads)
-    stem_forward(const Patches<T> x, const Matrix<T> weight, const T* bias, T* y, bool packed) {
+    stem_forward(const typename To::Patches x, const Matrix<T> weight, const To to) {
   using A = acc_t<T>;
   MPAD_DYNAMIC_SHARED(A, staged);
   const int k = static_cast<int>(weight.rows), first_k = static_cast<int>(blockIdx.y) * StemTile::k;
@@ -81,22 +101,16 @@ __global__ void __launch_bounds__(StemTile::threads)
   __syncthreads();
   const unsigned slot = threadIdx.x / StemTile::groups;
   const int in_block = static_cast<int>(threadIdx.x) % StemTile::groups * StemTile::group;
-  const int my_k = first_k + in_block, used = k - my_k;
-  if (used <= 0) return;
+  if (first_k + in_block >= k) return;
 
   constexpr unsigned tile = StemTile::slots * StemTile::pixels;
   for (unsigned first = blockIdx.x * tile; first < x.rows; first += gridDim.x * tile) {
-    A sums[StemTile::pixels][StemTile::group] = {};
-    sum_taps<T, channels>(x, first + slot, staged + in_block, sums);
+    typename To::Patches::Row pixels[StemTile::pixels];
 #pragma unroll
-    for (int p = 0; p < StemTile::pixels; ++p) {
-      const std::int64_t pixel = std::int64_t{first} + slot + p * StemTile::slots;
-      if (pixel >= x.rows) continue;
-#pragma unroll
-      for (int e = 0; e < StemTile::group; ++e)
-        if (bias != nullptr && e < used) sums[p][e] += widen(bias[my_k + e]);
-      store_pixel(sums[p], packed, used, y + pixel * k + my_k);
-    }
+    for (int p = 0; p < StemTile::pixels; ++p) pixels[p] = x.row(first + To::pixel(slot, p));
+    Pack<A, StemTile::group> sums[StemTile::pixels] = {};
+    sum_taps<T, channels>(x, pixels, staged + in_block, sums);
+    to.store(sums, first, slot, x.rows, first_k + in_block, k);
   }
 }
 
@@ -106,16 +120,21 @@ bool is_stem(const Patches<T>& x) {
   return (x.channels == 1 || x.channels == 3) && x.columns * StemTile::k * sizeof(acc_t<T>) <= 48 * 1024;
 }
 
+/// Whether a thread's share of a pixel of k channels at y can be stored 16 bytes at a time.
 template <class T>
-void stem(const char* op, Cuda where, const Patches<T>& x, const Matrix<T>& weight, const T* bias, T* y) {
+bool stores_packs(const T* y, unsigned k) {
+  return k % full_pack<T> == 0 && is_aligned<full_pack<T>>(y);
+}
+
+template <class T, class To>
+void stem(const char* op, Cuda where, const typename To::Patches& x, const Matrix<T>& weight, const To& to) {
   if (weight.rows == 0) return;
   const unsigned tiles = ceil_div(x.rows, static_cast<unsigned>(StemTile::slots * StemTile::pixels));
   const dim3 grid(std::min<unsigned>(tiles, StemTile::most_blocks),
                   ceil_div(weight.rows, static_cast<unsigned>(StemTile::k)));
-  const bool packed = weight.rows % full_pack<T> == 0 && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
   const auto with = [&]<int channels>() {
-    launch(op, stem_forward<T, channels>, grid, StemTile::threads, x.columns * StemTile::k * sizeof(acc_t<T>),
-           static_cast<cudaStream_t>(where.stream), x, weight, bias, y, packed);
+    launch(op, stem_forward<T, channels, To>, grid, StemTile::threads, x.columns * StemTile::k * sizeof(acc_t<T>),
+           static_cast<cudaStream_t>(where.stream), x, weight, to);
   };
   if (x.channels == 1)
     with.template operator()<1>();

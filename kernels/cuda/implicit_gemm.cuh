@@ -5,6 +5,7 @@
 // are the same on every device.
 #pragma once
 #include "conv2d_operands.cuh"
+#include "finish.cuh"
 #include "launch.cuh"
 #include "reduce.cuh"
 #include "scratch.h"
@@ -25,12 +26,12 @@ struct Operand {
   Source source;
 };
 
-/// Where sums go: to y, plus bias[column] (if any), rounded once; or, if there are several parts, to `partial`
-/// (part, m, n). Row i of the product is row i of y or, if `spread`, that of the i-th of some pixels.
+/// Where sums go: finished, to y; or, if there are several parts, to `partial` (part, m, n). Row i of the product is
+/// row i of y or, if `spread`, that of the i-th of some pixels.
 template <class T>
 struct Destination {
   T* y;
-  const T* bias;
+  Finish<T> finish;
   std::int64_t m;
   int n;
   /// Rows of y are aligned to runs of up to four elements, so that none hangs over the end either.
@@ -42,17 +43,20 @@ struct Destination {
   template <int run>
   __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
     if (row >= m || column >= n) return;
-    if (partial != nullptr) {
+    if (partial != nullptr)
       store_run(partial + (blockIdx.y * m + row) * n + column, column, sums);
-      return;
-    }
-    Pack<T, run> rounded;
+    else
+      store_run(y + row_of_y(row) * n + column, column, finish(sums, column, n));
+  }
+
+  /// Of the tile that begins at this row and column.
+  template <class Product>
+  __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
 #pragma unroll
-    for (int e = 0; e < run; ++e) {
-      const bool biased = bias != nullptr && column + e < n;
-      rounded.element[e] = narrow<T>(biased ? sums.element[e] + widen(bias[column + e]) : sums.element[e]);
-    }
-    store_run(y + row_of_y(row) * n + column, column, rounded);
+    for (int i = 0; i < Product::rows; ++i)
+#pragma unroll
+      for (int j = 0; j < Product::runs; ++j)
+        store(first_row + product.row(i), first_column + product.column(j), product.run(i, j));
   }
 
   /// Where element i of the product goes.
@@ -96,9 +100,9 @@ inline constexpr int resident_blocks =
     Run::a != full_pack<T> || Run::b != full_pack<T> || Shape::threads == 256 || Shape::sums >= 64 ? 2 : 3;
 #endif
 
-template <class T, class Shape, class Run, class A, class B>
+template <class T, class Shape, class Run, class A, class B, class To>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
-    multiply_tiles(const A a, const B b, const Destination<T> destination, const Slices slices) {
+    multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
   using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, Run::a>;
   using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
@@ -131,12 +135,10 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     product.multiply(tiles + multiplying, tiles + multiplying + a_size);
     multiplying = next(multiplying);
   }
-  product.for_each_run([&](int row, int column, const auto& pack) {
-    destination.store(std::int64_t{first_m} + row, static_cast<int>(first_n) + column, pack);
-  });
+  destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
 }
 
-/// y = the sum of the parts, in order, plus the bias. A thread has `run` adjacent elements.
+/// y = the sum of the parts, in order, finished. A thread has `run` adjacent elements, of one row.
 template <class T, int run>
 __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, int parts) {
   using Sums = Pack<acc_t<T>, run>;
@@ -148,13 +150,7 @@ __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destinatio
   use_in_order(1, parts, 1, load_part, [&](const Sums& part) {
     for (int e = 0; e < run; ++e) sum.element[e] += part.element[e];
   });
-  Pack<T, run> rounded;
-#pragma unroll
-  for (int e = 0; e < run; ++e) {
-    if (destination.bias != nullptr) sum.element[e] += widen(destination.bias[(first + e) % destination.n]);
-    rounded.element[e] = narrow<T>(sum.element[e]);
-  }
-  store(destination.place(first), rounded);
+  store(destination.place(first), destination.finish(sum, static_cast<int>(first % destination.n), destination.n));
 }
 
 /// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth part.
@@ -174,8 +170,8 @@ __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> desti
   __syncthreads();
   if (warp > 0 || i >= count) return;
   for (int other = 1; other < warps; ++other) sum += shared[other][lane];
-  if (destination.bias != nullptr) sum += widen(destination.bias[i % destination.n]);
-  *destination.place(i) = narrow<T>(sum);
+  const int column = static_cast<int>(i % destination.n);
+  store(destination.place(i), destination.finish(Pack<A, 1>{{sum}}, column, destination.n));
 }
 
 /// Cuts a reduction of `slices` slices, for `tiles` tiles of the result, into parts of at least `least` slices. A large
@@ -255,29 +251,46 @@ void with_runs(Packing packing, const F& f) {
   if constexpr (narrow > 1) return f(Runs<1, 1>());
 }
 
+/// Tiles of an m x n product.
+template <class Shape>
+unsigned tiles_of(std::int64_t m, int n) {
+  return static_cast<unsigned>(ceil_div<std::int64_t>(m, Shape::m) * ceil_div<std::int64_t>(n, Shape::n));
+}
+
+/// How an m x n product is cut: a function of its sizes alone.
+template <class T>
+struct Cut {
+  bool large;
+  Slices slices;
+
+  Cut(std::int64_t m, int n, std::int64_t depth)
+      : large(m > SmallShape::m && n > SmallShape::n),
+        slices(cut_reduction(large ? tiles_of<LargeShape<T>>(m, n) : tiles_of<SmallShape>(m, n),
+                             ceil_div<std::int64_t>(depth, slice_depth<T>), 8)) {}
+  unsigned parts() const { return slices.count == 0 ? 1 : ceil_div(slices.count, slices.part); }
+};
+
+/// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape.
+template <class T, class A, class B, class To>
+void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
+  with_runs<T>(packing, [&]<class Run>(Run) {
+    const auto with = [&]<class Shape>(Shape) {
+      launch(op, multiply_tiles<T, Shape, Run, A, B, To>, dim3(tiles_of<Shape>(to.m, to.n), cut.parts()),
+             Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
+    };
+    if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>)
+      if (cut.large) return with(LargeShape<T>());
+    with(SmallShape());
+  });
+}
+
 /// y = a * b.
 template <class T, class A, class B>
 void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, Packing packing,
                    const Destination<T>& destination) {
-  using Large = LargeShape<T>;
-  const bool large = destination.m > SmallShape::m && destination.n > SmallShape::n;
-  const auto tiles = [&]<class Shape>(Shape) {
-    return ceil_div<std::int64_t>(destination.m, Shape::m) * ceil_div<std::int64_t>(destination.n, Shape::n);
-  };
-  // The cut must not depend on `packing`, which alignment decides: bits depend on sizes alone.
-  const Slices slices =
-      cut_reduction(large ? tiles(Large()) : tiles(SmallShape()), ceil_div<std::int64_t>(depth, slice_depth<T>), 8);
-  const auto with = [&]<class Shape, class Run>(Shape shape, Run) {
-    in_parts(op, where, destination, slices, [&](const Destination<T>& to, unsigned parts) {
-      launch(op, multiply_tiles<T, Shape, Run, A, B>, dim3(static_cast<unsigned>(tiles(shape)), parts), Shape::threads,
-             0, static_cast<cudaStream_t>(where.stream), a, b, to, slices);
-    });
-  };
-  with_runs<T>(packing, [&]<class Run>(Run run) {
-    if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>)
-      if (large) return with(Large(), run);
-    with(SmallShape(), run);
-  });
+  const Cut<T> cut(destination.m, destination.n, depth);
+  in_parts(op, where, destination, cut.slices,
+           [&](const Destination<T>& to, unsigned) { multiply<T>(op, where, a, b, packing, cut, to); });
 }
 
 }  // namespace mpad::kernels

@@ -16,9 +16,10 @@ struct BlockShape {
   __device__ static int first_n() { return static_cast<int>(threadIdx.x) / 32 / warps_m * warp_n; }
 };
 
-/// multiply(a, b) adds the product of two slices to the sums that the thread holds. for_each_run(f) calls f(row,
-/// column, pack) for each run of adjacent sums, places within the block's tile. Each sum takes its terms in the order
-/// of an unsplit reduction, whatever the shape.
+/// multiply(a, b) adds the product of two slices to the sums that the thread holds: `runs` runs of adjacent sums,
+/// run(i, j), in each of `rows` rows. Within the block's tile they lie at row(i) and from column(j) on. Where the depth
+/// of both operands is contiguous, lane l has row l / lanes_of_row of each four or eight, and columns 8 apart. Each sum
+/// takes its terms in the order of an unsplit reduction, whatever the shape.
 template <class T, class Shape, Contiguous a_contiguous, Contiguous b_contiguous>
 class WarpProduct;
 

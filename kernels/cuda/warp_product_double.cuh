@@ -39,34 +39,28 @@ class WarpProduct<double, Shape, a_contiguous, b_contiguous> {
   __device__ void multiply(const double* a, const double* b) {
     const PairPlaces<a_contiguous, Shape::m> a_places(Shape::first_m());
     const PairPlaces<b_contiguous, Shape::n> b_places(Shape::first_n());
-    Pack<double, 2> a_part[rows], b_part[columns];
+    Pack<double, 2> a_part[rows], b_part[runs];
 #pragma unroll
     for (int i = 0; i < rows; ++i) a_part[i] = a_places.load(a, i);
 #pragma unroll
-    for (int j = 0; j < columns; ++j) b_part[j] = b_places.load(b, j);
+    for (int j = 0; j < runs; ++j) b_part[j] = b_places.load(b, j);
 #pragma unroll
     for (int step = 0; step < 2; ++step)
 #pragma unroll
       for (int i = 0; i < rows; ++i)
 #pragma unroll
-        for (int j = 0; j < columns; ++j) mma_8x8x4(sums_[i][j], a_part[i].element[step], b_part[j].element[step]);
+        for (int j = 0; j < runs; ++j) mma_8x8x4(sums_[i][j], a_part[i].element[step], b_part[j].element[step]);
   }
 
-  template <class F>
-  __device__ void for_each_run(const F& f) const {
-    const int row = Shape::first_m() + Shape::lane() / 4, column = Shape::first_n() + 2 * (Shape::lane() % 4);
-#pragma unroll
-    for (int i = 0; i < rows; ++i)
-#pragma unroll
-      for (int j = 0; j < columns; ++j)
-        f(row + 8 * i, column + 8 * j, Pack<double, 2>{{sums_[i][j][0], sums_[i][j][1]}});
-  }
+  static constexpr int rows = Shape::warp_m / 8, runs = Shape::warp_n / 8, lanes_of_row = 4;
+  __device__ static int row(int i) { return Shape::first_m() + Shape::lane() / 4 + 8 * i; }
+  __device__ static int column(int j) { return Shape::first_n() + 2 * (Shape::lane() % 4) + 8 * j; }
+  __device__ Pack<double, 2> run(int i, int j) const { return {{sums_[i][j][0], sums_[i][j][1]}}; }
 
  private:
   static_assert(slice_depth<double> == 8);
-  static constexpr int rows = Shape::warp_m / 8, columns = Shape::warp_n / 8;
 
-  double sums_[rows][columns][2] = {};
+  double sums_[rows][runs][2] = {};
 };
 
 }  // namespace mpad::kernels

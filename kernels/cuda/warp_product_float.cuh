@@ -72,22 +72,19 @@ class WarpProduct<float, Shape, a_contiguous, b_contiguous> {
     }
   }
 
-  template <class F>
-  __device__ void for_each_run(const F& f) const {
-    constexpr int run = b_contiguous == Contiguous::extent ? 4 : 1;
+  static constexpr int rows = Shape::warp_m / 4, run_size = b_contiguous == Contiguous::extent ? 4 : 1,
+                       runs = Shape::warp_n / 8 / run_size, lanes_of_row = 8;
+  __device__ static int row(int i) { return Shape::first_m() + PlacesA::along(y(), i); }
+  __device__ static int column(int j) { return Shape::first_n() + PlacesB::along(x(), j * run_size); }
+  __device__ Pack<float, run_size> run(int i, int j) const {
+    Pack<float, run_size> pack;
 #pragma unroll
-    for (int i = 0; i < rows; ++i)
-#pragma unroll
-      for (int j = 0; j < columns; j += run) {
-        Pack<float, run> pack;
-#pragma unroll
-        for (int e = 0; e < run; ++e) pack.element[e] = sums_[i][j + e];
-        f(Shape::first_m() + PlacesA::along(y(), i), Shape::first_n() + PlacesB::along(x(), j), pack);
-      }
+    for (int e = 0; e < run_size; ++e) pack.element[e] = sums_[i][j * run_size + e];
+    return pack;
   }
 
  private:
-  static constexpr int rows = Shape::warp_m / 4, columns = Shape::warp_n / 8, depths = 2;
+  static constexpr int columns = Shape::warp_n / 8, depths = 2;
   using PlacesA = LanePlaces<a_contiguous, Shape::m, 4>;
   using PlacesB = LanePlaces<b_contiguous, Shape::n, 8>;
 

@@ -39,42 +39,37 @@ class WarpProduct<half, Shape, a_contiguous, b_contiguous> {
   __device__ void multiply(const half* a, const half* b) {
     // Of the four matrices that ldmatrix loads, the one that this lane points into.
     const int matrix = Shape::lane() / 8;
-    const BlockPlaces<a_contiguous, Shape::m, rows> a_places(a, Shape::first_m(), 8 * (matrix / 2), 8 * (matrix % 2));
-    const BlockPlaces<b_contiguous, Shape::n, columns / 2> b_places(b, Shape::first_n(), 8 * (matrix % 2),
-                                                                    8 * (matrix / 2));
+    const BlockPlaces<a_contiguous, Shape::m, rows / 2> a_places(a, Shape::first_m(), 8 * (matrix / 2),
+                                                                 8 * (matrix % 2));
+    const BlockPlaces<b_contiguous, Shape::n, runs / 2> b_places(b, Shape::first_n(), 8 * (matrix % 2),
+                                                                 8 * (matrix / 2));
 #pragma unroll
     for (int depth = 0; depth < slice_depth<half>; depth += 16) {
-      std::uint32_t a_part[rows][4];
+      std::uint32_t a_part[rows / 2][4];
 #pragma unroll
-      for (int i = 0; i < rows; ++i) load<a_contiguous>(a_part[i], a_places.at(depth, i));
+      for (int i = 0; i < rows / 2; ++i) load<a_contiguous>(a_part[i], a_places.at(depth, i));
 #pragma unroll
-      for (int j = 0; j < columns; j += 2) {
+      for (int j = 0; j < runs; j += 2) {
         std::uint32_t b_pair[4];
         load<b_contiguous>(b_pair, b_places.at(depth, j / 2));
         const std::uint32_t b_part[2][2] = {{b_pair[0], b_pair[1]}, {b_pair[2], b_pair[3]}};
 #pragma unroll
-        for (int i = 0; i < rows; ++i)
+        for (int i = 0; i < rows / 2; ++i)
 #pragma unroll
           for (int e = 0; e < 2; ++e) mma_16x8x16(sums_[i][j + e], a_part[i], b_part[e]);
       }
     }
   }
 
-  template <class F>
-  __device__ void for_each_run(const F& f) const {
-    const int row = Shape::first_m() + Shape::lane() / 4, column = Shape::first_n() + 2 * (Shape::lane() % 4);
-#pragma unroll
-    for (int i = 0; i < rows; ++i)
-#pragma unroll
-      for (int j = 0; j < columns; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e)
-          f(row + 16 * i + 8 * e, column + 8 * j, Pack<float, 2>{{sums_[i][j][2 * e], sums_[i][j][2 * e + 1]}});
+  static constexpr int rows = Shape::warp_m / 8, runs = Shape::warp_n / 8, lanes_of_row = 4;
+  __device__ static int row(int i) { return Shape::first_m() + Shape::lane() / 4 + 8 * i; }
+  __device__ static int column(int j) { return Shape::first_n() + 2 * (Shape::lane() % 4) + 8 * j; }
+  __device__ Pack<float, 2> run(int i, int j) const {
+    const float(&sums)[4] = sums_[i / 2][j];
+    return {{sums[i % 2 * 2], sums[i % 2 * 2 + 1]}};
   }
 
  private:
-  static constexpr int rows = Shape::warp_m / 16, columns = Shape::warp_n / 8;
-
   template <Contiguous contiguous>
   __device__ static void load(std::uint32_t (&part)[4], const half* place) {
     if constexpr (contiguous == Contiguous::depth)
@@ -83,7 +78,7 @@ class WarpProduct<half, Shape, a_contiguous, b_contiguous> {
       ldmatrix_transposed(part, place);
   }
 
-  float sums_[rows][columns][4] = {};
+  float sums_[rows / 2][runs][4] = {};
 };
 
 }  // namespace mpad::kernels

@@ -41,6 +41,11 @@ struct Conv2dWindow {
 /// Cross-correlation of x n,h,w,c with weight k,r,s,c, plus bias k (or an empty tensor): n,oh,ow,k.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dWindow& window = {});
 
+/// relu(conv2d(...), alpha), bit for bit, forward and backward; with alpha = 0 in one pass, and what lies between is
+/// not kept.
+Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dWindow& window = {},
+                   double alpha = 0);
+
 /// What the forward of a pool computes: the maximum, or the study's beta * max + (1 - beta) * max, rounded term by
 /// term.
 enum class PoolForward : unsigned char { exact, composed };
@@ -71,6 +76,11 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options = {});
 /// nor x is kept. Windows have at most 63 elements; `composed` is refused. (With alpha < 0 the sign of a gradient's
 /// zero may differ.)
 Tensor relu_maxpool2d(const Tensor& x, double alpha = 0, const MaxPool2dOptions& options = {});
+
+/// relu_maxpool2d(conv2d(...), alpha, options), bit for bit, forward and backward, in one pass forward: the
+/// convolution's output, the largest array of the three, is not kept.
+Tensor conv2d_relu_maxpool2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                             const Conv2dWindow& window = {}, double alpha = 0, const MaxPool2dOptions& options = {});
 
 /// The tie masks that maxpool2d's forward computes (kernels.h says how bits are numbered), for the study of ties.
 Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options = {});

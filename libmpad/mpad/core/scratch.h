@@ -7,10 +7,10 @@
 namespace mpad {
 
 /// What a scratch buffer is for; buffers of different purposes live side by side.
-enum class Scratch : unsigned char { taps, weights, partial_sums, source, gradient, product, workspace };
+enum class Scratch : unsigned char { taps, weights, partial_sums, source, gradient, product, workspace, convolution };
 
 namespace detail {
-inline constexpr int scratch_purposes = 7;
+inline constexpr int scratch_purposes = 8;
 void* scratch(Scratch purpose, std::size_t bytes);
 }  // namespace detail
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/nn/fused.h>
 #include <mpad/nn/init.h>
 #include <mpad/nn/layers.h>
 
@@ -31,8 +32,14 @@ Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
   draw_default(weight_, bias_);
 }
 
-Tensor Conv2d::forward(const Tensor& x) {
-  return conv2d(x, weight_, bias_, {options_.stride, options_.pad, options_.dilation});
+Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight_, bias_, window()); }
+
+Tensor Conv2d::forward_relu(const Tensor& x, double alpha) const {
+  return conv2d_relu(x, weight_, bias_, window(), alpha);
+}
+
+Tensor Conv2d::forward_relu_pool(const Tensor& x, double alpha, const MaxPool2dOptions& pool) const {
+  return conv2d_relu_maxpool2d(x, weight_, bias_, window(), alpha, pool);
 }
 
 void Conv2d::visit(Visitor& visitor) {
@@ -116,7 +123,12 @@ void Sequential::append(std::string name, std::unique_ptr<Module> module) {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (const Child& child : children_) y = (*child.module)(y);
+  for (auto child = children_.begin(); child != children_.end(); ++child) {
+    const auto next = child + 1;
+    const Tensor both = next == children_.end() ? Tensor() : call_fused(*child->module, *next->module, y);
+    y = both ? both : (*child->module)(y);
+    if (both) child = next;
+  }
   return y;
 }
 

@@ -23,10 +23,15 @@ class Conv2d final : public Module {
  public:
   explicit Conv2d(const Conv2dOptions& options);
   Tensor forward(const Tensor& x) override;
+  /// With ReLU, or ReLU and a pool, behind it: conv2d_relu, conv2d_relu_maxpool2d.
+  Tensor forward_relu(const Tensor& x, double alpha) const;
+  Tensor forward_relu_pool(const Tensor& x, double alpha, const MaxPool2dOptions& pool) const;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 
  private:
+  Conv2dWindow window() const { return {options_.stride, options_.pad, options_.dilation}; }
+
   Conv2dOptions options_;
   Tensor weight_, bias_{};
 };
@@ -59,6 +64,7 @@ class Relu final : public Module {
   explicit Relu(const ReluOptions& options = {}) : options_(options) {}
   Tensor forward(const Tensor& x) override { return relu(x, options_.alpha); }
   std::string describe() const override;
+  double alpha() const { return options_.alpha; }
 
  private:
   ReluOptions options_;
@@ -155,7 +161,8 @@ class Flatten final : public Module {
   std::string describe() const override { return "Flatten()"; }
 };
 
-/// Modules in a row. Their names are "0", "1", ..., by place, or given.
+/// Modules in a row; two in one pass where that gives the same bits (fused.h). Their names are "0", "1", ..., by place,
+/// or given.
 class Sequential : public Module {
  public:
   template <class... Modules>

@@ -81,6 +81,8 @@ Tensor Module::operator()(const Tensor& x) {
 CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
 CallObserver::~CallObserver() { observer = outer_; }
 
+bool CallObserver::observing() { return observer != nullptr; }
+
 PathObserver::PathObserver(Module& model) {
   for (const auto& [path, module] : modules(model)) paths_[module] = path;
 }

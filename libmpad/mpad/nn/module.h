@@ -82,6 +82,8 @@ class CallObserver {
   CallObserver(const CallObserver&) = delete;
   CallObserver& operator=(const CallObserver&) = delete;
   virtual void called(Module& module, const Tensor& x, const Tensor& y) = 0;
+  /// Whether one is alive on this thread.
+  static bool observing();
 
  private:
   CallObserver* outer_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/nn/fused.h>
 #include <mpad/nn/norm_relu.h>
 #include <mpad/nn/residual.h>
 
@@ -26,7 +27,7 @@ Residual::Residual(const ResidualOptions& o) : options_(o), relu_({o.relu0}) {
 
 Tensor Residual::forward(const Tensor& x) {
   Tensor y = x;
-  for (std::size_t i = 0; i < convolutions_.size(); ++i) y = (*norms_[i])(convolutions_[i](y));
+  for (std::size_t i = 0; i < convolutions_.size(); ++i) y = call_both(convolutions_[i], *norms_[i], y);
   return relu_(add(y, downsample_(x)));
 }
 

@@ -9,7 +9,7 @@
 namespace mpad {
 
 Tensor avgpool2d(const Tensor& x, const AvgPool2dOptions& options) {
-  const Sliding s = slide_pool("avgpool2d", x, {options.window, options.stride, options.pad});
+  const Sliding s = slide_pool("avgpool2d", x.shape(), x.dtype(), {options.window, options.stride, options.pad});
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device());
   on(x.device(), [&](auto where) { kernels::avgpool_forward(where, s, options.count_padding, x.view(), y.view()); });
   record("avgpool2d", {x}, y, [s, count_padding = options.count_padding](const Tensor& grad_y, Gradients& gradients) {

@@ -12,7 +12,7 @@ bool is_composed(const MaxPool2dOptions& options) {
 }
 
 Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
-  const Sliding s = slide_pool("maxpool2d", x, options, max_window);
+  const Sliding s = slide_pool("maxpool2d", x.shape(), x.dtype(), options, max_window);
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device()),
       mask(y.shape(), mask_dtype(s.window.taps()), x.device());
   on(x.device(), [&](auto where) { kernels::maxpool_forward(where, s, x.view(), y.view(), mask.view()); });
@@ -20,7 +20,7 @@ Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
 }
 
 Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
-  const Sliding s = slide_pool("maxpool2d", x, options, max_window);
+  const Sliding s = slide_pool("maxpool2d", x.shape(), x.dtype(), options, max_window);
   const bool composed_forward = options.forward == PoolForward::composed;
   const bool composed_backward = options.backward == PoolBackward::composed;
   const double beta = composed_forward || composed_backward ? options.ties.beta() : 0;

@@ -12,7 +12,7 @@ namespace mpad {
 
 Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options) {
   require(std::isfinite(options.at_zero), "normpool2d: expected a finite derivative at 0, got {}", options.at_zero);
-  const Sliding s = slide_pool("normpool2d", x, {options.window, options.stride, options.pad});
+  const Sliding s = slide_pool("normpool2d", x.shape(), x.dtype(), {options.window, options.stride, options.pad});
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device());
   on(x.device(), [&](auto where) { kernels::normpool_forward(where, s, x.view(), y.view()); });
   record("normpool2d", {x}, y,

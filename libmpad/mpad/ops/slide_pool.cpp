@@ -4,19 +4,19 @@
 
 namespace mpad {
 
-Sliding slide_pool(const char* op, const Tensor& x, Window window, bool ceil_mode) {
-  require(is_real(x.dtype()), "{}: expected half, float or double, got {}", op, x.dtype());
+Sliding slide_pool(const char* op, const Shape& x, DType dtype, Window window, bool ceil_mode) {
+  require(is_real(dtype), "{}: expected half, float or double, got {}", op, dtype);
   if (window.stride == Pair(0)) window.stride = window.kernel;
-  const Sliding s = slide(op, window, x.shape(), ceil_mode);
+  const Sliding s = slide(op, window, x, ceil_mode);
   require(2 * window.pad.h <= window.kernel.h && 2 * window.pad.w <= window.kernel.w,
           "{}: expected a padding of at most half the window {}, got {}", op, to_string(window.kernel),
           to_string(window.pad));
   return s;
 }
 
-Sliding slide_pool(const char* op, const Tensor& x, const MaxPool2dOptions& options, int most) {
+Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dOptions& options, int most) {
   const Sliding s =
-      slide_pool(op, x, {options.window, options.stride, options.pad, options.dilation}, options.ceil_mode);
+      slide_pool(op, x, dtype, {options.window, options.stride, options.pad, options.dilation}, options.ceil_mode);
   require(s.window.taps() <= most, "{}: expected a window of at most {} elements, got {}", op, most,
           to_string(options.window));
   return s;

@@ -4,11 +4,11 @@
 
 namespace mpad {
 
-/// Where a pool's windows lie over x; a stride of 0 is the window. Throws Error, naming `op`, if x is not real or the
-/// window does not fit or is padded by more than half of itself.
-Sliding slide_pool(const char* op, const Tensor& x, Window window, bool ceil_mode = false);
+/// Where a pool's windows lie over x, of this shape and dtype; a stride of 0 is the window. Throws Error, naming `op`,
+/// if x is not real or the window does not fit or is padded by more than half of itself.
+Sliding slide_pool(const char* op, const Shape& x, DType dtype, Window window, bool ceil_mode = false);
 
 /// Those of a MaxPool, which has at most `most` elements.
-Sliding slide_pool(const char* op, const Tensor& x, const MaxPool2dOptions& options, int most);
+Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dOptions& options, int most);
 
 }  // namespace mpad

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/dispatch.h>
+#include <mpad/ops/convolution.h>
+
+#include <kernels.h>
+
+namespace mpad {
+
+Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
+                   double alpha) {
+  // The output tells where the convolution's is positive, not where it is 0, which other derivatives want to know.
+  if (alpha != 0 || keeps_choices()) return relu(conv2d(x, weight, bias, window), alpha);
+  const Convolution c("conv2d_relu", x, weight, bias, window);
+  const Tensor y(c.output(), x.dtype(), c.device);
+  on(c.device, [&](auto where) {
+    kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), c.bias_view(), true, y.view());
+  });
+  record("conv2d_relu", {x, weight, bias}, y,
+         [saved = SavedConvolution(c), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
+           const Tensor grad = empty_like(grad_y);  // of the convolution's output
+           on(grad_y.device(),
+              [&](auto where) { kernels::relu_backward(where, 0, y.view(), grad_y.view(), grad.view()); });
+           saved.backward(grad, gradients);
+         });
+  return y;
+}
+
+}  // namespace mpad

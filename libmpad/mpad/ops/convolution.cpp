@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
+#include <mpad/core/dispatch.h>
+#include <mpad/ops/common_device.h>
+#include <mpad/ops/convolution.h>
+#include <mpad/ops/summation.h>
+
+#include <kernels.h>
+
+namespace mpad {
+namespace {
+
+Sliding check(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window) {
+  const Shape& w = weight.shape();
+  require(w.rank() == 4, "{}: expected a weight of shape k,r,s,c, got {}", op, w);
+  const Sliding s = slide(op, {{w[1], w[2]}, window.stride, window.pad, window.dilation}, x.shape());
+  require(s.c == w[3], "{}: expected an input of {} channels for weight {}, got {}", op, w[3], w, x.shape());
+  require(!bias || bias.shape() == Shape{w[0]}, "{}: expected a bias of shape {}, got {}", op, w[0],
+          bias ? bias.shape() : Shape{});
+  require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
+          "{}: expected one real dtype, got input {} and weight {}", op, x.dtype(), weight.dtype());
+  return s;
+}
+
+}  // namespace
+
+Convolution::Convolution(const char* op, const Tensor& of_x, const Tensor& of_weight, const Tensor& of_bias,
+                         const Conv2dWindow& window)
+    : x(of_x),
+      weight(of_weight),
+      bias(of_bias),
+      sliding(check(op, x, weight, bias, window)),
+      device(common_device(op, {x, weight, bias})) {}
+
+void SavedConvolution::backward(const Tensor& grad_y, Gradients& gradients) const {
+  const Tensor saved_weight = gradients.saved(weight);
+  const Terms terms = summed_terms(gradients, x, grad_y);
+  on(grad_y.device(), [&](auto where) {
+    if (gradients.wanted(1))
+      kernels::conv2d_backward_weight(where, sliding, terms.x.view(), terms.grad_y.view(), gradients.into(1).view());
+    if (gradients.wanted(2)) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
+    if (gradients.wanted(0))
+      kernels::conv2d_backward_data(where, sliding, grad_y.view(), saved_weight.view(), gradients.into(0).view());
+  });
+}
+
+}  // namespace mpad

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Modules that a network runs in one pass, against the same modules called one by one, bit for bit.
+#include "backends.h"
+#include "module_support.h"
+#include "pool_support.h"
+
+#include <mpad/nn/fused.h>
+#include <mpad/nn/layers.h>
+#include <mpad/nn/residual.h>
+
+using namespace mpad;
+using namespace mpad::test;
+
+namespace {
+
+/// While it lives, modules are called one by one.
+struct Watching final : CallObserver {
+  void called(Module&, const Tensor&, const Tensor&) override { ++calls; }
+  int calls = 0;
+};
+
+struct Pass {
+  Tensor y;
+  std::vector<Tensor> gradients{};
+  std::size_t recorded = 0;
+};
+
+Pass run(Module& model, const Tensor& x) {
+  Tape tape;
+  Pass pass{model(x)};
+  pass.recorded = tape.size();
+  tape.backward(dot(pass.y, random_tensor(pass.y.shape(), DType::f64, 5).to(pass.y.dtype()).to(pass.y.device())));
+  for (const NamedTensor& parameter : parameters(model)) {
+    pass.gradients.push_back(parameter.tensor.grad().to(Device::cpu));
+    parameter.tensor.clear_grad();
+  }
+  pass.y = pass.y.to(Device::cpu);
+  return pass;
+}
+
+/// Runs the model both ways; `fewer` operations are recorded in one pass.
+template <class Make>
+void check(const Make& make, std::size_t fewer_on_cpu, std::size_t fewer_on_cuda) {
+  for (Device device : devices())
+    for (DType dtype : real_dtypes) {
+      INFO(to_string(device) << ' ' << to_string(dtype));
+      set_seed(3);
+      auto model = make();
+      model.to(dtype);
+      model.to(device);
+      // Of few values, so that elements tie and are 0.
+      const Tensor x = random_integers({2, 8, 8, 4}, dtype, 7, 3).to(device);
+      const Pass got = run(model, x);
+      const Watching watching;
+      const Pass want = run(model, x);
+      CHECK(watching.calls > 0);
+      CHECK(same_bits(got.y, want.y));
+      for (std::size_t i = 0; i < want.gradients.size(); ++i) CHECK(same_bits(got.gradients[i], want.gradients[i]));
+      CHECK(want.recorded - got.recorded == (device == Device::cpu ? fewer_on_cpu : fewer_on_cuda));
+    }
+}
+
+Conv2d convolution() { return Conv2d({.in = 4, .out = 8, .kernel = 3, .pad = 1}); }
+
+}  // namespace
+
+TEST_CASE("a convolution and ReLU in a row are one operation where the output tells ReLU's derivative") {
+  check([] { return Sequential(convolution(), Relu()); }, 1, 1);
+  check([] { return Sequential(convolution(), Relu({.alpha = 0.5})); }, 0, 0);
+}
+
+TEST_CASE("a convolution, ReLU and a pool in a row are one operation on CUDA") {
+  for (double alpha : {0.0, 0.5})
+    check([&] { return Sequential(convolution(), ReluMaxPool2d({alpha}, {.ties = TieRule::minimal()}), Flatten()); }, 0,
+          1);
+}
+
+TEST_CASE("what is not behind a convolution, or the last in a row, runs alone") {
+  check([] { return Sequential(Relu(), MaxPool2d(), convolution()); }, 0, 0);
+  check([] { return Sequential(convolution(), Identity(), Relu()); }, 0, 0);
+}
+
+TEST_CASE("convolutions of residual blocks without normalisation take their ReLU along") {
+  check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = false}); }, 1, 1);
+}
