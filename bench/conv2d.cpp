@@ -44,7 +44,8 @@ struct Buffers {
 void call(const Sliding& s, const Buffers& b, Pass pass) {
   on(device, [&](auto where) {
     switch (pass) {
-      case Pass::forward: return kernels::conv2d_forward(where, s, b.x.view(), b.weight.view(), View{}, false, b.y.view());
+      case Pass::forward:
+        return kernels::conv2d_forward(where, s, b.x.view(), b.weight.view(), View{}, false, b.y.view());
       case Pass::data: return kernels::conv2d_backward_data(where, s, b.y.view(), b.weight.view(), b.x.view());
       case Pass::weight: return kernels::conv2d_backward_weight(where, s, b.x.view(), b.y.view(), b.weight.view());
     }
