@@ -51,8 +51,9 @@ def error_bars(axis, xs, shares, label, colour, **options):
                   clip_on=False, **options)
 
 
-def save(figure, path):
-    """Writes path.svg and path.png; the same figure gives the same bytes."""
-    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        figure.savefig(f"{path}.{kind}", metadata=metadata, bbox_inches="tight", dpi=110)
+def save(figure, path, kinds=("svg", "png")):
+    """Writes path.svg and path.png, or one of them; the same figure gives the same bytes."""
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}}
+    for kind in kinds:
+        figure.savefig(f"{path}.{kind}", metadata=metadata[kind], bbox_inches="tight", dpi=110)
     plt.close(figure)
