@@ -142,11 +142,11 @@ class Steps(unittest.TestCase):
         self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 50.0 | 2.00 |  |  |  |  |", table[-1])
 
     @unittest.skipUnless(has_torch, "no PyTorch")
-    def test_half_of_pytorch_on_a_cpu(self):
+    def test_mixed_precision_of_pytorch_on_a_cpu(self):
         done = subprocess.run([sys.executable, "-B", source / "bench/peers/networks_torch.py", "--bits", "32", "mixed"],
                               capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertIn("error: --bits: expected 32 or 64 on a CPU, got mixed\n", done.stderr)
+        self.assertIn("error: --bits: expected 16, 32 or 64 on a CPU, got mixed\n", done.stderr)
 
 
 class Records(unittest.TestCase):
