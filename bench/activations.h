@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What pools and normalisations work on. bench/peers/torch_timing.py has the same in PyTorch's layout.
+// What pools and normalisations work on. bench/peers/shapes.py has the same in PyTorch's layout.
 #pragma once
 #include <mpad/tensor.h>
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
-// unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph.
+// unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph; those of
+// mixed have activations in half and masters in float, and look whether gradients are finite, as a training does.
 // bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own.
 #include "run.h"
 
 #include <mpad/mpad.h>
+#include <mpad/train/gradient_step.h>
+#include <mpad/train/loss_scaler.h>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -36,6 +39,15 @@ const Subject subjects[] = {
     {"densenet121", 32, 3, [](bool bn) { return make<Densenet>(DensenetOptions{.batch_norm = bn}); }},
 };
 
+struct Precision {
+  const char* name;
+  DType dtype;
+  bool mixed = false;
+};
+
+constexpr Precision precisions[] = {
+    {"float", DType::f32}, {"double", DType::f64}, {"half", DType::f16}, {"mixed", DType::f16, true}};
+
 Tensor cycling_labels(std::int64_t n, Device device) {
   const Tensor labels({n}, DType::i32);
   for (std::int64_t i = 0; i < n; ++i)
@@ -46,35 +58,52 @@ Tensor cycling_labels(std::int64_t n, Device device) {
 /// A network, its optimizer and a batch.
 class Training {
  public:
-  Training(Device device, const Subject& subject, bool batch_norm, DType dtype, std::int64_t batch,
+  Training(Device device, const Subject& subject, bool batch_norm, const Precision& precision, std::int64_t batch,
            bool as_graph = false)
       : batch_(bench::is_emulated(device) ? 2 : batch),
+        mixed_(precision.mixed),
         model_((set_seed(0), subject.make(batch_norm))),
-        images_(bench::random_tensor({batch_, subject.size, subject.size, subject.channels}, dtype, device)),
+        images_(bench::random_tensor({batch_, subject.size, subject.size, subject.channels}, precision.dtype, device)),
         labels_(cycling_labels(batch_, device)) {
-    model_->to(dtype);
+    model_->to(mixed_ ? DType::f32 : precision.dtype);
     model_->to(device);
-    sgd_ = std::make_unique<Sgd>(*model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4});
-    if (as_graph) graph_ = std::make_unique<StepGraph>(*model_, [this] { compute_gradients(); });
+    sgd_ = std::make_unique<Sgd>(
+        *model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4, .float_masters = mixed_});
+    if (as_graph) record();
   }
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
 
-  void step() const {
+  void step() {
     graph_ ? (*graph_)() : compute_gradients();
-    sgd_->step();
+    mixed_ ? apply_scaled() : sgd_->step();
   }
   auto batch() const { return static_cast<double>(batch_); }
 
  private:
+  void record() {
+    graph_.reset();  // first, for its memory
+    graph_ = std::make_unique<StepGraph>(*model_, [this] { compute_gradients(); });
+  }
+
   void compute_gradients() const {
     Tape tape;
-    tape.backward(cross_entropy((*model_)(images_), labels_));
+    tape.backward(loss_of((*model_)(images_), labels_, mixed_), mixed_ ? scaler_.scale : 1);
+  }
+
+  void apply_scaled() {
+    const double scale = scaler_.scale;
+    const bool finite = sgd_->has_finite_gradients();
+    finite ? sgd_->step(scale) : sgd_->skip();
+    scaler_.update(finite);
+    if (graph_ && scaler_.scale != scale) record();  // the scale is part of the graph
   }
 
   std::int64_t batch_;
+  bool mixed_;
   std::unique_ptr<Module> model_;
   Tensor images_, labels_;
+  LossScaler scaler_{};
   std::unique_ptr<Sgd> sgd_{};
   std::unique_ptr<StepGraph> graph_{};
 };
@@ -91,7 +120,7 @@ double resident_mib() {
   return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-void run(benchmark::State& state, Device device, const Training& training) {
+void run(benchmark::State& state, Device device, Training training) {
   using benchmark::Counter;
   training.step();
   const long faults = usage().ru_minflt;
@@ -103,7 +132,7 @@ void run(benchmark::State& state, Device device, const Training& training) {
 }
 
 /// The process's memory after every hundred steps.
-void run_thousand(benchmark::State& state, Device device, const Training& training) {
+void run_thousand(benchmark::State& state, Device device, Training training) {
   int steps = 0;
   bench::time_rounds(state, device, 1, [&](std::size_t) {
     training.step();
@@ -119,10 +148,10 @@ benchmark::internal::Benchmark* add(Device device, const std::string& name, auto
 void add_steps(Device device, const std::string& kind, bool as_graph) {
   for (const Subject& subject : subjects)
     for (const bool batch_norm : {false, true})
-      for (const DType dtype : {DType::f32, DType::f64, DType::f16})
-        add(device, kind + "/" + subject.name + (batch_norm ? "_bn/" : "/") + to_string(dtype),
+      for (const Precision& precision : precisions)
+        add(device, kind + "/" + subject.name + (batch_norm ? "_bn/" : "/") + precision.name,
             [=](benchmark::State& state) {
-              run(state, device, Training(device, subject, batch_norm, dtype, 128, as_graph));
+              run(state, device, Training(device, subject, batch_norm, precision, 128, as_graph));
             });
 }
 
@@ -131,10 +160,10 @@ void add_growth(Device device) {
   for (const Subject& subject : {subjects[0], subjects[1]}) {
     for (std::int64_t batch = 32; batch <= 1024; batch *= 2)
       add(device, "growth/" + std::string(subject.name) + "/float/batch:" + std::to_string(batch),
-          [=](benchmark::State& state) { run(state, device, Training(device, subject, false, DType::f32, batch)); });
+          [=](benchmark::State& state) { run(state, device, Training(device, subject, false, precisions[0], batch)); });
   }
   add(device, "thousand/lenet/float", [=](benchmark::State& state) {
-    run_thousand(state, device, Training(device, subjects[0], false, DType::f32, 128));
+    run_thousand(state, device, Training(device, subjects[0], false, precisions[0], 128));
   })->Iterations(1000);
 }
 

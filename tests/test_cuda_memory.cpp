@@ -94,7 +94,8 @@ TEST_CASE("a request beyond the device says what was asked, used, cached and fre
   const Buffer held = take(100 * unit);
   const std::string error = error_of(200 * unit);
   // Read afterwards: a device that runs out of memory gives back pages that its driver held.
-  CHECK(error == fmt::format("memory: expected {} bytes on cuda, got none ({} in use by tensors, 0 cached, {} free)",
+  CHECK(error == fmt::format("memory: expected {} bytes on cuda, got none ({} in use by tensors, 0 cached for "
+                             "graphs, {} free)",
                              200 * unit, now().in_use, cuda::free_memory()));
   CHECK(place_of(100 * unit) != nullptr);
 }
@@ -110,7 +111,22 @@ TEST_CASE("cached blocks of every stream are given back before a request fails")
   CHECK(place_of(60 * unit) != nullptr);
   CHECK(now().cached == (is_exact() ? 0 : 160 * unit));
   CHECK(place_of(200 * unit) != nullptr);
-  CHECK(error_of(300 * unit).find("0 cached") != std::string::npos);
+  CHECK_THAT(error_of(300 * unit), ContainsSubstring(", 0 cached for graphs"));
+}
+
+TEST_CASE("a request that fails says what graphs keep") {
+  if (!can_use_cuda()) return;
+  const SmallDevice device(256 * unit);
+  const cuda::Stream stream;
+  const HeldMemory held(stream.where());
+  {
+    const CudaScope scope(stream.where());
+    CHECK(place_of(100 * unit) != nullptr);
+  }
+  const std::string kept = fmt::format("{} cached for graphs, ", 100 * unit);
+  CHECK_THAT(error_of(200 * unit), ContainsSubstring(kept));
+  CHECK_THROWS_WITH(cuda::scratch_bytes(current_cuda(), Scratch::gradient, 200 * unit), ContainsSubstring("(" + kept));
+  CHECK(place_of(100 * unit) != nullptr);
 }
 
 TEST_CASE("scratch memory is the same block again until it must grow") {
@@ -155,8 +171,9 @@ TEST_CASE("scratch memory and cached blocks make room for each other") {
   CHECK(now().cached == 0);
   CHECK(place_of(200 * unit) != nullptr);
   CHECK_THROWS_AS(work_in(300 * unit), OutOfMemory);
-  CHECK_THROWS_WITH(work_in(300 * unit), ContainsSubstring(fmt::format(
-                                             "scratch: expected {} bytes on cuda, got none (0 cached, ", 300 * unit)));
+  CHECK_THROWS_WITH(work_in(300 * unit),
+                    ContainsSubstring(fmt::format("scratch: expected {} bytes on cuda, got none (0 cached for graphs, ",
+                                                  300 * unit)));
   cuda::release_scratch();
 }
 

@@ -7,15 +7,14 @@ import sys
 
 import torch
 
-from torch_timing import DTYPES, STEM, STEM256, VGG, run_peer, sets_for
+from shapes import CUDA_NORMS, NORMS
+from torch_timing import DTYPES, run_peer, sets_for
 
 aten = torch.ops.aten
-CASES = VGG | {"stem": STEM}
-CUDA_CASES = {"stem256": STEM256}
 
 
 def subjects(device):
-    cases = CASES | (CUDA_CASES if device == "cuda" else {})
+    cases = NORMS | (CUDA_NORMS if device == "cuda" else {})
     for case, dtype in itertools.product(cases, DTYPES):
         yield f"{dtype}/{case}", (case, cases[case], dtype)
 

@@ -8,32 +8,10 @@ import sys
 
 import torch
 
+from shapes import LAYERS, LAYERS_BATCH
 from torch_timing import DTYPES, run_peer, sets_for
 
 aten = torch.ops.aten
-SAME, HALVING, POINT, POINT_HALVING = (3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0)
-LAYERS = {  # name: height and width, channels in and out, (kernel, stride, pad)
-    "lenet1": (28, 1, 6, (5, 1, 0)),
-    "lenet2": (12, 6, 16, (5, 1, 0)),
-    "fc1": (1, 256, 120, POINT),
-    "fc2": (1, 120, 84, POINT),
-    "fc3": (1, 84, 10, POINT),
-    "vgg1": (32, 3, 64, SAME),
-    "vgg2": (16, 64, 128, SAME),
-    "vgg3": (8, 128, 256, SAME),
-    "vgg4": (8, 256, 256, SAME),
-    "vgg5": (4, 256, 512, SAME),
-    "vgg6": (4, 512, 512, SAME),
-    "vgg7": (2, 512, 512, SAME),
-    "resnet1": (16, 64, 64, SAME),
-    "resnet2a": (16, 64, 128, HALVING),
-    "resnet2": (8, 128, 128, SAME),
-    "resnet2d": (16, 64, 128, POINT_HALVING),
-    "resnet3a": (8, 128, 256, HALVING),
-    "resnet4a": (4, 256, 512, HALVING),
-    "bottleneck": (16, 64, 256, POINT),
-    "stem": (64, 3, 64, (7, 2, 3)),
-}
 
 
 def subjects(_):
@@ -56,7 +34,7 @@ def calls_of(subject, device):
     def backward(x, weight, grad_y, mask):
         return aten.convolution_backward(grad_y, x, weight, None, *window, mask)
 
-    x, weight = random(128, channels, size, size), random(filters, channels, kernel, kernel)
+    x, weight = random(LAYERS_BATCH, channels, size, size), random(filters, channels, kernel, kernel)
     first = (x, weight, random(*forward(x, weight, None).shape))
     count = sets_for(device, sum(tensor.numel() * tensor.element_size() for tensor in first))
     sets = [first] + [tuple(tensor.clone() for tensor in first) for _ in range(count - 1)]

@@ -10,17 +10,11 @@ import sys
 import torch
 import torch.nn.functional as functional
 
-from torch_timing import DTYPES, STEM, STEM256, VGG, run_peer, sets_for
+from shapes import CUDA_POOLS, POOLS
+from torch_timing import DTYPES, run_peer, sets_for
 
 aten = torch.ops.aten
-HALVING, STEM_POOL = (2, 2, 0), (3, 2, 1)  # kernel, stride, pad
-CASES = {  # name: (n, c, h, w), kernel, stride, pad: bench/maxpool.cpp in PyTorch's layout
-    **{name: (shape, *HALVING) for name, shape in VGG.items()},
-    "stem": (STEM, *STEM_POOL),
-    "large": ((64, 64, 128, 128), *HALVING),
-}
 FIRST_AT_MOST = 1 << 27  # elements: finding the first maximum of more takes seconds a call
-CUDA_CASES = {"vgg224": ((128, 64, 224, 224), *HALVING), "stem256": (STEM256, *STEM_POOL)}
 
 
 def make_input(shape, dtype, ties, device):
@@ -116,7 +110,7 @@ def compiled(function):
 
 def subjects(device):
     """All inputs: what --filter matches, and (name, shape and window, dtype, per cent of ties)."""
-    cases = CASES | (CUDA_CASES if device == "cuda" else {})
+    cases = POOLS | (CUDA_POOLS if device == "cuda" else {})
     for case, dtype, ties in itertools.product(cases, DTYPES, (0, 50)):
         yield f"{dtype}/{case}/ties:{ties}", (case, cases[case], dtype, ties)
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times training steps of LeNet on 28x28 images of noise, or of VGG, ResNet or DenseNet on 32x32, with PyTorch, as
-bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode. On a GPU images
-are there already, tensors are channels_last, cuDNN measures which of its algorithms is the fastest, and float is float:
-TF32 is off."""
+bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode, or the error of
+one that fails. On a GPU images are there already, tensors are channels_last, cuDNN measures which of its algorithms is the
+fastest, and float is float: TF32 is off. Mixed precision is torch.autocast to half with a GradScaler."""
 import argparse
+import contextlib
 import json
 import pathlib
 import resource
@@ -18,12 +19,16 @@ from torch_timing import choose_device, settings
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "peers"))
 import torch_networks
 
-DTYPES = {16: torch.float16, 32: torch.float32, 64: torch.float64}
+DTYPES = {"16": torch.float16, "32": torch.float32, "64": torch.float64, "mixed": torch.float32}  # of parameters
+
+
+def grad_scaler():
+    return (torch.amp if hasattr(torch.amp, "GradScaler") else torch.cuda.amp).GradScaler()
 
 
 class Training:
-    """A network, its optimizer and a batch; `mode` is eager, graph: a CUDA graph of the whole step, or compile: one of
-    the step of the compiled network."""
+    """A network, its optimizer and a batch; `mode` is eager, graph: a CUDA graph of the whole step, in mixed precision
+    without the optimizer, whose scaler waits; or compile: such a graph of the compiled network."""
 
     def __init__(self, arguments, device, bits, mode):
         torch.manual_seed(0)
@@ -31,31 +36,52 @@ class Training:
         self.name = "".join([arguments.network, *map(str, depth)]) + ("_bn" if arguments.batch_norm else "")
         model = getattr(torch_networks, arguments.network)(*depth, batch_norm=arguments.batch_norm).to(device, dtype)
         images = torch.randn(arguments.batch_size, *((1, 28, 28) if arguments.network == "lenet" else (3, 32, 32)),
-                             dtype=dtype, device=device)
+                             dtype=torch.float16 if bits == "mixed" else dtype, device=device)
         if device == "cuda":
             model, images = (it.to(memory_format=torch.channels_last) for it in (model, images))
         self.model = torch.compile(model) if mode == "compile" else model
         self.images, self.labels = images, torch.arange(arguments.batch_size, device=device) % 10
         self.sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=5e-4)
-        self.step = self.plain_step if mode == "eager" else self.captured()
+        self.scaler = grad_scaler() if bits == "mixed" else None
+        self.step = self.whole if mode == "eager" else self.captured()
 
-    def plain_step(self):
-        loss = torch.nn.functional.cross_entropy(self.model(self.images), self.labels)
+    def loss(self):
+        with torch.autocast("cuda", torch.float16) if self.scaler else contextlib.nullcontext():
+            return torch.nn.functional.cross_entropy(self.model(self.images), self.labels)
+
+    def gradients(self):
+        loss = self.loss()
         self.sgd.zero_grad(set_to_none=True)
-        loss.backward()
-        self.sgd.step()
+        (self.scaler.scale(loss) if self.scaler else loss).backward()
+
+    def apply(self):
+        if self.scaler:
+            self.scaler.step(self.sgd)
+            self.scaler.update()
+        else:
+            self.sgd.step()
+
+    def whole(self):
+        self.gradients()
+        self.apply()
 
     def captured(self):
-        """The step as a CUDA graph, behind three that warm up on a stream of their own, as graphs want it."""
+        """A step of a CUDA graph, behind three that warm up on a stream of their own, as graphs want it."""
+        recorded = self.gradients if self.scaler else self.whole
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for _ in range(3):
-                self.plain_step()
+                self.whole()
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            self.plain_step()
-        return graph.replay
+            recorded()
+
+        def replay():
+            graph.replay()
+            self.apply()
+
+        return replay if self.scaler else graph.replay
 
 
 def images_per_second(training, arguments, device):
@@ -70,12 +96,20 @@ def images_per_second(training, arguments, device):
     return arguments.steps * arguments.batch_size / (time.perf_counter() - start)
 
 
+def timed(arguments, device, bits, mode):
+    """What is printed of a precision and a mode."""
+    training = Training(arguments, device, bits, mode)
+    return {"system": f"PyTorch {torch.__version__}", "network": training.name, "mode": mode, "bits": bits,
+            "images_per_second": images_per_second(training, arguments, device),
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, **settings(device)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", choices=("lenet", "vgg", "resnet", "densenet"), default="vgg")
     parser.add_argument("--depth", type=int, default=11)
     parser.add_argument("--batch-norm", action="store_true")
-    parser.add_argument("--bits", type=int, nargs="+", choices=(16, 32, 64), default=[32])
+    parser.add_argument("--bits", nargs="+", choices=DTYPES, default=["32"], help="16 on a CPU with PyTorch 2, mixed on a GPU only")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=4, help="timed, behind those that warm up: 1, or 10 on a GPU")
@@ -87,21 +121,19 @@ def main():
     if device == "cpu" and arguments.mode != ["eager"]:
         parser.error(f"--mode: expected eager on a CPU, got {' '.join(arguments.mode)}")
 
+    if device == "cpu" and "mixed" in arguments.bits:
+        parser.error("--bits: expected 16, 32 or 64 on a CPU, got mixed")
+
     torch.set_num_threads(arguments.threads)
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False
     for bits in arguments.bits:
         for mode in arguments.mode:
-            training = Training(arguments, device, bits, mode)
-            print(json.dumps({
-                "system": f"PyTorch {torch.__version__}",
-                "network": training.name,
-                "mode": mode,
-                "bits": bits,
-                "images_per_second": images_per_second(training, arguments, device),
-                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                **settings(device),
-            }), flush=True)
+            try:
+                line = timed(arguments, device, bits, mode)
+            except Exception as error:  # of any kind: compilers' and captures' are many
+                line = {"bits": bits, "mode": mode, "error": (str(error) or repr(error)).splitlines()[0]}
+            print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

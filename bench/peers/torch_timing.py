@@ -12,14 +12,6 @@ import time
 
 import torch
 
-VGG = {  # bench/activations.h in PyTorch's layout: n, c, h, w
-    "vgg1": (128, 64, 32, 32),
-    "vgg2": (128, 128, 16, 16),
-    "vgg3": (128, 256, 8, 8),
-    "vgg4": (128, 512, 4, 4),
-    "vgg5": (128, 512, 2, 2),
-}
-STEM, STEM256 = (64, 64, 112, 112), (256, 64, 112, 112)
 DTYPES = {"float": torch.float32, "half": torch.float16, "double": torch.float64}
 
 

@@ -25,7 +25,7 @@ void* scratch_bytes(Cuda, Scratch, std::size_t) { fail(); }
 void release_scratch() {}
 void hold_scratch(Cuda) {}
 void drop_scratch(Cuda) noexcept {}
-void set_reclaim(void (*)()) {}
+void set_reclaim(std::size_t (*)()) {}
 
 Stream::Stream() { fail(); }
 Stream::~Stream() = default;

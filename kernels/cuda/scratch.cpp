@@ -29,7 +29,7 @@ thread_local std::map<std::pair<void*, Scratch>, Block> blocks;
 // Of streams whose blocks stay where they are: those that others took the place of.
 thread_local std::map<void*, std::vector<Block>> held;
 
-std::atomic<void (*)()> reclaim{nullptr};
+std::atomic<std::size_t (*)()> reclaim{nullptr};
 
 // As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
 bool is_exact() {
@@ -38,14 +38,11 @@ bool is_exact() {
 }
 
 void* allocate_or_throw(std::size_t bytes) {
-  void* block = allocate(bytes);
-  if (block == nullptr) {
-    reclaim_memory();
-    block = allocate(bytes);
-  }
-  if (block != nullptr) return block;
-  throw OutOfMemory("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none (0 cached, " +
-                    std::to_string(free_memory()) + " free)");
+  if (void* block = allocate(bytes); block != nullptr) return block;
+  const std::size_t kept = reclaim_memory();
+  if (void* block = allocate(bytes); block != nullptr) return block;
+  throw OutOfMemory("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none (" + std::to_string(kept) +
+                    " cached for graphs, " + std::to_string(free_memory()) + " free)");
 }
 
 }  // namespace
@@ -73,10 +70,11 @@ void drop_scratch(Cuda where) noexcept {
   std::erase_if(blocks, [&](const auto& entry) { return entry.first.first == where.stream; });
 }
 
-void set_reclaim(void (*give_back)()) { reclaim = give_back; }
+void set_reclaim(std::size_t (*give_back)()) { reclaim = give_back; }
 
-void reclaim_memory() {
-  if (void (*give_back)() = reclaim; give_back != nullptr) give_back();
+std::size_t reclaim_memory() {
+  std::size_t (*const give_back)() = reclaim;
+  return give_back == nullptr ? 0 : give_back();
 }
 
 }  // namespace mpad::cuda

@@ -22,10 +22,11 @@ void hold_scratch(Cuda where);
 /// Gives back this thread's blocks of this stream, after all work on the device that was queued before.
 void drop_scratch(Cuda where) noexcept;
 
-/// Sets what is called before a request for device memory fails, to have memory given back that is kept elsewhere.
-void set_reclaim(void (*reclaim)());
-/// Calls it.
-void reclaim_memory();
+/// Sets what is called before a request for device memory fails, to have memory given back that is kept elsewhere. It
+/// returns the bytes that stay there, because graphs work in them.
+void set_reclaim(std::size_t (*reclaim)());
+/// Calls it; 0 without one.
+std::size_t reclaim_memory();
 
 template <class T>
 T* scratch(Cuda where, Scratch purpose, std::int64_t count) {

@@ -24,8 +24,8 @@ struct System {
   Device device;
   void* (*allocate)(std::size_t bytes);  // null if there is no more
   void (*release)(void*);
-  void (*release_scratch)();  // what this thread's kernels keep beside the cache
-  std::string (*describe_free)();
+  void (*release_scratch)();                         // what this thread's kernels keep beside the cache
+  std::string (*describe_rest)(std::size_t cached);  // where what could not be given back stays cached
 };
 
 // Of any size: aligned_alloc takes multiples of the alignment only.
@@ -35,10 +35,11 @@ void* allocate_aligned(std::size_t bytes) {
 }
 
 constexpr System cpu_system{Device::cpu, allocate_aligned, [](void* block) { std::free(block); }, [] {},
-                            [] { return std::string(); }};
+                            [](std::size_t) { return std::string(); }};
 
-constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); },
-                             cuda::release_scratch, [] { return fmt::format(", {} free", cuda::free_memory()); }};
+constexpr System cuda_system{
+    Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); }, cuda::release_scratch,
+    [](std::size_t cached) { return fmt::format(", {} cached for graphs, {} free", cached, cuda::free_memory()); }};
 
 bool is_exact() {
   const char* mode = std::getenv("MPAD_MEMORY");
@@ -66,9 +67,11 @@ class Cache {
     return statistics_;
   }
 
-  void release() {
+  // The bytes that stay cached.
+  std::size_t release() {
     std::lock_guard lock(mutex_);
     release_locked();
+    return statistics_.cached;
   }
 
   void hold(void* stream) {
@@ -110,9 +113,9 @@ class Cache {
       block = system_.allocate(bytes);
     }
     if (block == nullptr)
-      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors, {} cached{})",
-                                    bytes, to_string(system_.device), statistics_.in_use, statistics_.cached,
-                                    system_.describe_free()));
+      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors{})", bytes,
+                                    to_string(system_.device), statistics_.in_use,
+                                    system_.describe_rest(statistics_.cached)));
     ++statistics_.system_allocations;
     return {static_cast<std::byte*>(block), bytes};
   }
@@ -155,7 +158,7 @@ class Cache {
 Cache& cache_of(Device device);
 
 Cache* new_cuda_cache() {
-  cuda::set_reclaim([] { cache_of(Device::cuda).release(); });
+  cuda::set_reclaim([] { return cache_of(Device::cuda).release(); });
   return new Cache(cuda_system);
 }
 

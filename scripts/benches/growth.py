@@ -34,11 +34,11 @@ def table(results):
             yield f"\n{network}, batch 128, memory by steps: {', '.join(kept)}."
 
 
-def figure(results):
+def figure(heading, results, _):
     """Time per step against batch, beside a straight line; memory against steps."""
     from studies.plots.style import grid, legend_below
 
-    drawn, ((time, memory),) = grid(1, 2, "Steps of a network in 32 bits on a CPU", width=4.2)
+    drawn, ((time, memory),) = grid(1, 2, heading, width=4.2)
     for colour, (network, grown) in zip(("#0072b2", "#d55e00"), results.items()):
         batches = [int(batch) for batch in grown["milliseconds"]]
         times = list(grown["milliseconds"].values())

@@ -6,18 +6,25 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 
+from benches import bandwidth, roofline
 from common import root
+
+sys.path.append(str(root / "bench/peers"))
+import shapes
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
     """A part of scripts/bench: bench_<stem> and peers/<stem>_torch.py. `names` matches what of the benchmark has a peer,
-    before the name of a case."""
+    before the name of a case. `figure` makes the picture of a title, results, and the bytes that a copy moves per second,
+    None if that is not known."""
 
     title: str
     stem: str
     names: str
+    figure: Callable
 
     def measure(self, programs, plan):
         """The records of all rounds, of cases of the form float/vgg1/ties:0 that the plan's pattern matches."""
@@ -45,6 +52,25 @@ class Family:
         yield f"\nPyTorch: {', '.join(f'{key} {value}' for key, value in results['settings'].items())}."
 
 
-pools = Family("Max pooling", "maxpool", "(relu_)?maxpool_(forward|backward/(native|minimal|beta:0.5))")
-convolutions = Family("Convolution", "conv2d", "conv2d_[a-z_]+")
-norms = Family("Batch normalisation in training", "batch_norm", "batch_norm_[a-z_]+")
+def _text(shape):
+    n, c, h, w = shape
+    return f"{n}x{h}x{w}x{c}"
+
+
+def _figure_of_pools(title, results, _):
+    labels = {name: f"{_text(shape)}\n{kernel}x{kernel}/{stride}"
+              for name, (shape, kernel, stride, _) in (shapes.POOLS | shapes.CUDA_POOLS).items()}
+    return bandwidth.figure(title, results, labels)
+
+
+def _figure_of_norms(title, results, _):
+    return bandwidth.figure(title, results, {name: _text(it) for name, it in (shapes.NORMS | shapes.CUDA_NORMS).items()})
+
+
+def _figure_of_convolutions(title, results, copy):
+    return roofline.figure(title, results, {layer: shapes.work_of(layer) for layer in shapes.LAYERS}, copy)
+
+
+pools = Family("Max pooling", "maxpool", "(relu_)?maxpool_(forward|backward/(native|minimal|beta:0.5))", _figure_of_pools)
+convolutions = Family("Convolution", "conv2d", "conv2d_[a-z_]+", _figure_of_convolutions)
+norms = Family("Batch normalisation in training", "batch_norm", "batch_norm_[a-z_]+", _figure_of_norms)

@@ -51,10 +51,11 @@ class Programs:
     def run_peer(self, script, *options):
         return run([sys.executable, root / "bench/peers" / script, "--threads", self.threads, *options])
 
-    def has_torch(self):
-        """Whether there is a PyTorch for this device."""
-        question = "import torch" + ("; assert torch.cuda.is_available()" if self.device == "cuda" else "")
-        return subprocess.run([sys.executable, "-c", question], capture_output=True).returncode == 0
+    def torch_version(self):
+        """That of the PyTorch for this device; empty without one."""
+        question = "import torch; " + ("assert torch.cuda.is_available(); " if self.device == "cuda" else "")
+        found = subprocess.run([sys.executable, "-c", question + "print(torch.__version__)"], capture_output=True, text=True)
+        return found.stdout.strip() if found.returncode == 0 else ""
 
     def bench(self, program, pattern, seconds=None):
         """Records of a benchmark, as Google Benchmark writes them, and its Run."""

@@ -3,6 +3,8 @@
 import dataclasses
 import statistics
 
+from benches.programs import Failed
+
 title = "Training steps, batch 128"
 graph_of_ours = "ours as a graph"
 
@@ -18,50 +20,66 @@ lenet = Subject("LeNet-5", "lenet", ("--network", "lenet"))
 vgg = Subject("VGG-11", "vgg11", ("--network", "vgg", "--depth", 11))
 vgg_bn = Subject("VGG-11, BN", "vgg11_bn", (*vgg.options, "--batch-norm"))
 resnet = Subject("ResNet-18, BN", "resnet18_bn", ("--network", "resnet", "--depth", 18, "--batch-norm"))
-_dtypes = {"32": "float", "64": "double", "16": "half"}
+resnet50 = Subject("ResNet-50, BN", "resnet50_bn", ("--network", "resnet", "--depth", 50, "--batch-norm"))
+densenet = Subject("DenseNet-121, BN", "densenet121_bn", ("--network", "densenet", "--batch-norm"))
+subjects = {it.name: it for it in (lenet, vgg, vgg_bn, resnet, resnet50, densenet)}
+bits = {"32": "float", "64": "double", "16": "half", "mixed": "mixed"}  # bench_step's names of them
+_only_cuda = ("16", "mixed")  # of PyTorch's
 
 
-def ours(programs, subject, bits, kind="step"):
-    (record,), found = programs.bench("bench_step", f"^{kind}/{subject.name}/{_dtypes[bits]}/")
+def ours(programs, subject, one, kind="step"):
+    (record,), found = programs.bench("bench_step", f"^{kind}/{subject.name}/{bits[one]}/")
     return {"images_per_second": record["images/s"], "peak_memory_mib": record["peak MiB"],
             "faults_per_step": record["faults/step"], "cores": found.cores}
 
 
-def steps_of_peer(programs, subject, bits):
+def steps_of_peer(programs, subject, precisions):
     """What a GPU does in a second; on a CPU steps of a large network take seconds, in double half a minute."""
     if programs.device == "cuda":
         return 200 if subject is lenet else 20
-    return 40 if subject is lenet else 1 if "64" in bits else 3
+    return 40 if subject is lenet else 1 if "64" in precisions else 3
 
 
-def peers(programs, subject, bits, modes):
-    """(bits, mode) to what PyTorch gave, of one process for all of them."""
-    answers, found = programs.peer("networks_torch.py", *subject.options, "--device", programs.device, "--bits", *bits,
-                                   "--mode", *modes, "--steps", steps_of_peer(programs, subject, bits))
-    return {(str(answer["bits"]), answer["mode"]): {
-        "images_per_second": answer["images_per_second"], "peak_memory_mib": answer["peak_memory_mib"],
-        "cores": found.cores} for answer in answers}
+def peers(programs, subject, precisions, mode):
+    """Precision to what PyTorch gave, of one process for all of them; what fails is said and left out."""
+    try:
+        answers, found = programs.peer("networks_torch.py", *subject.options, "--device", programs.device, "--bits",
+                                       *precisions, "--mode", mode, "--steps",
+                                       steps_of_peer(programs, subject, precisions))
+    except Failed as failure:
+        print(f"{subject.title}, PyTorch {mode}: FAILED: {failure}", flush=True)
+        return {}
+    for answer in answers:
+        if "error" in answer:
+            print(f"{subject.title}, PyTorch {mode}, {answer['bits']}: FAILED: {answer['error']}", flush=True)
+    return {answer["bits"]: {"images_per_second": answer["images_per_second"],
+                             "peak_memory_mib": answer["peak_memory_mib"], "cores": found.cores}
+            for answer in answers if "error" not in answer}
 
 
-def peer(programs, subject, bits):
-    return peers(programs, subject, [bits], ["eager"])[bits, "eager"]
+def peer(programs, subject, one):
+    answers = peers(programs, subject, [one], "eager")
+    if not answers:
+        raise Failed(f"networks_torch.py: expected a time of {subject.title}, got none")
+    return answers[one]
 
 
 def measure(programs, plan):
     """For each network and precision what each round of mpad, on a GPU also as a graph, and of PyTorch in each mode gave.
+    A mode that fails leaves its own rows empty.
     """
     measured = {}
     kinds = {"ours": "step"} | ({graph_of_ours: "graph"} if programs.device == "cuda" else {})
     for subject in plan.networks:
-        for bits in plan.together:
-            rows = {one: {name: [] for name in (*kinds, *plan.modes)} for one in bits}
+        for together in plan.together:
+            rows = {one: {name: [] for name in (*kinds, *plan.modes)} for one in together}
             for _ in range(plan.rounds):
-                for one in bits:
+                for one in together:
                     for name, kind in kinds.items():
                         rows[one][name].append(ours(programs, subject, one, kind))
-                with_peer = [one for one in bits if programs.device == "cuda" or one != "16"]
-                if with_peer and plan.modes:
-                    for (one, mode), answer in peers(programs, subject, with_peer, plan.modes).items():
+                with_peer = [one for one in together if programs.device == "cuda" or one not in _only_cuda]
+                for mode in plan.modes if with_peer else ():
+                    for one, answer in peers(programs, subject, with_peer, mode).items():
                         rows[one][mode].append(answer)
             measured |= {f"{subject.title}/{one}": found for one, found in rows.items()}
     return measured

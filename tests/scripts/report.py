@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """report.py SOURCE: scripts/figures and scripts/report on made-up results: what is drawn, said, refused."""
+import os
 import pathlib
 import re
 import shutil
@@ -144,6 +145,22 @@ class Pictures(ReportTest):
         for folder in self.results.iterdir():
             if folder.name not in programs:
                 shutil.rmtree(folder)
+
+    def test_a_training_is_plotted_or_says_what_is_missing(self):
+        results, picture = self.directory / "results.csv", self.directory / "training.svg"
+        results.write_text("maxpool,bits,epoch,train_loss,test_accuracy\nnative,16,0,2.0,0.3\nnative,16,1,nan,0.1\n")
+        pictures = []
+        for _ in range(2):
+            done = self.call("plot-training", results, "-o", picture)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            pictures.append(picture.read_text())
+        self.assertIn("<svg", pictures[0])
+        self.assertEqual(pictures[0], pictures[1])
+        (self.directory / "matplotlib.py").write_text("raise ImportError")
+        done = subprocess.run([sys.executable, "-B", source / "scripts/plot-training", results, "-o", picture],
+                              env={**os.environ, "PYTHONPATH": str(self.directory)}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (
+            1, "plot-training: expected matplotlib (scripts/install-dependencies plot), got none\n"))
 
     def test_synthetic_data_are_named(self):
         self.keep("drift")

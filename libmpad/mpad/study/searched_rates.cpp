@@ -2,10 +2,12 @@
 #include <mpad/core/check.h>
 #include <mpad/study/held_out.h>
 #include <mpad/study/searched_rates.h>
+#include <mpad/study/unfinished_run.h>
 #include <mpad/train/atomic_file.h>
 #include <mpad/train/csv.h>
 
 #include <algorithm>
+#include <map>
 
 namespace mpad {
 namespace {
@@ -61,12 +63,6 @@ SearchedRates::SearchedRates(const OutputDirectory& directory, const RateSearchO
   rows_ = parse_searches(read_file(file), file);
 }
 
-UnfinishedRun SearchedRates::unfinished(const CellName& cell, const Settings& trial) const {
-  return {*directory_,
-          trial,
-          {{"network", cell.network}, {"dataset", cell.dataset}, {"searched on", to_string(options_.select)}}};
-}
-
 std::optional<double> SearchedRates::rate(const std::string& network, const Settings& settings,
                                           const ModelFactory& make_model, const Split& data,
                                           const std::function<bool()>& may_go_on) {
@@ -80,16 +76,19 @@ std::optional<double> SearchedRates::rate(const std::string& network, const Sett
   const bool on_test = options_.select == RateSearchOptions::Select::test;
   const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / 10);
   const Split judged = on_test ? data : hold_out(data.train, tenth, settings.seed);
+  const std::vector<NamedValue> context{
+      {"network", cell.network}, {"dataset", cell.dataset}, {"searched on", to_string(options_.select)}};
+  std::map<double, UnfinishedRun> unfinished;  // by the rate of the trial
+  const auto restore = [&](Trainer& t) {
+    unfinished.try_emplace(t.settings().lr, *directory_, t.settings(), context).first->second.restore(t);
+  };
   trials = search_rate(searching, options_.trials, make_model, judged,
-                       {.restore = [&](Trainer& t) { unfinished(cell, t.settings()).restore(t); },
-                        .after_epoch = [&](const Trainer& t) { unfinished(cell, t.settings()).save(t); },
+                       {.restore = restore,
+                        .after_epoch = [&](const Trainer& t) { unfinished.at(t.settings().lr).save(t); },
                         .may_go_on = may_go_on});
   if (trials.empty()) return std::nullopt;
-  for (const RateTrial& trial : trials) {
-    searching.lr = trial.lr;
-    unfinished(cell, searching).remove();  // before the rows are there: nobody would look for it after
-    rows_.push_back({cell, trial});
-  }
+  for (const auto& [lr, run] : unfinished) run.remove();  // before the rows are there: nobody would look for it after
+  for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
   directory_->write(file_name, to_csv(rows_));
   return chosen_rate(trials);
 }

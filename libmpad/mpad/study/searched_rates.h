@@ -2,7 +2,7 @@
 #pragma once
 #include <mpad/study/rate_search.h>
 #include <mpad/study/sweep_results.h>
-#include <mpad/study/unfinished_run.h>
+#include <mpad/train/output_directory.h>
 
 #include <functional>
 #include <optional>
@@ -46,8 +46,6 @@ class SearchedRates {
                              const Split& data, const std::function<bool()>& may_go_on);
 
  private:
-  UnfinishedRun unfinished(const CellName& cell, const Settings& trial) const;
-
   const OutputDirectory* directory_;
   RateSearchOptions options_;
   std::vector<SearchRow> rows_{};

@@ -51,8 +51,14 @@ def error_bars(axis, xs, shares, label, colour, **options):
                   clip_on=False, **options)
 
 
-def save(figure, path):
-    """Writes path.svg and path.png; the same figure gives the same bytes."""
-    for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-        figure.savefig(f"{path}.{kind}", metadata=metadata, bbox_inches="tight", dpi=110)
+def write(figure, path):
+    """Writes one file, in the format of its name; the same figure gives the same bytes."""
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}}
+    figure.savefig(path, metadata=metadata.get(str(path).rpartition(".")[2]), bbox_inches="tight", dpi=110)
+
+
+def save(figure, path, kinds=("svg", "png")):
+    """Writes path.svg and path.png, or one of them, and closes the figure."""
+    for kind in kinds:
+        write(figure, f"{path}.{kind}")
     plt.close(figure)
