@@ -55,6 +55,12 @@ def detect_gpu():
     return dict(zip(fields, first))
 
 
+def cuda_architecture(capability):
+    """What CMake is to build for a GPU of compute capability "8.6": "86-real"; for 9.0 what kernels/cuda/toolkit.cmake does."""
+    number = capability.replace(".", "")
+    return "90a-real" if number == "90" else f"{number}-real"
+
+
 def commit():
     """The commit that is checked out, and whether files of it are changed."""
     changed = output_of("git", "status", "--porcelain", "--untracked-files=no")

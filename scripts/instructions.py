@@ -23,7 +23,7 @@ def read(body):
     """The instructions of a kernel's PTX."""
     copies = re.findall(r"cp\.async\.c[ag]\.shared\.global\S* \[[^\]]*\], \[[^\]]*\], (\d+)", body)
     return Instructions(len(re.findall(rf"\bld{_wide}", body)), len(re.findall(rf"\bst{_wide}", body)), len(copies),
-                        copies.count("16"), len(re.findall(r"\bmma\.sync\b", body)))
+                        copies.count("16"), len(re.findall(r"\b(?:mma\.sync|wgmma\.mma_async)\b", body)))
 
 
 nothing = read("")
@@ -55,7 +55,7 @@ def missing(name, found):
         return "loads of 16 bytes"
     if (packed or writes) and not found.stores16:
         return "stores of 16 bytes"
-    if product := re.match(r"multiply_tiles<(\w+), [^>]*>, Runs<(\d+), (\d+)>", name):
+    if product := re.match(r"multiply_tiles<(\w+), (?:GroupShape|[^>]*>), Runs<(\d+), (\d+)>", name):
         element, *runs = product.groups()
         full = str(16 // _bytes[element])
         if element != "float" and not found.products:

@@ -51,6 +51,21 @@ TEST_CASE("ldmatrix and mma multiply a 16x16 and a 16x8 tile of halves") {
     }
 }
 
+TEST_CASE("a warpgroup multiplies slices of halves, however they lie in shared memory") {
+  const SettingsScope scope;
+  settings().order = static_cast<mpad::emulation::Order>(GENERATE(0, 1, 2));
+  const bool a_transposed = GENERATE(false, true), b_transposed = GENERATE(false, true);
+  const std::vector<float> a = small_integers(128 * 32, 1), b = small_integers(32 * 128, 2);
+  const DeviceArray<__half> device_a(to_half(a)), device_b(to_half(b));
+  const DeviceArray<float> c(128 * 128);
+  multiply_by_group(a_transposed, b_transposed, device_a.data(), device_b.data(), c.data());
+  std::vector<float> want(128 * 128);
+  for (std::size_t i = 0; i < 128; ++i)
+    for (std::size_t k = 0; k < 32; ++k)
+      for (std::size_t j = 0; j < 128; ++j) want[128 * i + j] += a[32 * i + k] * b[128 * k + j];
+  CHECK(c.values() == want);
+}
+
 TEST_CASE("the double mma adds the product of an 8x4 and a 4x8 tile") {
   const std::vector<float> a = small_integers(32, 3), b = small_integers(32, 4), c = small_integers(64, 5);
   const DeviceArray<double> device_a(std::vector<double>(a.begin(), a.end())),

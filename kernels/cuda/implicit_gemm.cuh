@@ -6,6 +6,8 @@
 #pragma once
 #include "conv2d_operands.cuh"
 #include "finish.cuh"
+#include "group_product.cuh"
+#include "groups.h"
 #include "launch.cuh"
 #include "reduce.cuh"
 #include "scratch.h"
@@ -103,11 +105,13 @@ inline constexpr int resident_blocks =
 template <class T, class Shape, class Run, class A, class B, class To>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
-  using LoaderA = TileLoader<typename A::Source, A::contiguous, Shape::m, Shape::threads, Run::a>;
-  using LoaderB = TileLoader<typename B::Source, B::contiguous, Shape::n, Shape::threads, Run::b>;
+  using TileA = typename Shape::template Tile<T, A::contiguous, Shape::m>;
+  using TileB = typename Shape::template Tile<T, B::contiguous, Shape::n>;
+  using LoaderA = TileLoader<typename A::Source, TileA, Shape::threads, Run::a>;
+  using LoaderB = TileLoader<typename B::Source, TileB, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
   constexpr int fitting = 48 * 1024 / (size * static_cast<int>(sizeof(T))), stages = fitting < 4 ? fitting : 4;
-  MPAD_SHARED(T, tiles, [stages * size]);
+  MPAD_SHARED_PERMUTED(T, tiles, [stages * size]);
 
   const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
   const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
@@ -130,11 +134,17 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
   for (unsigned slice = 0; slice < count; ++slice) {
     cp_async_wait<stages - 2>();
+    if constexpr (Shape::asynchronous) {
+      product.finish();
+      fence_for_groups();
+    }
     __syncthreads();  // the slice is there for all, and the stage of the one before is free
-    load(slice + stages - 1);
+    if constexpr (!Shape::asynchronous) load(slice + stages - 1);
     product.multiply(tiles + multiplying, tiles + multiplying + a_size);
+    if constexpr (Shape::asynchronous) load(slice + stages - 1);  // while the product runs
     multiplying = next(multiplying);
   }
+  if constexpr (Shape::asynchronous) product.finish();
   destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
 }
 
@@ -278,8 +288,11 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
       launch(op, multiply_tiles<T, Shape, Run, A, B, To>, dim3(tiles_of<Shape>(to.m, to.n), cut.parts()),
              Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
-    if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>)
+    if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
+      if constexpr (std::is_same_v<T, half>)
+        if (cut.large && cuda::multiplies_by_groups()) return with(GroupShape());
       if (cut.large) return with(LargeShape<T>());
+    }
     with(SmallShape());
   });
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #ifdef MPAD_EMULATED
+#include "../emulation/group_product.h"
 #include "../emulation/matrix.h"
 // Lets a wrapper say which line of the kernel called it; nothing for nvcc.
 #define MPAD_WHERE , emulation::Location where = emulation::Location::current()
@@ -15,6 +16,9 @@
 #endif
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 #define MPAD_BEFORE_SM80
+#endif
+#if !defined(MPAD_EMULATED) && defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define MPAD_WITHOUT_GROUPS
 #endif
 
 namespace mpad::kernels {
@@ -149,6 +153,95 @@ __device__ inline void mma_8x8x4(double (&c)[2], double a, double b MPAD_WHERE) 
   asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
                : "+d"(c[0]), "+d"(c[1])
                : "d"(a), "d"(b));
+#endif
+}
+
+#ifdef MPAD_EMULATED
+using emulation::GroupMatrix;
+#else
+/// A matrix of halves in shared memory, as wgmma wants it. Its elements lie in rows along the depth of a product (of 64
+/// bytes) or, if `transposed`, along its extent (of 128), eight of them `stride` bytes from the next eight; if
+/// transposed, 64 elements along the extent are `leading` bytes from the next 64. Chunks of 16 bytes are permuted: of
+/// each address, the bits from 4 on by exclusive or with those from 7 on, two of them, or three if transposed.
+struct GroupMatrix {
+  const void* start;
+  unsigned leading, stride;
+  bool transposed;
+
+  /// "Matrix-Descriptor Format" of the PTX ISA: places and distances in units of 16 bytes, the permutation in the top.
+  __device__ std::uint64_t descriptor() const {
+    const std::uint64_t permutation = transposed ? 1 : 2;
+    return (shared_address(start) & 0x3FFFF) >> 4 | std::uint64_t{leading >> 4} << 16 |
+           std::uint64_t{stride >> 4} << 32 | permutation << 62;
+  }
+};
+#endif
+
+/// What this thread has copied to shared memory by now is there for products of a warpgroup, behind a barrier.
+__device__ inline void fence_for_groups() {
+#if !defined(MPAD_EMULATED) && !defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
+/// Before the first product of a group: sums in registers are what they are.
+__device__ inline void begin_group() {
+#if !defined(MPAD_EMULATED) && !defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+}
+
+/// Starts d (64 x 128, float) += a (64 x 16) * b (16 x 128), of halves, by the 128 threads of a warpgroup, all of which
+/// call it. d of thread 32 w + l: element 4 j + 2 e + i is at row 16 w + l / 4 + 8 e, column 8 j + 2 (l % 4) + i. Until
+/// wait_group, d must be left alone and the operands as they are. For sm_90a alone.
+template <bool a_transposed, bool b_transposed>
+__device__ inline void start_group_product(float (&d)[64], const GroupMatrix& a, const GroupMatrix& b MPAD_WHERE) {
+#if defined(MPAD_EMULATED)
+  emulation::issue_group_product(d, a, b, where);
+#elif defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("trap;");
+#else
+  asm volatile(
+      "{\n"
+      ".reg .pred p;\n"
+      "setp.ne.b32 p, 1, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+      "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, %64, %65, p, 1, 1, %66, %67;\n"
+      "}\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]),
+        "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]),
+        "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]),
+        "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]),
+        "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
+      : "l"(a.descriptor()), "l"(b.descriptor()), "n"(static_cast<int>(a_transposed)),
+        "n"(static_cast<int>(b_transposed)));
+#endif
+}
+
+/// The products that this warpgroup started since the last call become a group.
+__device__ inline void commit_group() {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().group_products().commit();
+#elif !defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#endif
+}
+
+/// Waits for all groups of products, which d is the sums of.
+__device__ inline void wait_group(float (&d)[64]) {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().group_products().wait(0);
+  static_cast<void>(d);
+#elif !defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+#pragma unroll
+  for (float& sum : d) asm volatile("" : "+f"(sum)::"memory");  // compilers may not read it before
 #endif
 }
 

@@ -20,8 +20,9 @@ inline constexpr int slice_depth = 64 / static_cast<int>(sizeof(T));
 /// A slice of an operand in shared memory, row-major. Each row is cut into chunks of 16 bytes, whose order within
 /// groups of up to 8 is permuted by exclusive or with the row's number, so that the chunks in one column of 8 adjacent
 /// rows, which ldmatrix and fragments read together, lie in different banks.
-template <class T, Contiguous contiguous, int extent>
+template <class T, Contiguous contiguous_axis, int extent>
 struct SharedTile {
+  static constexpr Contiguous contiguous = contiguous_axis;
   static constexpr int rows = contiguous == Contiguous::depth ? extent : slice_depth<T>;
   static constexpr int columns = contiguous == Contiguous::depth ? slice_depth<T> : extent;
   static constexpr int chunks = columns / full_pack<T>;
@@ -31,9 +32,26 @@ struct SharedTile {
     const int key = chunks == 4 ? row >> 1 & 3 : row & 7;
     return row * columns + (column ^ key * full_pack<T>);
   }
+  /// The place `distance` (a power of two times a small number) columns behind that of a column below `distance`.
+  __device__ static int further(int place, int distance) { return place ^ distance; }
   /// The same by depth and extent.
   __device__ static int at(int depth, int along) {
     return contiguous == Contiguous::depth ? offset(along, depth) : offset(depth, along);
+  }
+};
+
+/// A slice of halves whose rows run along the extent, in panels of 64 columns behind each other, as products of a
+/// warpgroup want it: chunks are permuted as there.
+template <int extent>
+struct PanelTile {
+  static constexpr Contiguous contiguous = Contiguous::extent;
+  static constexpr int rows = slice_depth<half>, columns = extent, panel = 64;
+
+  __device__ static int offset(int row, int column) {
+    return column / panel * panel * rows + row * panel + (column % panel ^ (row & 7) * full_pack<half>);
+  }
+  __device__ static int further(int place, int distance) {
+    return (place ^ distance % panel) + distance / panel * panel * rows;
   }
 };
 
@@ -48,11 +66,11 @@ __device__ inline void repeat(const F& f) {
 /// of a thread's runs are in one column of runs, and it finds one column for each slice and its rows once. Where they
 /// run along the extent, its runs are in one row, which it finds for each slice, and it finds their columns once; or,
 /// if these are too many, the other way round.
-template <class Source, Contiguous contiguous, int extent, int threads, int run>
+template <class Source, class Tile, int threads, int run>
 class TileLoader {
  public:
   using T = typename Source::Element;
-  using Tile = SharedTile<T, contiguous, extent>;
+  static constexpr Contiguous contiguous = Tile::contiguous;
 
   /// For the tile that starts at `origin`.
   __device__ TileLoader(const Source& source, unsigned origin) : source_(source), origin_(origin) {
@@ -112,7 +130,7 @@ class TileLoader {
   /// Where it goes in a tile. 8 rows further the permutation is the same, and in a row it acts on each bit alone, so
   /// the distance is known when compiling.
   __device__ static int place(int i) {
-    if constexpr (by_rows) return Tile::offset(row(0), column(0)) ^ i * sharing * run;
+    if constexpr (by_rows) return Tile::further(Tile::offset(row(0), column(0)), i * sharing * run);
     if constexpr (at_once % 8 == 0) return Tile::offset(row(0), column(0)) + i * at_once * Tile::columns;
     return Tile::offset(row(i), column(0));
   }

@@ -1,5 +1,6 @@
 # Finds the CUDA toolkit and enables the language for every major architecture it has from sm_75 on, and PTX of the
-# newest for those to come. -DCMAKE_CUDA_ARCHITECTURES=90-real builds for one.
+# newest for those to come. -DCMAKE_CUDA_ARCHITECTURES=86-real builds for one. Code for sm_90 is code for sm_90a, which
+# all devices of compute capability 9.0 run, and which alone has the products of warpgroups.
 find_package(CUDAToolkit 12 REQUIRED)
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   execute_process(COMMAND ${CUDAToolkit_NVCC_EXECUTABLE} --list-gpu-arch OUTPUT_VARIABLE known COMMAND_ERROR_IS_FATAL ANY)
@@ -10,6 +11,7 @@ if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
       set(newest ${architecture})
     endif()
   endforeach()
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90-real$" "90a-real")
   list(APPEND CMAKE_CUDA_ARCHITECTURES ${newest}-virtual)
 endif()
 if(NOT DEFINED CMAKE_CUDA_COMPILER)

@@ -27,6 +27,8 @@ void Block::prepare(unsigned threads, std::size_t dynamic_shared_bytes) {
   for (Warp& warp : warps_) warp.reset();
   if (async_copies_.size() < threads) async_copies_.resize(threads);
   for (AsyncCopies& copies : async_copies_) copies.reset();
+  if (group_products_.size() < threads) group_products_.resize(threads);
+  for (GroupProducts& products : group_products_) products.reset();
 }
 
 void* Block::shared_array(const void* key, std::size_t bytes, Location where) {

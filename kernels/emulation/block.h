@@ -3,6 +3,7 @@
 #pragma once
 #include "async_copy.h"
 #include "barrier.h"
+#include "group_product.h"
 #include "scheduler.h"
 #include "shared_memory.h"
 #include "warp.h"
@@ -27,6 +28,7 @@ class Block {
   Warp& warp() { return warps_[scheduler_.current() / warp_size]; }
   unsigned lane() const { return scheduler_.current() % warp_size; }
   AsyncCopies& async_copies() { return async_copies_[scheduler_.current()]; }
+  GroupProducts& group_products() { return group_products_[scheduler_.current()]; }
   /// A static shared array; fails where the block's arrays exceed 48 KiB.
   void* shared_array(const void* key, std::size_t bytes, Location where);
 
@@ -38,6 +40,7 @@ class Block {
   SharedMemory shared_;
   std::deque<Warp> warps_;
   std::vector<AsyncCopies> async_copies_;
+  std::vector<GroupProducts> group_products_;
 };
 
 /// Starts a cp.async of the current thread; fails on what is misaligned or not in shared memory.

@@ -130,6 +130,7 @@ unsigned __activemask() = delete;
   static char name##_key;                            \
   using name##_array [[maybe_unused]] = type extent; \
   name##_array& name = ::mpad::emulation::shared_array<name##_array>(&name##_key)
+#define MPAD_SHARED_PERMUTED(type, name, extent) MPAD_SHARED(type, name, extent)
 #define MPAD_DYNAMIC_SHARED(type, name) \
   type* const name = static_cast<type*>(::mpad::emulation::Block::current().shared().dynamic())
 

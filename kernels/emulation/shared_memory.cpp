@@ -10,7 +10,7 @@
 namespace mpad::emulation {
 namespace {
 
-constexpr std::size_t alignment = 128;
+constexpr std::size_t alignment = 1024;  // what permuted arrays ask for
 constexpr std::size_t redzone = 1024;
 // Static and dynamic arrays at their largest, and a redzone and padding for each of the first 128 arrays.
 constexpr std::size_t capacity = max_static_shared + max_dynamic_shared + 128 * (redzone + alignment);

@@ -4,7 +4,7 @@ import os
 import pathlib
 import subprocess
 
-from common import fail, find_tool, root
+from common import cuda_architecture, fail, find_tool, root
 
 _folders = {"mnist": ("mnist", "."), "cifar10": ("cifar10", "cifar-10-batches-bin", "cifar10/exact", ".")}
 _files = {"mnist": ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"), "cifar10": ("data_batch_1.bin",)}
@@ -27,10 +27,10 @@ def place_of(dataset, data):
 
 
 def gpu_architecture():
-    """What to build for on this machine's GPU, "90-real"; None without a GPU or a toolkit to build with."""
+    """What to build for on this machine's GPU, "86-real"; None without a GPU or a toolkit to build with."""
     try:
         command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
     except (OSError, subprocess.SubprocessError):
         return None
-    return listed[0].replace(".", "") + "-real" if listed and find_tool("nvcc") else None
+    return cuda_architecture(listed[0]) if listed and find_tool("nvcc") else None

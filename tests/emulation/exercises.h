@@ -33,6 +33,9 @@ void use_dynamic_shared(int* y, std::size_t bytes, bool opt_in);
 
 /// c (16x8 floats) = a (16x16 halves, rows) * b (16x8 halves, rows), through ldmatrix and mma.
 void multiply_half(const void* a, const void* b, float* c);
+/// c 128x128 = a 128x32 * b 32x128, all row-major, by a warpgroup, which finds a and b in shared memory with their
+/// depth contiguous or, if transposed, their extent. Needs sm_90a.
+void multiply_by_group(bool a_transposed, bool b_transposed, const void* a, const void* b, float* c);
 /// c (8x8) += a (8x4) * b (4x8), rows.
 void multiply_double(const double* a, const double* b, double* c);
 /// Copies the first `valid` bytes of 16 by cp.async of 16, 8 and 4 bytes, zeros behind them; y holds 3 * 16 bytes.

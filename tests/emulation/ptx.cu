@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <group_product.cuh>
 #include <launch.cuh>
 #include <ptx.cuh>
 
@@ -22,6 +23,28 @@ __global__ void multiply_half_kernel(const __half* a, const __half* b, float* c)
   float sums[4] = {0, 0, 0, 0};
   kernels::mma_16x8x16(sums, a_fragment, b_fragment);
   for (unsigned e = 0; e < 4; ++e) c[(lane / 4 + e / 2 * 8) * 8 + lane % 4 * 2 + e % 2] = sums[e];
+}
+
+template <kernels::Contiguous a_contiguous, kernels::Contiguous b_contiguous>
+__global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a, const __half* b, float* c) {
+  using kernels::Contiguous;
+  using TileA = kernels::GroupShape::Tile<__half, a_contiguous, 128>;
+  using TileB = kernels::GroupShape::Tile<__half, b_contiguous, 128>;
+  MPAD_SHARED_PERMUTED(__half, left, [128 * 32]);
+  MPAD_SHARED_PERMUTED(__half, right, [128 * 32]);
+  for (int i = static_cast<int>(threadIdx.x); i < 128 * 32; i += 128) {
+    const int along_a = i / 32, depth_a = i % 32, along_b = i % 128, depth_b = i / 128;
+    left[a_contiguous == Contiguous::depth ? TileA::offset(along_a, depth_a) : TileA::offset(depth_a, along_a)] = a[i];
+    right[b_contiguous == Contiguous::depth ? TileB::offset(along_b, depth_b) : TileB::offset(depth_b, along_b)] = b[i];
+  }
+  kernels::fence_for_groups();
+  __syncthreads();
+  kernels::WarpProduct<__half, kernels::GroupShape, a_contiguous, b_contiguous> product;
+  product.multiply(left, right);
+  product.finish();
+  for (int i = 0; i < product.rows; ++i)
+    for (int j = 0; j < product.runs; ++j)
+      for (int e = 0; e < 2; ++e) c[product.row(i) * 128 + product.column(j) + e] = product.run(i, j).element[e];
 }
 
 __global__ void multiply_double_kernel(const double* a, const double* b, double* c) {
@@ -66,6 +89,18 @@ __global__ void pipeline_kernel(const float* x, float* y) {
 void multiply_half(const void* a, const void* b, float* c) {
   launch("multiply", multiply_half_kernel, 1, 32, 0, nullptr, static_cast<const __half*>(a),
          static_cast<const __half*>(b), c);
+}
+void multiply_by_group(bool a_transposed, bool b_transposed, const void* a, const void* b, float* c) {
+  using kernels::Contiguous;
+  const auto multiply = [&]<Contiguous of_a, Contiguous of_b>() {
+    launch("multiply", multiply_by_group_kernel<of_a, of_b>, 1, 128, 0, nullptr, static_cast<const __half*>(a),
+           static_cast<const __half*>(b), c);
+  };
+  constexpr Contiguous depth = Contiguous::depth, extent = Contiguous::extent;
+  if (a_transposed)
+    b_transposed ? multiply.operator()<extent, extent>() : multiply.operator()<extent, depth>();
+  else
+    b_transposed ? multiply.operator()<depth, extent>() : multiply.operator()<depth, depth>();
 }
 void multiply_double(const double* a, const double* b, double* c) {
   launch("multiply", multiply_double_kernel, 1, 32, 0, nullptr, a, b, c);

@@ -50,7 +50,7 @@ def check(fault, code, said, files, *options, minutes=1.0):
 
 
 check("", 0, "4 of 4 steps passed", {
-    "build/options": "-DCMAKE_CUDA_ARCHITECTURES=90-real -DCMAKE_PREFIX_PATH=/somewhere",
+    "build/options": "-DCMAKE_CUDA_ARCHITECTURES=90a-real -DCMAKE_PREFIX_PATH=/somewhere",
     "out/machine.json": "Stub GPU", "out/tests.txt": "100% tests passed", "out/sanitizer.txt": "== initcheck",
     "out/results.md": "| benchmark | passed |", "out/bench/results.md": "# mpad on Stub GPU",
     "out/bench/pools.json": "real_time", "out/bench/steps.json": "VGG-11, BN/16"})

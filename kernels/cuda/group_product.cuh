@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Products of slices by a whole warpgroup, on the tensor cores of sm_90a: operands are read from shared memory by the
+// instruction itself, so no thread loads fragments.
+#pragma once
+#include "warp_product.cuh"
+
+namespace mpad::kernels {
+
+/// A tile of 128 x 128 by one warpgroup.
+struct GroupShape {
+  template <class T, Contiguous contiguous, int extent>
+  using Tile =
+      std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, contiguous, extent>, PanelTile<extent>>;
+  static constexpr bool asynchronous = true;
+  static constexpr int m = 128, n = 128, threads = 128, sums = m * n / threads;
+};
+
+/// multiply() starts a product, which reads the slices until finish(); sums are there behind it.
+template <Contiguous a_contiguous, Contiguous b_contiguous>
+class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
+ public:
+  static constexpr int rows = 4, runs = 16, lanes_of_row = 4;
+
+  __device__ void multiply(const half* a, const half* b) {
+    begin_group();
+#pragma unroll
+    for (int depth = 0; depth < slice_depth<half>; depth += 16)
+#pragma unroll
+      for (int i = 0; i < blocks; ++i)
+        start_group_product<a_contiguous == Contiguous::extent, b_contiguous == Contiguous::extent>(
+            sums_[i], matrix<a_contiguous>(a, i, depth), matrix<b_contiguous>(b, 0, depth));
+    commit_group();
+  }
+  __device__ void finish() {
+#pragma unroll
+    for (int i = 0; i < blocks; ++i) wait_group(sums_[i]);
+  }
+
+  __device__ static int row(int i) {
+    const int thread = static_cast<int>(threadIdx.x);
+    return i / 2 * block_m + thread / 32 * 16 + thread % 32 / 4 + i % 2 * 8;
+  }
+  __device__ static int column(int j) { return 8 * j + static_cast<int>(threadIdx.x) % 4 * 2; }
+  __device__ Pack<float, 2> run(int i, int j) const {
+    const float(&sums)[64] = sums_[i / 2];
+    return {{sums[4 * j + i % 2 * 2], sums[4 * j + i % 2 * 2 + 1]}};
+  }
+
+ private:
+  static constexpr int block_m = 64, blocks = GroupShape::m / block_m;
+
+  /// The i-th block of 64 rows or columns of a slice, from this depth on.
+  template <Contiguous contiguous>
+  __device__ static GroupMatrix matrix(const half* slice, int i, int depth) {
+    constexpr int bytes = sizeof(half), panel = 64 * slice_depth<half>;
+    if constexpr (contiguous == Contiguous::depth)
+      return {slice + i * panel + depth, 16, 8 * slice_depth<half> * bytes, false};
+    else
+      return {slice + i * panel + depth * 64, panel * bytes, 8 * 64 * bytes, true};
+  }
+
+  float sums_[blocks][64] = {};
+};
+
+}  // namespace mpad::kernels

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "groups.h"
+
+#include "runtime.h"
+
+#include <cstdlib>
+#include <string_view>
+
+namespace mpad::cuda {
+namespace {
+
+bool is_asked_for() {
+  const char* value = std::getenv("MPAD_WGMMA");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+bool is_there() {
+#if defined(MPAD_EMULATED)
+  return true;
+#elif defined(MPAD_SM90A)
+  const DeviceInfo device = device_info();
+  return device.major == 9 && device.minor == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool multiplies_by_groups() {
+  static const bool answer = is_asked_for() && is_there();
+  return answer;
+}
+
+}  // namespace mpad::cuda

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The matrix instructions of a warpgroup, "wgmma.mma_async" of the PTX ISA, with operands and sums laid out as in its
+// sections "Register Fragments and Shared Memory Matrix Layouts" and "Matrix-Descriptor Format".
+#pragma once
+#include "location.h"
+
+#include <vector>
+
+namespace mpad::emulation {
+
+/// A matrix of halves in shared memory. Its elements lie in rows along the depth of a product (of 64 bytes) or, if
+/// `transposed`, along its extent (of 128), eight of them `stride` bytes from the next eight; if transposed, 64
+/// elements along the extent are `leading` bytes from the next 64. Of each address, the bits from 4 on are changed by
+/// exclusive or with those from 7 on: two of them, or three if transposed.
+struct GroupMatrix {
+  const void* start;
+  unsigned leading, stride;
+  bool transposed;
+
+  /// The place of an element.
+  const void* at(unsigned along, unsigned depth) const;
+};
+
+/// The products of one thread, as late as the hardware may form them: at the wait, of what then lies in shared memory.
+class GroupProducts {
+ public:
+  void reset();
+  /// sums += its part of a * b, 64 x 16 by 16 x 128. The sums of thread 32 w + l of a warpgroup: element 4 j + 2 e + i
+  /// is at row 16 w + l / 4 + 8 e and column 8 j + 2 (l % 4) + i.
+  void issue(float* sums, const GroupMatrix& a, const GroupMatrix& b, unsigned thread);
+  /// What was issued since the last commit becomes a group.
+  void commit() { ++committed_; }
+  /// Forms all products of groups but the newest `remaining`.
+  void wait(unsigned remaining);
+
+ private:
+  struct Product {
+    float* sums;
+    GroupMatrix a, b;
+    unsigned thread, group;
+  };
+  std::vector<Product> pending_;
+  unsigned committed_ = 0;
+};
+
+/// Issues a product of the current thread, whose whole warp takes part; fails on what is not in shared memory.
+void issue_group_product(float* sums, const GroupMatrix& a, const GroupMatrix& b, Location where);
+
+}  // namespace mpad::emulation
