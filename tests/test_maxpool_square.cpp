@@ -56,6 +56,15 @@ Tensor all_windows(const std::vector<double>& choices, int k, DType dtype) {
   return with_payloads(Tensor::from(values, {1, k, k, static_cast<std::int64_t>(channels)}, dtype));
 }
 
+// k,k,packs of eight channels: one element that is another, alone in its pack, at each tap and in each channel.
+Tensor one_in_every_place(double all, double one, int k, DType dtype) {
+  const std::size_t taps = static_cast<std::size_t>(k * k), channels = taps * 64;
+  std::vector<double> values(taps * channels, all);
+  for (std::size_t i = 0; i < taps; ++i)
+    for (std::size_t lane = 0; lane < 8; ++lane) values[i * channels + (i * 8 + lane) * 8 + lane] = one;
+  return with_payloads(Tensor::from(values, {1, k, k, static_cast<std::int64_t>(channels)}, dtype));
+}
+
 // Every pack of eight channels drawn from one of the kinds.
 Tensor draw_packs(const Shape& shape, DType dtype, std::uint64_t seed) {
   const std::vector<std::vector<double>> all = kinds(dtype);
@@ -160,6 +169,17 @@ TEST_CASE("every 3x3 window of -1 and zeros, and of a number, infinity and NaN")
       INFO(to_string(dtype) << ", " << choices.size() << " choices from " << choices[0]);
       check(slide("test", {3, 2}, x.shape()), x);
     }
+}
+
+TEST_CASE("one zero of the other sign, NaN or infinity, alone in every place of a pack of windows") {
+  const std::pair<double, double> pairs[] = {{0, -0.0}, {-0.0, 0}, {-1, -0.0}, {1, quiet}, {-inf, quiet}, {-1, inf}};
+  for (DType dtype : real_dtypes)
+    for (const auto& [all, one] : pairs)
+      for (int k : {2, 3}) {
+        const Tensor x = one_in_every_place(all, one, k, dtype);
+        INFO(to_string(dtype) << ' ' << one << " among " << all);
+        check(slide("test", {k, 2}, x.shape()), x);
+      }
 }
 
 TEST_CASE("windows at every border, with padding and without, over every kind of element, packs or not") {

@@ -125,25 +125,23 @@ struct Maxima {
   }
 };
 
-template <class V, int words, int taps>
-__device__ inline bool has_sign(const Pack<V, words> (&tap)[taps]) {
+template <class V, int words>
+__device__ inline bool has_sign(const Pack<V, words>& x) {
   std::uint32_t sign = 0;
   MPAD_UNROLL
-  for (int i = 0; i < taps; ++i) {
-    MPAD_UNROLL
-    for (int w = 0; w < words; ++w) sign |= signs(tap[i].element[w]);
-  }
+  for (int w = 0; w < words; ++w) sign |= signs(x.element[w]);
   return sign != 0;
 }
 
 /// Makes zeros the first of their equals, unless they are a ReLU's; false if a window has a NaN, and then `best` means
-/// nothing. Behind a ReLU zeros have no sign, and are common.
+/// nothing. Where the first tap has no sign a maximum that is zero is that tap: so it is behind a ReLU, where zeros are
+/// common.
 template <class V, int words, int taps>
 __device__ inline bool settle(const Pack<V, words> (&tap)[taps], Maxima<V, words>& best, bool relu) {
   if (relu) return !best.has_nan();
   if (!best.has_nan_or_zero()) return true;
   if (best.has_nan()) return false;
-  if (has_sign(tap)) best.take_first(tap);
+  if (has_sign(tap[0])) best.take_first(tap);
   return true;
 }
 
