@@ -160,7 +160,8 @@ __device__ inline bool settle(const Pack<double, words> (&tap)[taps], Maxima<dou
   return ordered;
 }
 
-/// K is special_kernel's.
+/// K is special_kernel's. At least four blocks share a multiprocessor: 64 registers hold nine taps of 16 bytes and the
+/// rest.
 template <int K, int size, class T, class M, class Ending>
 __global__ void __launch_bounds__(pool_threads, 4)
     pool_squares(Sliding s, SquareGrid grid, Ending ending, const T* x, T* y, M* mask) {
