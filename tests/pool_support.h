@@ -45,6 +45,16 @@ inline std::vector<std::uint64_t> masks_of(const Tensor& mask) {
   return masks;
 }
 
+/// The same bits, but for the payload of a NaN, which conversions of half do not keep everywhere.
+inline bool same_numbers(const Tensor& a, const Tensor& b) {
+  const std::vector<double> left = a.values(), right = b.values();
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (std::isnan(left[i]) && std::isnan(right[i])) continue;
+    if (left[i] != right[i] || std::signbit(left[i]) != std::signbit(right[i])) return false;
+  }
+  return a.shape() == b.shape() && a.dtype() == b.dtype();
+}
+
 /// Calls f(output index, tap, input index) for each tap that lies in the image, windows and taps in row-major order.
 template <class F>
 void each_tap(const Sliding& s, F&& f) {

@@ -8,6 +8,7 @@
 #include <faults.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "catch.h"
@@ -31,6 +32,24 @@ std::vector<__half> to_half(const std::vector<float>& values) {
   for (const float value : values) halves.push_back(__float2half(value));
   return halves;
 }
+
+// The larger, NaN first, then +0 before -0.
+float larger(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return NAN;
+  if (a == b) return std::signbit(a) ? b : a;
+  return a > b ? a : b;
+}
+bool same(float a, float b) { return std::isnan(a) ? std::isnan(b) : a == b && std::signbit(a) == std::signbit(b); }
+
+// Every pair of numbers that comparisons treat in a way of their own.
+struct Pairs {
+  std::vector<float> a, b;
+  explicit Pairs(float least) {
+    const std::vector<float> values{NAN, -INFINITY, -2, -1, -least, -0.0f, 0.0f, least, 1, 2, INFINITY};
+    for (float left : values)
+      for (float right : values) a.push_back(left), b.push_back(right);
+  }
+};
 
 }  // namespace
 
@@ -79,6 +98,39 @@ TEST_CASE("the double mma adds the product of an 8x4 and a 4x8 tile") {
       INFO("element " << i << "," << j);
       CHECK(got[8 * i + j] == want);
     }
+}
+
+TEST_CASE("halves are compared two at a time: the larger or a NaN, equal, unequal") {
+  const Pairs pairs(std::ldexp(1.0f, -24));
+  const std::size_t n = pairs.a.size();
+  std::vector<float> a, b;  // each pair beside one from the other end, so that lanes differ
+  for (std::size_t i = 0; i < n; ++i) {
+    a.insert(a.end(), {pairs.a[i], pairs.a[n - 1 - i]});
+    b.insert(b.end(), {pairs.b[i], pairs.b[n - 1 - i]});
+  }
+  const DeviceArray<__half> device_a(to_half(a)), device_b(to_half(b));
+  const DeviceArray<std::uint32_t> y(3 * n);
+  compare_halves(device_a.data(), device_b.data(), y.data(), static_cast<int>(n));
+  const std::vector<std::uint32_t> got = y.values();
+  for (std::size_t i = 0; i < 2 * n; ++i) {
+    const auto half = [&](std::size_t k) { return static_cast<unsigned short>(got[3 * (i / 2) + k] >> 16 * (i % 2)); };
+    INFO(a[i] << " and " << b[i]);
+    CHECK(same(__half2float(__half(__half_raw{half(0)})), larger(a[i], b[i])));
+    CHECK(half(1) == (a[i] == b[i] ? 0xFFFF : 0));
+    CHECK(half(2) == (a[i] < b[i] || a[i] > b[i] ? 0xFFFF : 0));
+  }
+}
+
+TEST_CASE("the larger of two floats, or a NaN") {
+  const Pairs pairs(std::numeric_limits<float>::denorm_min());
+  const std::size_t n = pairs.a.size();
+  const DeviceArray<float> a(pairs.a), b(pairs.b), y(n);
+  compare_floats(a.data(), b.data(), y.data(), static_cast<int>(n));
+  const std::vector<float> got = y.values();
+  for (std::size_t i = 0; i < n; ++i) {
+    INFO(pairs.a[i] << " and " << pairs.b[i]);
+    CHECK(same(got[i], larger(pairs.a[i], pairs.b[i])));
+  }
 }
 
 TEST_CASE("cp.async copies the valid bytes and zeros behind them") {

@@ -37,16 +37,6 @@ Tensor draw(const Shape& shape, DType dtype, std::uint64_t seed, const std::vect
   return Tensor::from(values, shape, dtype);
 }
 
-// The same bits, but for the payload of a NaN, which conversions of half do not keep everywhere.
-bool same_numbers(const Tensor& a, const Tensor& b) {
-  const std::vector<double> left = a.values(), right = b.values();
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    if (std::isnan(left[i]) && std::isnan(right[i])) continue;
-    if (left[i] != right[i] || std::signbit(left[i]) != std::signbit(right[i])) return false;
-  }
-  return a.shape() == b.shape() && a.dtype() == b.dtype();
-}
-
 template <class Where>
 std::vector<Tensor> fused(Where where, const Sliding& s, const Tensor& x) {
   const std::vector<Output> outputs{{output_of(s), x.dtype()}, {output_of(s), mask_dtype(s.window.taps() + 1)}};

@@ -3,10 +3,13 @@
 // so what is pooled is never stored.
 #include "conv2d_stem.cuh"
 #include "implicit_gemm.cuh"
+#include "maxpool_square.cuh"
 #include "relu_maxpool.cuh"
 #include "transpose_lanes.cuh"
 
 #include <kernels.h>
+
+#include <cstring>
 
 namespace mpad::kernels {
 namespace {
@@ -21,15 +24,43 @@ struct Pooled {
   Pack<Code, size> code;
 
   __device__ explicit Pooled(const Pack<T, size> (&taps)[window_taps]) {
-    const ReluMaximum ending{window_taps};
+    std::memcpy(tap_, taps, sizeof(taps));
+    Maxima<V, words> best(tap_, true);
+    if (settle(tap_, best, true))
+      take(best);
+    else
+      see(taps);
+  }
+
+ private:
+  using V = Lanes<T>;
+  static constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T)), words = size / lanes;
+
+  __device__ static ReluMaximum ending() { return {window_taps}; }
+  __device__ void take(const Maxima<V, words>& best) {
+    Pack<V, words> values;
+#pragma unroll
+    for (int w = 0; w < words; ++w) {
+      values.element[w] = best.value[w];
+      std::uint32_t tied = best.tied[w];
+      ending().lanes(values.element[w], tied);
+#pragma unroll
+      for (int l = 0; l < lanes; ++l) code.element[w * lanes + l] = static_cast<Code>(tied >> 16 * l);
+    }
+    std::memcpy(&y, &values, sizeof(y));
+  }
+  /// Where there is a NaN.
+  __device__ void see(const Pack<T, size> (&taps)[window_taps]) {
 #pragma unroll
     for (int e = 0; e < size; ++e) {
       Best<T, Code> best;
 #pragma unroll
       for (int tap = 0; tap < window_taps; ++tap) best.see(taps[tap].element[e], tap_bit<Code>(tap));
-      ending(best, y.element[e], code.element[e]);
+      ending()(best, y.element[e], code.element[e]);
     }
   }
+
+  Pack<V, words> tap_[window_taps];
 };
 
 /// Where the maxima of windows go, out of sums of WindowPatches.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "maxpool_window.cuh"
+#include "maxpool_forward.cuh"
 
 #include <kernels.h>
 
@@ -8,11 +8,14 @@ namespace {
 
 /// The maximum as it is, and the mask.
 struct Maximum {
+  static constexpr bool relu = false;
   template <class T, class M>
   __device__ void operator()(const Best<T, M>& best, T& y, M& mask) const {
     y = best.value;
     mask = best.tied;
   }
+  template <class V>
+  __device__ void lanes(V&, std::uint32_t&) const {}
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The arithmetic of the study, each operation rounded to the tensor's type.
 #include "maxpool_backward.cuh"
-#include "maxpool_window.cuh"
+#include "maxpool_forward.cuh"
 
 #include <kernels.h>
 
@@ -10,11 +10,17 @@ namespace {
 
 template <class T>
 struct ComposedMaximum {
+  static constexpr bool relu = false;
   acc_t<T> beta, rest;
+  __device__ T composed(acc_t<T> x) const { return narrow<T>(rounded<T>(beta * x) + rounded<T>(rest * x)); }
   template <class M>
   __device__ void operator()(const Best<T, M>& best, T& y, M& mask) const {
-    y = narrow<T>(rounded<T>(beta * best.key) + rounded<T>(rest * best.key));
+    y = composed(best.key);
     mask = best.tied;
+  }
+  template <class V>
+  __device__ void lanes(V& value, std::uint32_t&) const {
+    value = each_lane(value, [this](acc_t<T> x) { return composed(x); });
   }
 };
 

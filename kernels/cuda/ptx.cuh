@@ -245,4 +245,70 @@ __device__ inline void wait_group(float (&d)[64]) {
 #endif
 }
 
+/// The larger of a and b, or a NaN if one is; +0 exceeds -0.
+__device__ inline float max_or_nan(float a, float b) {
+#if defined(MPAD_EMULATED) || defined(MPAD_BEFORE_SM80)
+  const bool first_of_equals = a == b && __float_as_int(a) >= 0;
+  return a > b || a != a || first_of_equals ? a : b;
+#else
+  float larger;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
+  return larger;
+#endif
+}
+
+/// Half i of two in one register, the first in the low bits.
+__device__ inline float half_of_two(std::uint32_t pair, int i) {
+  return __half2float(__half(__half_raw{static_cast<unsigned short>(pair >> 16 * i)}));
+}
+
+/// All bits of each half of two where a equals b, no bit elsewhere; NaN equals nothing, and zeros equal each other.
+__device__ inline std::uint32_t equal_half2(std::uint32_t a, std::uint32_t b) {
+#ifdef MPAD_EMULATED
+  std::uint32_t equal = 0;
+  for (int i = 0; i < 2; ++i)
+    if (half_of_two(a, i) == half_of_two(b, i)) equal |= 0xFFFFu << 16 * i;
+  return equal;
+#else
+  std::uint32_t equal;
+  asm("set.eq.u32.f16x2 %0, %1, %2;" : "=r"(equal) : "r"(a), "r"(b));
+  return equal;
+#endif
+}
+
+/// The same where a is less or greater than b: not where one is NaN.
+__device__ inline std::uint32_t unequal_half2(std::uint32_t a, std::uint32_t b) {
+#ifdef MPAD_EMULATED
+  std::uint32_t unequal = 0;
+  for (int i = 0; i < 2; ++i)
+    if (half_of_two(a, i) < half_of_two(b, i) || half_of_two(a, i) > half_of_two(b, i)) unequal |= 0xFFFFu << 16 * i;
+  return unequal;
+#else
+  std::uint32_t unequal;
+  asm("set.ne.u32.f16x2 %0, %1, %2;" : "=r"(unequal) : "r"(a), "r"(b));
+  return unequal;
+#endif
+}
+
+/// max_or_nan of each half of two.
+__device__ inline std::uint32_t max_or_nan_half2(std::uint32_t a, std::uint32_t b) {
+#if defined(MPAD_EMULATED)
+  std::uint32_t larger = 0;
+  for (int i = 0; i < 2; ++i) {
+    const __half_raw half = __float2half_rn(max_or_nan(half_of_two(a, i), half_of_two(b, i)));
+    larger |= std::uint32_t{half.x} << 16 * i;
+  }
+  return larger;
+#elif defined(MPAD_BEFORE_SM80)
+  std::uint32_t greater;
+  asm("set.gt.u32.f16x2 %0, %1, %2;" : "=r"(greater) : "r"(a), "r"(b));
+  const std::uint32_t from_a = greater | ~equal_half2(a, a);
+  return ((from_a & a) | (~from_a & b)) & (~equal_half2(a, b) | a);  // zeros of both signs have no bit in common
+#else
+  std::uint32_t larger;
+  asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(larger) : "r"(a), "r"(b));
+  return larger;
+#endif
+}
+
 }  // namespace mpad::kernels

@@ -42,5 +42,9 @@ void multiply_double(const double* a, const double* b, double* c);
 void copy_async(const void* x, void* y, int valid);
 /// y = x + 1 with each of the 4 rows of 32 floats reversed, two rows in flight.
 void pipeline(const float* x, float* y);
+/// For each of `n` pairs of pairs of halves, three registers: the larger, where they are equal, where they are unequal.
+void compare_halves(const void* a, const void* b, std::uint32_t* y, int n);
+/// The larger of each of `n` pairs.
+void compare_floats(const float* a, const float* b, float* y, int n);
 
 }  // namespace mpad::test

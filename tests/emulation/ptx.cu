@@ -84,6 +84,17 @@ __global__ void pipeline_kernel(const float* x, float* y) {
   }
 }
 
+__global__ void compare_halves_kernel(const std::uint32_t* a, const std::uint32_t* b, std::uint32_t* y) {
+  const unsigned i = threadIdx.x;
+  y[3 * i] = kernels::max_or_nan_half2(a[i], b[i]);
+  y[3 * i + 1] = kernels::equal_half2(a[i], b[i]);
+  y[3 * i + 2] = kernels::unequal_half2(a[i], b[i]);
+}
+
+__global__ void compare_floats_kernel(const float* a, const float* b, float* y) {
+  y[threadIdx.x] = kernels::max_or_nan(a[threadIdx.x], b[threadIdx.x]);
+}
+
 }  // namespace
 
 void multiply_half(const void* a, const void* b, float* c) {
@@ -109,5 +120,12 @@ void copy_async(const void* x, void* y, int valid) {
   launch("copy", copy_async_kernel, 1, 1, 0, nullptr, static_cast<const char*>(x), static_cast<char*>(y), valid);
 }
 void pipeline(const float* x, float* y) { launch("pipeline", pipeline_kernel, 1, 32, 0, nullptr, x, y); }
+void compare_halves(const void* a, const void* b, std::uint32_t* y, int n) {
+  launch("compare", compare_halves_kernel, 1, n, 0, nullptr, static_cast<const std::uint32_t*>(a),
+         static_cast<const std::uint32_t*>(b), y);
+}
+void compare_floats(const float* a, const float* b, float* y, int n) {
+  launch("compare", compare_floats_kernel, 1, n, 0, nullptr, a, b, y);
+}
 
 }  // namespace mpad::test

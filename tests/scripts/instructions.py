@@ -28,14 +28,15 @@ class Instructions(unittest.TestCase):
         return instructions.missing(name, instructions.read(code))
 
     def test_memory(self):
-        for name in ("map_tiles_kernel<8, Forward<__half, true> >", "pool_windows<2, 4, float, unsigned char, Maximum>",
+        for name in ("map_tiles_kernel<8, Forward<__half, true> >", "pool_squares<2, 4, float, unsigned char, Maximum>",
+                     "pool_windows<2, double, unsigned long, Maximum>",
                      "pool_gather_blocks<3, 2, double, unsigned short, Sum>", f"map_kernel<4, Relu, {array}>"):
             self.assertEqual(self.missing(name), "loads of 16 bytes")
             self.assertEqual(self.missing(name, memory.partition("\n")[0]), "stores of 16 bytes")
             self.assertEqual(self.missing(name, memory), "")
         self.assertEqual(self.missing("sum_chunks_kernel<float, 4>"), "loads of 16 bytes")
         self.assertEqual(self.missing("map_kernel<4, Constant<float>, Array<float, false, true> >"), "stores of 16 bytes")
-        for name in ("pool_windows<0, 1, float, unsigned char, Maximum>", f"map_kernel<1, Relu, {array}>",
+        for name in ("pool_windows<1, float, unsigned char, Maximum>", f"map_kernel<1, Relu, {array}>",
                      "map_kernel<2, Cast, Array<__half const, true, false>, Array<float, false, true> >"):
             self.assertEqual(self.missing(name), "")
 
