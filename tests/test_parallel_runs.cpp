@@ -208,6 +208,21 @@ TEST_CASE("runs at once that find too little memory say so, and give back what t
   CHECK(cuda::free_memory() == free);
 }
 
+TEST_CASE("of runs at once nothing stays cached, but for the images") {
+  if (!can_use_cuda()) return;
+  release_cached_memory(Device::cuda);
+  const std::size_t free = cuda::free_memory();
+  spots_split().to(Device::cuda);
+  const std::size_t images = memory_statistics(Device::cuda).cached;
+  release_cached_memory(Device::cuda);
+  Settings settings = runs_of(3, 2, Device::cuda);
+  settings.graph = true;
+  run({}, settings, make_normalized);
+  CHECK(memory_statistics(Device::cuda).cached == images);
+  release_cached_memory(Device::cuda);
+  CHECK(cuda::free_memory() == free);
+}
+
 TEST_CASE("make_model is called by one thread at a time") {
   std::atomic<int> inside = 0, most = 0;
   const ModelFactory model = [&](const Settings& settings) {

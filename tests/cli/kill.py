@@ -40,8 +40,8 @@ class Kill(support.TrainerTest):
 
     def killed(self, out, seconds, parallel):
         """Whether the training in `out`, continued, was still at work after so many seconds, and was killed."""
-        with subprocess.Popen([*self.command(), *self.arguments, out, "--parallel", str(parallel)], cwd=self.directory, stdout=subprocess.DEVNULL,
-                              env=support.environment()) as process:
+        command = [*self.command(), *self.arguments, out, "--parallel", str(parallel)]
+        with subprocess.Popen(command, cwd=self.directory, stdout=subprocess.DEVNULL, env=support.environment()) as process:
             time.sleep(seconds)
             process.kill()
         self.assertIn(process.returncode, (0, -signal.SIGKILL))

@@ -77,7 +77,7 @@ class Experiment {
   const Output& output_;
   const ResultDirectory& directory_;
   const Split data_;  // on the device, for all runs
-  std::mutex making_{}, keeping_{}, showing_{};
+  std::mutex keeping_{}, showing_{};
   const ModelFactory make_model_;
   std::map<std::int64_t, std::vector<EpochResult>> by_run_{};
   TrainingTime time_{};
@@ -91,10 +91,7 @@ Experiment::Experiment(const Settings& settings, const ModelFactory& make_model,
       output_(output),
       directory_(directory),
       data_(data.to(settings.device)),
-      make_model_([&](const Settings& s) {
-        const std::lock_guard one_at_a_time(making_);
-        return make_model(s);
-      }),
+      make_model_(one_at_a_time(make_model)),
       progress_(progress) {
   for (std::int64_t run = 0; run < settings.runs; ++run)
     if (std::vector<EpochResult> saved = directory.saved_results(run); !saved.empty()) by_run_[run] = std::move(saved);
@@ -167,12 +164,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
       experiment.train(run, stop);
     }
   };
-  try {
-    run_at_once(at_once, settings.device, train_next);
-  } catch (const OutOfMemory& error) {
-    if (at_once == 1) throw;
-    throw OutOfMemory(fmt::format("{} (with {} runs at work at once: --parallel)", error.what(), at_once));
-  }
+  run_at_once(at_once, settings.device, train_next);
   return experiment.outcome();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <mpad/core/error.h>
+#include <mpad/core/check.h>
 #include <mpad/memory.h>
 #include <mpad/train/run_at_once.h>
 
@@ -84,7 +84,11 @@ void run_at_once(std::int64_t threads, Device device, const std::function<void(c
     fail();
   }
   for (std::thread& thread : at_work) thread.join();
-  error.rethrow();
+  try {
+    error.rethrow();
+  } catch (const OutOfMemory& none_left) {
+    throw OutOfMemory(fmt::format("{} (with {} runs at work at once: --parallel)", none_left.what(), threads));
+  }
 }
 
 }  // namespace mpad

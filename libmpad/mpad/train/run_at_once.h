@@ -21,8 +21,9 @@ class Stop {
 };
 
 /// Calls `work` on so many threads at once and waits for all; on one, that is the calling thread. If one throws, the
-/// others are told to stop, and the first exception in time is thrown here. On CUDA each thread has a stream of its
-/// own, which begins behind what is queued on the caller's; no tensor made by a thread may outlive its work.
+/// others are told to stop, and the first exception in time is thrown here; OutOfMemory says beside how many. On CUDA
+/// each thread has a stream of its own, which begins behind what is queued on the caller's; no tensor made by a thread
+/// may outlive its work.
 void run_at_once(std::int64_t threads, Device device, const std::function<void(const Stop& stop)>& work);
 
 }  // namespace mpad
