@@ -89,7 +89,7 @@ TEST_CASE("runs at once leave the bits of runs one after the other, in their ord
     const TemporaryDirectory clean;
     const Output output{.directory = clean.path(), .weights = clean.path() + "/last.pt"};
     const std::vector<EpochResult> expected = run(output, runs_of(4, 1, device), model).results;
-    for (const std::int64_t parallel : {2, 4, 9}) {
+    for (const std::int64_t parallel : {2, 9}) {
       CAPTURE(to_string(device), parallel);
       const TemporaryDirectory directory;
       const Outcome outcome = run({.directory = directory.path(), .weights = directory.path() + "/last.pt"},
@@ -138,7 +138,7 @@ TEST_CASE("runs at once, stopped at any step and resumed with another number, ha
     const TemporaryDirectory clean;
     run({.directory = clean.path()}, runs_of(3, 1, device), failing_after(-1));
     // Each epoch is 7 steps and 3 batches of test.
-    for (const int passes : {0, 1, 8, 19, 23, 30, 41, 59}) {
+    for (const int passes : {0, 8, 23, 41, 59}) {
       CAPTURE(to_string(device), passes);
       const TemporaryDirectory directory;
       const Output output{.directory = directory.path(), .existing = Existing::resume};

@@ -93,6 +93,7 @@ Experiment::Experiment(const Settings& settings, const ModelFactory& make_model,
       data_(data.to(settings.device)),
       make_model_(one_at_a_time(make_model)),
       progress_(progress) {
+  if (output.existing != Existing::resume) return;
   for (std::int64_t run = 0; run < settings.runs; ++run)
     if (std::vector<EpochResult> saved = directory.saved_results(run); !saved.empty()) by_run_[run] = std::move(saved);
 }
