@@ -37,11 +37,13 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Sp
                     .make_model = model_factory(*network.recipe, network.architecture, images),
                     .data = images.to(options.settings.device),
                     .groups = expand(options.grid, options.settings),
-                    .runs = options.runs};
-  const auto rate = [&](const BetaGroup& group, const Settings& cell) -> std::optional<double> {
+                    .runs = options.runs,
+                    .parallel = options.settings.parallel};
+  const auto rate = [&](const BetaGroup& group, const Settings& cell,
+                        const std::function<bool()>& may_go_on) -> std::optional<double> {
     if (options.search_trials == 0) return options.fixed_rate(network, cell);
     const Settings& searched_for = options.one_rate ? group.front() : cell;
-    return searched.rate(network.name, searched_for, sweep.make_model, images, may_start);
+    return searched.rate(network.name, searched_for, sweep.make_model, images, may_go_on);
   };
   const auto after_run = [&](const SweepRow& row) {
     if (!options.study.run.quiet) print_run(row);

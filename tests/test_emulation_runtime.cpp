@@ -197,7 +197,9 @@ TEST_CASE("a captured stream runs nothing; its graph does each time, in order of
   CHECK(x.values() == values);
 }
 
-TEST_CASE("a capture ends in an error if the stream is waited for, meets an event or copies pageable memory") {
+TEST_CASE(
+    "a capture ends in an error if the stream or the device is waited for, it meets an event or copies pageable "
+    "memory") {
   const DeviceArray<char> x(std::vector<char>(4, 3));
   const Stream stream;
   const Event event;
@@ -208,11 +210,12 @@ TEST_CASE("a capture ends in an error if the stream is waited for, meets an even
       case 1: return cudaStreamQuery(stream.get());
       case 2: return cudaEventRecord(event.get(), stream.get());
       case 3: return cudaStreamWaitEvent(stream.get(), event.get(), 0);
-      case 4: return cudaMemcpyAsync(host.data(), x.data(), 4, cudaMemcpyDeviceToHost, stream.get());
+      case 4: return cudaDeviceSynchronize();
+      case 5: return cudaMemcpyAsync(host.data(), x.data(), 4, cudaMemcpyDeviceToHost, stream.get());
       default: return cudaMemcpyAsync(x.data(), host.data(), 4, cudaMemcpyHostToDevice, stream.get());
     }
   };
-  for (int which = 0; which < 6; ++which) {
+  for (int which = 0; which < 7; ++which) {
     CAPTURE(which);
     const Graph graph(stream.get(), [&] { CHECK(call(which) == cudaErrorStreamCaptureUnsupported); });
     CHECK(graph.code() == cudaErrorStreamCaptureInvalidated);

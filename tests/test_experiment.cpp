@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "temporary.h"
-#include "training_support.h"
+#include "experiment_support.h"
 
 #include <mpad/core/parallel.h>
-#include <mpad/train/atomic_file.h>
 #include <mpad/train/experiment.h>
-#include <mpad/train/safetensors.h>
 #include <mpad/version.h>
 
 #include <nlohmann/json.hpp>
 
-#include <sstream>
-
 using namespace mpad;
 using Json = nlohmann::ordered_json;
+using test::contents;
 using test::make_small;
+using test::same_outputs;
 using test::spots_split;
 using test::TemporaryDirectory;
 using Names = std::vector<std::string>;
@@ -37,37 +34,11 @@ std::string run_error(const TemporaryDirectory& directory, const Output& output,
   return test::error_of(directory, [&] { run(output, settings); });
 }
 
-std::string contents(const TemporaryDirectory& directory, const std::string& name) {
-  return read_file(directory.path() + "/" + name);
-}
-
-// The text of results, but for the times: the last cell of each row.
-std::string without_seconds(const std::string& csv) {
-  std::istringstream lines(csv);
-  std::string text;
-  for (std::string line; std::getline(lines, line);) text += line.substr(0, line.rfind(',')) + "\n";
-  return text;
-}
-
 // A time such as 2026-01-31T23:59:59Z.
 bool is_utc(std::string text) {
   for (char& c : text)
     if (c >= '0' && c <= '9') c = '0';
   return text == "0000-00-00T00:00:00Z";
-}
-
-bool same_checkpoint(const std::string& a, const std::string& b) {
-  TensorFile x = read_safetensors(a), y = read_safetensors(b);
-  for (TensorFile* file : {&x, &y}) file->metadata["results"] = without_seconds(file->metadata["results"]);
-  return x.metadata == y.metadata && test::same_tensors(x.tensors, y.tensors);
-}
-
-// Two output directories hold the same results and checkpoints, times apart.
-bool same_outputs(const TemporaryDirectory& a, const TemporaryDirectory& b) {
-  if (a.list() != b.list()) return false;
-  for (const std::string& name : a.list())
-    if (name.ends_with(".safetensors") && !same_checkpoint(a.path() + "/" + name, b.path() + "/" + name)) return false;
-  return without_seconds(contents(a, "results.csv")) == without_seconds(contents(b, "results.csv"));
 }
 
 struct Stopped {};

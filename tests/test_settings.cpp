@@ -78,6 +78,7 @@ TEST_CASE("a setting out of range is named with what was expected") {
   CHECK(check_error([](Settings& s) { s.step_factor = -1; }) == range("step-factor", "of 0 or more", "-1"));
   CHECK(check_error([](Settings& s) { s.epochs = 0; }) == range("epochs", "from 1 to 1000000000", "0"));
   CHECK(check_error([](Settings& s) { s.epochs = -3; }) == range("epochs", "from 1 to 1000000000", "-3"));
+  CHECK(check_error([](Settings& s) { s.parallel = 0; }) == range("parallel", "from 1 to 1024", "0"));
   CHECK(check_error([](Settings& s) { s.runs = 0; }) == range("runs", "from 1 to 1000000000", "0"));
   CHECK(check_error([](Settings& s) { s.batch_size = 0; }) == range("batch-size", "of 1 or more", "0"));
   CHECK(check_error([](Settings& s) { s.warmup = 10.5; }) == range("warmup", "from 0 to 10", "10.5"));

@@ -7,7 +7,12 @@
 #include <mpad/nn/layers.h>
 #include <mpad/step_graph.h>
 
+#include <cuda/graph.h>
+
+#include <atomic>
+#include <chrono>
 #include <optional>
+#include <thread>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -187,6 +192,30 @@ TEST_CASE("what happens once and for all in a graph is refused") {
                     ContainsSubstring(waits));
   // Nothing is left of them, nor of their gradients.
   call_twice(model, [&] { backward(batch.images); });
+}
+
+TEST_CASE("a thread that ends, and with it its cuBLAS, leaves alone what another records") {
+  if (!can_use_cuda()) return;
+  std::atomic<bool> has_multiplied = false, may_end = false;
+  std::thread other([&] {
+    const std::unique_ptr<Module> model = make_network(DType::f32, Device::cuda);
+    (*model)(batch_of(1, DType::f32, Device::cuda).images).values();
+    has_multiplied = true;
+    while (!may_end) std::this_thread::yield();
+  });
+  while (!has_multiplied) std::this_thread::yield();
+  Training plain(DType::f32, Device::cuda, false), training(DType::f32, Device::cuda, false);
+  training.graph.emplace(*training.model, [&] {
+    training.compute();
+    if (!cuda::is_recording()) return;
+    may_end = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  });
+  for (std::uint64_t step = 0; step < 3; ++step) {
+    const Batch batch = batch_of(step, DType::f32, Device::cuda);
+    CHECK(same_bits(training.step(batch), plain.step(batch)));
+  }
+  other.join();
 }
 
 TEST_CASE("a graph wants parameters without a gradient, and some of them") {

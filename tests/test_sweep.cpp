@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backends.h"
 #include "temporary.h"
 #include "training_support.h"
 
@@ -6,6 +7,9 @@
 #include <mpad/study/sweep.h>
 #include <mpad/study/unfinished_run.h>
 #include <mpad/train/atomic_file.h>
+
+#include <atomic>
+#include <thread>
 
 using namespace mpad;
 using test::make_small;
@@ -36,7 +40,8 @@ Sweep make_sweep(const Settings& settings = one_epoch(), const ModelFactory& mak
 }
 
 SweepHooks hooks(int most_runs = 1000, std::vector<SweepRow>* told = nullptr) {
-  return {.rate = [](const BetaGroup&, const Settings& cell) { return cell.dtype == DType::f16 ? 0.01 : 0.05; },
+  return {.rate = [](const BetaGroup&, const Settings& cell,
+                     const auto&) { return cell.dtype == DType::f16 ? 0.01 : 0.05; },
           .may_start = [most_runs]() mutable { return most_runs-- > 0; },
           .after_run =
               [told](const SweepRow& row) {
@@ -143,6 +148,68 @@ TEST_CASE("a sweep that has used its time goes on where it was, and redoes nothi
   SweepResults results(in_parts);
   CHECK(rows_of(results) == rows_of(expected));
   CHECK(read_file(in_parts.file("pools.csv")) == read_file(at_once.file("pools.csv")));
+}
+
+TEST_CASE("runs of a sweep at once leave the rows of one after the other, in their order, each cell once") {
+  Grid grid = six_cells;
+  grid.betas = {0, 1, 0, 1e4};
+  for (const Device device : test::devices()) {
+    const TemporaryDirectory apart, together;
+    Settings settings = one_epoch();
+    settings.device = device;
+    Sweep sweep = make_sweep(settings);
+    sweep.data = sweep.data.to(device);
+    const OutputDirectory output = open(apart), at_once = open(together);
+    SweepResults expected(output);
+    run_sweep(sweep, output, expected, hooks());
+    sweep.groups = expand(grid, settings);
+    for (const std::int64_t parallel : {3, 2, 20}) {
+      CAPTURE(to_string(device), parallel);
+      sweep.parallel = parallel;
+      SweepResults results(at_once);
+      // Stopped between, after 5 and after 2 runs more.
+      CHECK(run_sweep(sweep, at_once, results,
+                      hooks(parallel == 3   ? 5
+                            : parallel == 2 ? 2
+                                            : 1000)) == (parallel == 20));
+    }
+    SweepResults results(at_once);
+    CHECK(rows_of(results) == rows_of(expected));
+    CHECK(read_file(at_once.file("pools.csv")) == read_file(output.file("pools.csv")));
+    CHECK(together.list() == apart.list());
+  }
+}
+
+TEST_CASE("a run of a sweep that fails ends the others, in a search too, and rows stay whole") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  Settings settings = one_epoch();
+  settings.epochs = 1'000'000;
+  settings.schedule = Schedule::Kind::constant;
+  Sweep sweep = make_sweep(settings);
+  sweep.parallel = 2;
+  SweepHooks asking = hooks();
+  int asked = 0;
+  asking.rate = [&](const BetaGroup&, const Settings&, const auto& may_go_on) {
+    if (asked++ == 0) return std::optional<double>(0.05);
+    while (may_go_on()) std::this_thread::yield();
+    return std::optional<double>();
+  };
+  std::atomic<int> steps = 0;
+  struct Lost {};
+  struct Losing final : public Sequential {
+    Losing(std::unique_ptr<Module> inner, std::atomic<int>& passed) : passes(passed) { append(std::move(inner)); }
+    Tensor forward(const Tensor& x) override {
+      if (passes++ == 20) throw Lost();
+      return Sequential::forward(x);
+    }
+    std::atomic<int>& passes;
+  };
+  sweep.make_model = [&](const Settings& s) { return std::make_unique<Losing>(make_small(s), steps); };
+  asking.may_start = [] { return true; };
+  SweepResults results(output);
+  CHECK_THROWS_AS(run_sweep(sweep, output, results, asking), Lost);
+  CHECK(results.rows().empty());
 }
 
 TEST_CASE("a run that was killed between two epochs goes on behind the first") {
@@ -277,7 +344,7 @@ TEST_CASE("a sweep that has no time to find a rate stops, and is not complete") 
   const OutputDirectory output = open(directory);
   SweepResults results(output);
   SweepHooks none = hooks();
-  none.rate = [](const BetaGroup&, const Settings&) { return std::nullopt; };
+  none.rate = [](const BetaGroup&, const Settings&, const auto&) { return std::nullopt; };
   CHECK_FALSE(run_sweep(make_sweep(), output, results, none));
   CHECK(results.rows().empty());
 }

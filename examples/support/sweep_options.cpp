@@ -57,8 +57,10 @@ void SweepOptions::add(CommandLine& line) {
   add_grid(line);
   add_rates(line);
   add_training_options(line, settings);
-  Group(line, "Runs and results")
-      .number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
+  Group group(line, "Runs and results");
+  group.number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
+  group.number("--parallel", "N", settings.parallel,
+               "Runs at work at once, on CUDA on a stream each; results do not depend on it");
 }
 
 void SweepOptions::read_grid() {

@@ -35,7 +35,9 @@ void Options::add(CommandLine& line, const Recipe& recipe) {
   optimizer.add(line, recipe, settings);
   Group group(line, "Runs and results");
   group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
-  group.number("--runs", "N", settings.runs, "Trainings, one after the other");
+  group.number("--runs", "N", settings.runs, "Trainings");
+  group.number("--parallel", "N", settings.parallel,
+               "Runs at work at once, on CUDA on a stream each; results do not depend on it");
   run.add(line, "results.csv, run.json and checkpoints", true);
   group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");
 }

@@ -44,6 +44,7 @@ double Event::milliseconds_since(const Event&) const { fail(); }
 Graph::Graph(Cuda, const std::function<void()>&) { fail(); }
 Graph::~Graph() = default;
 void Graph::launch() const { fail(); }
+NoRecording::NoRecording() = default;
 bool is_recording() { return false; }
 
 }  // namespace mpad::cuda

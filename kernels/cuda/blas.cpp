@@ -2,6 +2,7 @@
 #include "blas.h"
 
 #include "check.h"
+#include "graph.h"
 #include "scratch.h"
 
 #include <cublas_v2.h>
@@ -24,8 +25,12 @@ void check_cublas(const char* op, cublasStatus_t status) {
   throw Error(message);
 }
 
+// Making a handle asks the device for memory, and destroying it waits for the device.
 struct Destroy {
-  void operator()(cublasHandle_t handle) const { cublasDestroy(handle); }
+  void operator()(cublasHandle_t handle) const {
+    const NoRecording alone;
+    cublasDestroy(handle);
+  }
 };
 using Handle = std::unique_ptr<cublasContext, Destroy>;
 
@@ -33,6 +38,7 @@ using Handle = std::unique_ptr<cublasContext, Destroy>;
 cublasHandle_t handle_for(const char* op, Cuda where) {
   thread_local Handle handle;
   if (!handle) {
+    const NoRecording alone;
     cublasHandle_t made = nullptr;
     cublasStatus_t status = cublasCreate(&made);
     if (status == CUBLAS_STATUS_ALLOC_FAILED) {

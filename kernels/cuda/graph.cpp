@@ -15,6 +15,12 @@ using kernels::check_cuda;
 
 thread_local bool recording = false;
 
+// Shared by the threads that record.
+std::shared_mutex& recordings() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
+
 struct Destroy {
   void operator()(cudaGraph_t graph) const { cudaGraphDestroy(graph); }
 };
@@ -24,6 +30,7 @@ using Recorded = std::unique_ptr<CUgraph_st, Destroy>;
 class Recording {
  public:
   explicit Recording(cudaStream_t stream) : stream_(stream), scope_({stream}), outer_(recording) {
+    if (!outer_) lock_ = std::shared_lock(recordings());
     // Relaxed: the cache of tensors' memory may ask the device for more meanwhile.
     check_cuda("graph", cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
     recording = true;
@@ -50,6 +57,7 @@ class Recording {
     return graph;
   }
 
+  std::shared_lock<std::shared_mutex> lock_{};
   cudaStream_t stream_;
   CudaScope scope_;
   bool outer_;
@@ -67,14 +75,16 @@ Graph::Graph(Cuda where, const std::function<void()>& work) {
   handle_ = handle;
 }
 
-Graph::~Graph() {
-  cudaDeviceSynchronize();  // what was launched may still run
-  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(handle_));
-}
+// What was launched and still runs is freed when it is done.
+Graph::~Graph() { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(handle_)); }
 
 void Graph::launch() const {
   check_cuda("graph",
              cudaGraphLaunch(static_cast<cudaGraphExec_t>(handle_), static_cast<cudaStream_t>(current_cuda().stream)));
+}
+
+NoRecording::NoRecording() {
+  if (!recording) lock_ = std::unique_lock(recordings());
 }
 
 bool is_recording() { return recording; }

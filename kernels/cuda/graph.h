@@ -4,6 +4,8 @@
 #include <mpad/core/device.h>
 
 #include <functional>
+#include <mutex>
+#include <shared_mutex>
 
 namespace mpad::cuda {
 
@@ -25,6 +27,16 @@ class Graph {
 
  private:
   void* handle_ = nullptr;  // a cudaGraphExec_t
+};
+
+/// While it lives, no other thread makes a graph: for what waits for the whole device, which no recording survives. A
+/// thread that is making one itself goes on as it is.
+class NoRecording {
+ public:
+  NoRecording();
+
+ private:
+  std::unique_lock<std::shared_mutex> lock_;
 };
 
 /// Whether this thread is making a graph. What is drawn or decided anew in each call would be the same in each launch:

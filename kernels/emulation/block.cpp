@@ -4,10 +4,19 @@
 #include <cstdint>
 
 namespace mpad::emulation {
+namespace {
+
+thread_local constinit bool gone = false;
+
+}  // namespace
 
 Block::Block() {
   scheduler_.on_thread_done = [this] { barrier_.thread_done(); };
 }
+
+Block::~Block() { gone = true; }
+
+bool Block::is_gone() { return gone; }
 
 Block& Block::current() {
   static thread_local Block block;

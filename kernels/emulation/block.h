@@ -15,8 +15,13 @@ namespace mpad::emulation {
 class Block {
  public:
   Block();
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
   /// The block of the calling OS thread.
   static Block& current();
+  /// Whether that is gone: the thread is ending.
+  static bool is_gone();
 
   /// Runs the threads of a block; returns what went wrong, empty if nothing.
   std::string run(dim3 shape, std::size_t dynamic_shared_bytes, const std::function<void()>& body);

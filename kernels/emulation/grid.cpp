@@ -11,6 +11,7 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <thread>
 
 namespace mpad::emulation {
 namespace {
@@ -87,7 +88,12 @@ std::string run_grid(const Launch& launch) {
   const std::uint64_t workers =
       threads < worth_threads ? 1 : std::min<std::uint64_t>(settings().workers, blocks.count());
   static Workers pool;
-  pool.run(static_cast<unsigned>(workers), [&] { blocks.run(); });
+  const auto run = [&] { blocks.run(); };
+  // A thread that is ending may wait for the device, and so for what others have queued.
+  if (Block::is_gone())
+    std::thread(run).join();
+  else
+    pool.run(static_cast<unsigned>(workers), run);
   return blocks.diagnosis();
 }
 

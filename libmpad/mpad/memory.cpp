@@ -178,14 +178,15 @@ void release_cached_memory(Device device) {
   if (device == Device::cuda) cuda::release_scratch();
   cache_of(device).release();
 }
+void release_memory_of(Cuda where) noexcept {
+  cuda::drop_scratch(where);
+  cache_of(Device::cuda).drop(where.stream);
+}
 HeldMemory::HeldMemory(Cuda where) : where_(where) {
   cuda::hold_scratch(where);
   cache_of(Device::cuda).hold(where.stream);
 }
-HeldMemory::~HeldMemory() {
-  cuda::drop_scratch(where_);
-  cache_of(Device::cuda).drop(where_.stream);
-}
+HeldMemory::~HeldMemory() { release_memory_of(where_); }
 std::string unavailable(Device device) { return device == Device::cuda ? cuda::unavailable() : std::string(); }
 
 }  // namespace mpad

@@ -32,6 +32,10 @@ MemoryStatistics memory_statistics(Device device);
 /// what is held.
 void release_cached_memory(Device device);
 
+/// Gives back to the device the cached blocks that belong to a stream, and what this thread's kernels keep to work in
+/// there, after all work on the device: before the stream goes, whose handle another may get.
+void release_memory_of(Cuda where) noexcept;
+
 /// While it lives, CUDA memory that a stream's work is given is given to no other work and not back to the device, so
 /// that the work can be queued again as it was recorded. Then it goes back, after all work on the device. To be made
 /// and ended by the thread that does the work.

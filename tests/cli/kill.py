@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""kill.py PROGRAM: a training killed at 20 random moments and resumed ends with the bits of an undisturbed one."""
+"""kill.py PROGRAM: a training killed at 20 random moments and resumed, its runs at once or one after the other, ends with
+the bits of an undisturbed one."""
 import csv
 import io
 import json
@@ -37,10 +38,10 @@ class Kill(support.TrainerTest):
         result = self.call(*self.arguments, out)
         self.assertEqual(result.returncode, 0, result.stderr)
 
-    def killed(self, out, seconds):
+    def killed(self, out, seconds, parallel):
         """Whether the training in `out`, continued, was still at work after so many seconds, and was killed."""
-        with subprocess.Popen([*self.command(), *self.arguments, out], cwd=self.directory, stdout=subprocess.DEVNULL,
-                              env=support.environment()) as process:
+        command = [*self.command(), *self.arguments, out, "--parallel", str(parallel)]
+        with subprocess.Popen(command, cwd=self.directory, stdout=subprocess.DEVNULL, env=support.environment()) as process:
             time.sleep(seconds)
             process.kill()
         self.assertIn(process.returncode, (0, -signal.SIGKILL))
@@ -62,7 +63,7 @@ class Kill(support.TrainerTest):
         kills = trainings = 0
         while kills < KILLS:
             out = f"out{trainings}"
-            while kills < KILLS and self.killed(out, moments.uniform(0, 0.6 * whole)):
+            while kills < KILLS and self.killed(out, moments.uniform(0, 0.6 * whole), 1 + kills % 2):
                 kills += 1
             self.train(out)
             self.expect_same(out)

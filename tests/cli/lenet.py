@@ -13,7 +13,7 @@ import subprocess
 import support
 
 OPTIONS = """--data --dataset --bits --ties --relu0 --batch-norm --optimizer --lr --momentum --weight-decay --epsilon --schedule
-    --epochs --batch-size --seed --runs --threads --device --out --resume --force --quiet --help --pool
+    --epochs --batch-size --seed --runs --parallel --threads --device --out --resume --force --quiet --help --pool
     --norm-at-zero --weights --export""".split()
 
 # Command lines that are wrong, and what the one line says.
@@ -35,6 +35,7 @@ MISUSES = {
     "--epochs 1 --epochs 2": "--epochs",
     "--batch-size 0": "--batch-size: expected a number of 1 or more, got 0",
     "--runs 0": "--runs: expected a number from 1 to 1000000000, got 0",
+    "--parallel 0": "--parallel: expected a number from 1 to 1024, got 0",
     "--seed -1": "--seed: expected a whole number of 0 or more, got '-1'",
     "--seed 18446744073709551616": "--seed: expected a whole number of 0 or more",
     "--lr fast": "--lr: expected a number, got 'fast'",
@@ -164,6 +165,21 @@ class Training(support.TrainerTest):
         self.assertEqual(record["settings"]["train-images"], 200)
         self.assertEqual(sorted(self.contents()), ["results.csv", "run-0.safetensors", "run-1.safetensors", "run.json"])
 
+    def test_runs_at_once(self):
+        apart = self.train("--runs", "4", "--out", "apart")
+        at_once = self.train("--runs", "4", "--parallel", "3", "--out", "at-once")
+        self.assertEqual(at_once.returncode, 0, at_once.stderr)
+
+        def without_speed(text):
+            return re.sub(r"\d+ images/s", "", text)
+
+        self.assertEqual(without_speed(at_once.stdout), without_speed(apart.stdout))
+        self.assertEqual(sorted(without_speed(at_once.stderr).splitlines()), without_speed(apart.stderr).splitlines())
+        rows = [[line.rsplit(",", 1)[0] for line in (self.directory / out / "results.csv").read_text().splitlines()]
+                for out in ("apart", "at-once")]
+        self.assertEqual(rows[0], rows[1])
+        self.assertNotIn("parallel", json.loads((self.directory / "at-once/run.json").read_text())["settings"])
+
     def test_options_reach_the_training(self):
         result = self.train("--bits", "16", "--ties", "beta:0.5", "--relu0", "0.25", "--seed", "18446744073709551615",
                             "--train-limit", "40", "--test-limit", "10", "--threads", "1", "--out", "out", "--quiet")
@@ -222,6 +238,13 @@ class Training(support.TrainerTest):
         self.assertRegex(shown, r"\r\x1b\[Kepoch 2/2: train loss")
         self.assertTrue(all(len(bar) == 24 for bar in re.findall(r"\[([#.]+)\]", shown)))
         self.assertEqual(self.on_terminal("--quiet"), "")
+
+    def test_runs_at_once_share_a_bar(self):
+        shown = self.on_terminal("--runs", "3", "--parallel", "3")
+        self.assertRegex(shown, r"\r\x1b\[K3 runs, epochs 0/6 \[#*\.*\] \d+ images/s, \d+:\d\d left")
+        for run in "123":
+            self.assertRegex(shown, rf"\r\x1b\[Krun {run}/3, epoch 2/2: train loss")
+        self.assertTrue(all(len(bar) == 24 for bar in re.findall(r"\[([#.]+)\]", shown)))
 
 
 if __name__ == "__main__":

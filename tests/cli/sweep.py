@@ -25,6 +25,7 @@ MISUSES = {
     "--networks lenet,vgg12": "--networks: expected lenet|vgg11|",
     "--networks lenet,vgg11 --data . --dataset mnist": "--dataset: expected cifar10|cifar100|svhn|imagenet|image-folder|synthetic, got",
     "--runs 0": "--runs: expected a number from 1 to",
+    "--parallel 0": "--parallel: expected a number from 1 to 1024, got 0",
     "--lr 0.1 --lr-search 3": "expected --lr or --lr-search, got both",
     "--lr-search -1": "--lr-search: expected 0 to 1000 trials, got -1",
     "--lr-for all": "--lr-for: expected first|each, got 'all'",
@@ -85,6 +86,14 @@ class Sweep(support.TrainerTest):
         self.assertRegex(lines[0], r"^test accuracy, % +beta 0 +beta 10000$")
         self.assertEqual(len(lines), 1 + 6)
         self.assertRegex(lines[1], r"^mnist lenet 16 bits sgd exact/fused +\d+\.\d\d \+- \d+\.\d\d +\d")
+
+    def test_runs_at_once(self):
+        grid = ("--bits", "16,32", "--betas", "0,10", "--runs", "2", "--quiet")
+        apart, at_once = self.sweep(*grid), self.sweep(*grid, "--parallel", "3", out="at-once")
+        self.assertEqual((at_once.returncode, at_once.stderr, at_once.stdout), (0, "", apart.stdout))
+        self.assertEqual(self.rows("at-once"), self.rows())
+        self.assertEqual(self.read("pools.csv", POOLS_HEADER, "at-once"), self.read("pools.csv", POOLS_HEADER))
+        self.assertEqual(self.sweep(*grid, "--resume", out="at-once").returncode, 0)
 
     def test_another_forward_for_tests(self):
         self.assertEqual(self.sweep("--bits", "32", "--betas", "1e6", "--quiet").returncode, 0)

@@ -6,6 +6,7 @@
 
 #include <cublas_v2.h>
 #include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -98,7 +99,9 @@ cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
   *handle = new cublasContext;
   return CUBLAS_STATUS_SUCCESS;
 }
+// Waits for the device, as CUDA's does.
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
+  cudaDeviceSynchronize();
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -184,7 +184,7 @@ cudaError_t cudaMalloc(void** data, std::size_t bytes) {
 // Waits for the device, as CUDA's does.
 cudaError_t cudaFree(void* data) {
   if (!data) return cudaSuccess;
-  const cudaError_t code = cudaDeviceSynchronize();
+  const cudaError_t code = synchronize_device();
   if (!DeviceMemory::instance().release(data)) return keep(cudaErrorInvalidValue);
   return code;
 }
@@ -210,7 +210,7 @@ cudaError_t cudaMallocHost(void** data, std::size_t bytes) { return cudaHostAllo
 
 cudaError_t cudaFreeHost(void* data) {
   if (!data) return cudaSuccess;
-  const cudaError_t code = cudaDeviceSynchronize();
+  const cudaError_t code = synchronize_device();
   const std::lock_guard lock(runtime_mutex());
   if (pinned().erase(static_cast<const char*>(data)) == 0) return keep(cudaErrorInvalidValue);
   ::operator delete (data, std::align_val_t{page});

@@ -89,6 +89,7 @@ CUstream_st& stream_of(cudaStream_t stream) {
 }
 
 bool breaks_capture(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
   const auto& capture = stream_of(stream).capture;
   if (capture) capture->valid = false;
   return capture != nullptr;
@@ -108,6 +109,18 @@ cudaError_t synchronize(cudaStream_t stream) {
   if (breaks_capture(stream)) return keep(cudaErrorStreamCaptureUnsupported);
   const auto& queue = stream_of(stream).queue;
   return queue.empty() ? cudaSuccess : run_until(queue.back());
+}
+
+// The stream created last runs first.
+cudaError_t synchronize_device() {
+  const std::lock_guard lock(runtime_mutex());
+  cudaError_t first = cudaSuccess;
+  for (std::size_t i = streams().size(); i-- > 0;) {
+    if (streams()[i]->capture) continue;
+    const cudaError_t code = synchronize(streams()[i]);
+    if (first == cudaSuccess) first = code;
+  }
+  return first;
 }
 
 cudaError_t enqueue(Launch launch, cudaStream_t stream) {
@@ -149,16 +162,12 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return synchronize(stream); }
 
-// The stream created last runs first. Those that are captured have nothing queued.
 cudaError_t cudaDeviceSynchronize() {
   const std::lock_guard lock(runtime_mutex());
-  cudaError_t first = cudaSuccess;
-  for (std::size_t i = streams().size(); i-- > 0;) {
-    if (streams()[i]->capture) continue;
-    const cudaError_t code = synchronize(streams()[i]);
-    if (first == cudaSuccess) first = code;
-  }
-  return first;
+  bool broken = false;
+  for (CUstream_st* stream : streams())
+    if (breaks_capture(stream)) broken = true;
+  return broken ? keep(cudaErrorStreamCaptureUnsupported) : synchronize_device();
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {

@@ -28,6 +28,8 @@ struct Task {
 cudaError_t enqueue_work(cudaStream_t stream, Work work);
 /// Runs everything queued on the stream.
 cudaError_t synchronize(cudaStream_t stream);
+/// Runs everything queued on any stream. Those that are captured have nothing queued.
+cudaError_t synchronize_device();
 /// The stream; null is the default one.
 CUstream_st& stream_of(cudaStream_t stream);
 /// Whether the stream is captured; its capture is invalid then, for what asks does what no capture may.

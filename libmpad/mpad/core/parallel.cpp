@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 #include <vector>
 
@@ -65,7 +66,7 @@ class Pool {
   int size() const { return size_.load(std::memory_order_relaxed); }
 
   void resize(int threads) {
-    std::lock_guard no_loop_runs(run_mutex_);
+    std::unique_lock no_loop_runs(resize_mutex_);
     {
       std::lock_guard lock(mutex_);
       stop_ = true;
@@ -83,19 +84,19 @@ class Pool {
   }
 
   void run(Loop& loop) {
-    std::lock_guard one_loop_at_a_time(run_mutex_);
+    std::shared_lock not_resized(resize_mutex_);
     {
       std::lock_guard lock(mutex_);
-      loop_ = &loop;
+      loops_.push_back(&loop);
       generation_.fetch_add(1);
     }
     if (sleeping_.load() > 0) wake_.notify_all();
     loop.work();
     {
       std::lock_guard lock(mutex_);
-      loop_ = nullptr;
+      std::erase(loops_, &loop);
     }
-    while (loop.inside.load(std::memory_order_acquire) > 0) pause_or_yield();
+    for (unsigned spins = 1; loop.inside.load(std::memory_order_acquire) > 0; ++spins) pause_or_yield(spins);
   }
 
  private:
@@ -106,18 +107,24 @@ class Pool {
     in_parallel_region = true;
     for (;;) {
       wait_for_change(seen);
-      Loop* loop = nullptr;
-      {
-        std::lock_guard lock(mutex_);
-        if (stop_) return;
-        seen = generation_.load();
-        loop = loop_;
-        if (loop) loop->inside.fetch_add(1);
+      while (Loop* loop = enter_loop(seen)) {
+        loop->work();
+        loop->inside.fetch_sub(1, std::memory_order_release);
       }
-      if (!loop) continue;
-      loop->work();
-      loop->inside.fetch_sub(1, std::memory_order_release);
+      if (stop_) return;
     }
+  }
+
+  // The oldest loop that has pieces left, with this helper inside; null if there is none.
+  Loop* enter_loop(std::uint64_t& seen) {
+    std::lock_guard lock(mutex_);
+    seen = generation_.load();
+    const auto found = std::find_if(loops_.begin(), loops_.end(), [](const Loop* loop) {
+      return loop->next.load(std::memory_order_relaxed) < loop->pieces;
+    });
+    if (found == loops_.end()) return nullptr;
+    (*found)->inside.fetch_add(1);
+    return *found;
   }
 
   void wait_for_change(std::uint64_t seen) {
@@ -132,20 +139,20 @@ class Pool {
     sleeping_.fetch_sub(1);
   }
 
-  void pause_or_yield() {
+  static void pause_or_yield(unsigned spins) {
     for (int i = 0; i < 16; ++i) pause_cpu();
-    if (++spins_ % 64 == 0) std::this_thread::yield();
+    if (spins % 64 == 0) std::this_thread::yield();
   }
 
   std::vector<std::thread> helpers_{};
   std::atomic<int> size_{1};
-  std::mutex mutex_{}, run_mutex_{};
+  std::mutex mutex_{};
+  std::shared_mutex resize_mutex_{};  // shared by the loops that run
   std::condition_variable wake_{};
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<int> sleeping_{0};
-  Loop* loop_ = nullptr;
-  bool stop_ = false;
-  unsigned spins_ = 0;
+  std::vector<Loop*> loops_{};  // those at work, the oldest first
+  std::atomic<bool> stop_{false};
 };
 
 Pool& pool() {

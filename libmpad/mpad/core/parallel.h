@@ -9,8 +9,8 @@ namespace mpad {
 /// Threads that CPU kernels use, the calling one included. Results do not depend on it, bit for bit.
 int num_threads();
 
-/// Sets the number of threads (1 to 1024); 0 means one per core available to the process. Waits for a loop that
-/// another thread runs. Throws Error on other numbers, and within a parallel loop.
+/// Sets the number of threads (1 to 1024); 0 means one per core available to the process. Waits for the loops that
+/// other threads run. Throws Error on other numbers, and within a parallel loop.
 void set_num_threads(int threads);
 
 namespace detail {
@@ -20,8 +20,9 @@ void run_parallel(std::int64_t count, std::int64_t grain, RangeFunction function
 
 /// Calls f(begin, end) on pieces of [0, count) of at most `grain` items, on the pool's threads, in no fixed order.
 /// The pieces depend on count and grain only, so a kernel that computes each piece alone gives the same bits for any
-/// number of threads. Nested calls run on the calling thread. All pieces run; of those that
-/// throw, the exception of the first piece is rethrown here.
+/// number of threads. Nested calls run on the calling thread; loops of several threads share the pool, whose threads
+/// take pieces of the oldest that has some left. All pieces run; of those that throw, the exception of the first piece
+/// is rethrown here.
 template <class F>
 void parallel_for(std::int64_t count, std::int64_t grain, F&& f) {
   auto call = [](void* context, std::int64_t begin, std::int64_t end) {

@@ -104,9 +104,16 @@ bool SweepResults::has(const CellName& cell, std::int64_t run) const {
                      [&](const SweepRow& row) { return row.run == run && row.cell == cell; });
 }
 
-void SweepResults::add(const SweepRow& row, const std::vector<PoolNoise>& pools) {
-  rows_.push_back(row);
-  for (const PoolNoise& noise : pools) pools_.push_back({row.cell, row.lr, row.run, noise});
+void SweepResults::add(const SweepRow& row, const std::vector<PoolNoise>& pools, std::size_t behind) {
+  const auto next = rows_.begin() + static_cast<std::ptrdiff_t>(behind);
+  const auto of_later_run = [&](const PoolRow& pool) {
+    return std::any_of(next, rows_.end(),
+                       [&](const SweepRow& later) { return later.run == pool.run && later.cell == pool.cell; });
+  };
+  std::vector<PoolRow> added;
+  for (const PoolNoise& noise : pools) added.push_back({row.cell, row.lr, row.run, noise});
+  pools_.insert(std::find_if(pools_.begin(), pools_.end(), of_later_run), added.begin(), added.end());
+  rows_.insert(next, row);
   directory_->write(pools_name, to_csv(pools_));
   directory_->write(rows_name, to_csv(rows_));
 }

@@ -55,8 +55,9 @@ class SweepResults {
   explicit SweepResults(const OutputDirectory& directory);
 
   bool has(const CellName& cell, std::int64_t run) const;
-  /// Keeps a finished run: after a crash, its row is in sweep.csv or it is not, and with it all of its pools.
-  void add(const SweepRow& row, const std::vector<PoolNoise>& pools);
+  /// Keeps a finished run, behind so many of the rows: after a crash, its row is in sweep.csv or it is not, and with it
+  /// all of its pools.
+  void add(const SweepRow& row, const std::vector<PoolNoise>& pools, std::size_t behind);
   const std::vector<SweepRow>& rows() const { return rows_; }
 
  private:

@@ -87,6 +87,11 @@ void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const 
   for (const auto& [name, tensor] : tensors) tensor.copy_from(saved.at(name));
 }
 
+std::vector<EpochResult> saved_results(const std::string& path) {
+  const TensorFile file = read_safetensors(path, [](const std::string&) { return false; });
+  return parse_csv(metadata_at(file, "results", path), path);
+}
+
 void require_same(std::span<const NamedValue> saved, std::span<const NamedValue> now, const std::string& source) {
   const std::map<std::string, std::string> before(saved.begin(), saved.end()), current(now.begin(), now.end());
   const auto value_in = [](const auto& map, const std::string& name) {

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace mpad {
 
@@ -16,6 +17,9 @@ void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<
 /// Puts the trainer where the saved one was. Throws Error if the file is damaged, was written in another context
 /// (naming what differs), or holds other tensors than the trainer's or another run; the trainer is then as before.
 void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const NamedValue> context);
+
+/// The results that a checkpoint holds, without a look at its tensors or context. Throws Error if it is damaged.
+std::vector<EpochResult> saved_results(const std::string& path);
 
 /// Throws Error, naming `source` and the first name whose value differs, unless the two lists are equal.
 void require_same(std::span<const NamedValue> saved, std::span<const NamedValue> now, const std::string& source);

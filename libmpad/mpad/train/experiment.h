@@ -15,10 +15,12 @@ struct Outcome {
   double images_per_second = 0;        ///< trained on by this process; 0 if it had nothing left to do
 };
 
-/// Trains settings.runs networks one after the other and keeps their results after each epoch. A training that was
-/// stopped at any moment and is resumed yields the same bits as one that was not. Throws Error if the settings are
-/// invalid, if the directory cannot be written, holds results that `existing` says to keep, or, on resuming, holds
-/// those of another `network`, data set or setting.
+/// Trains settings.runs networks, settings.parallel of them at once, and keeps their results after each epoch. A
+/// training that was stopped at any moment and is resumed yields the same bits as one that was not. Networks at work at
+/// once are trained by a thread each and, on CUDA, on a stream each; make_model is called by one thread at a time. If
+/// one fails, the others end at their next step, and its exception is thrown. Throws Error if the settings are invalid,
+/// if the directory cannot be written, holds results that `existing` says to keep, or, on resuming, holds those of
+/// another `network`, data set or setting.
 Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
                        const Split& data, const Output& output = {}, Progress progress = {});
 

@@ -34,6 +34,7 @@ std::string bar(std::int64_t done, std::int64_t total) {
 void Progress::start(const Settings& settings, std::int64_t images_per_epoch) {
   epochs_ = settings.epochs;
   runs_ = settings.runs;
+  at_once_ = std::min(settings.parallel, settings.runs) > 1;
   images_per_epoch_ = images_per_epoch;
   started_ = epoch_started_ = Clock::now();
 }
@@ -53,24 +54,36 @@ void Progress::after_step(std::int64_t images) {
 }
 
 void Progress::draw(Clock::time_point now) {
-  const std::int64_t epoch = (done_ - 1) / images_per_epoch_, images = done_ - epoch * images_per_epoch_;
-  const double rate = static_cast<double>(images) / seconds(now - epoch_started_);
   const double total = static_cast<double>(runs_ * epochs_) * static_cast<double>(images_per_epoch_);
   const double left =
       (total - static_cast<double>(done_)) / static_cast<double>(done_ - skipped_) * seconds(now - started_);
-  const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", epoch / epochs_ + 1, runs_) : "";
-  const std::string line = fmt::format("\r\x1b[K{}epoch {}/{} [{}] {:.0f} images/s, {} left", run, epoch % epochs_ + 1,
-                                       epochs_, bar(images, images_per_epoch_), rate, clock_text(left));
+  const std::string line =
+      fmt::format("\r\x1b[K{}, {} left", at_once_ ? text_of_all(now) : epoch_text(now), clock_text(left));
   std::fputs(line.c_str(), out_);
   std::fflush(out_);
+}
+
+std::string Progress::epoch_text(Clock::time_point now) const {
+  const std::int64_t epoch = (done_ - 1) / images_per_epoch_, images = done_ - epoch * images_per_epoch_;
+  const double rate = static_cast<double>(images) / seconds(now - epoch_started_);
+  const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", epoch / epochs_ + 1, runs_) : "";
+  return fmt::format("{}epoch {}/{} [{}] {:.0f} images/s", run, epoch % epochs_ + 1, epochs_,
+                     bar(images, images_per_epoch_), rate);
+}
+
+std::string Progress::text_of_all(Clock::time_point now) const {
+  const std::int64_t total = runs_ * epochs_;
+  const double rate = static_cast<double>(done_ - skipped_) / seconds(now - started_);
+  return fmt::format("{} runs, epochs {}/{} [{}] {:.0f} images/s", runs_, done_ / images_per_epoch_, total,
+                     bar(done_, total * images_per_epoch_), rate);
 }
 
 void Progress::after_epoch(const EpochResult& r) {
   epoch_started_ = Clock::now();
   if (!r.collapsed.empty()) {  // the rest of the run is left out
-    const std::int64_t end = (r.run + 1) * epochs_ * images_per_epoch_;
-    skipped_ += end - done_;
-    done_ = end;
+    const std::int64_t rest = (epochs_ - r.epoch) * images_per_epoch_ - r.images;
+    skipped_ += rest;
+    done_ += rest;
   }
   if (style_ == Style::none) return;
   const std::string run = runs_ > 1 ? fmt::format("run {}/{}, ", r.run + 1, runs_) : "";

@@ -25,6 +25,11 @@ bool is_result(std::string_view name) {
 ResultDirectory::ResultDirectory(const Output& output, std::vector<NamedValue> context)
     : directory_(output, std::move(context), is_result) {}
 
+std::vector<EpochResult> ResultDirectory::saved_results(std::int64_t run) const {
+  const std::string name = checkpoint_name(run);
+  return directory_.has(name) ? mpad::saved_results(directory_.file(name)) : std::vector<EpochResult>();
+}
+
 void ResultDirectory::restore(Trainer& trainer, std::int64_t run) const {
   const std::string name = checkpoint_name(run);
   if (directory_.has(name)) load_checkpoint(directory_.file(name), trainer, directory_.context());

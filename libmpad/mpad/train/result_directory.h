@@ -15,6 +15,8 @@ class ResultDirectory {
   /// Makes the directory, deals with results in it as `output.existing` says, and writes the run record.
   ResultDirectory(const Output& output, std::vector<NamedValue> context);
 
+  /// The results in run k's checkpoint; none if there is no such file.
+  std::vector<EpochResult> saved_results(std::int64_t run) const;
   /// Puts the trainer where run k's checkpoint is, if there is one.
   void restore(Trainer& trainer, std::int64_t run) const;
   /// Writes run k's checkpoint.

@@ -42,6 +42,7 @@ void check(const Settings& s) {
   check_range("epochs", static_cast<double>(s.epochs), 1, most_epochs);
   check_range("batch-size", static_cast<double>(s.batch_size), 1);
   check_range("runs", static_cast<double>(s.runs), 1, 1e9);
+  check_range("parallel", static_cast<double>(s.parallel), 1, 1024);
   check_range("warmup", s.warmup, 0, static_cast<double>(s.epochs));
   check_range("step-factor", s.step_factor, 0);
   require(s.step_every > 0 && s.step_every <= most_epochs,

@@ -21,8 +21,8 @@ struct Precision {
   bool mixed = false;
 };
 
-/// What decides the result of a training, bit for bit, beside the network and the data, and how steps are queued. Where
-/// it is written to and how many threads compute it are not part of it.
+/// What decides the result of a training, bit for bit, beside the network and the data, and how steps and runs are
+/// queued. Where it is written to and how many threads compute it are not part of it.
 struct Settings {
   DType dtype = DType::f32;  ///< of parameters, activations, gradients and, unless mixed, optimizer state
   bool mixed = false;        ///< half with float masters, float running statistics and a scaled loss; dtype is half
@@ -50,6 +50,7 @@ struct Settings {
   std::int64_t epochs = 10, batch_size = 128;
   std::uint64_t seed = 0;  ///< of run 0; run k has seed + k
   std::int64_t runs = 1;
+  std::int64_t parallel = 1;  ///< runs at work at once (experiment.h), with the same bits
   Device device = Device::cpu;
   bool graph = false;  ///< on CUDA: a step's forward and backward are one graph (gradient_step.h), with the same bits
 };

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <mutex>
+#include <utility>
 
 namespace mpad {
 namespace {
@@ -69,6 +71,13 @@ Dataset prepared(const Settings& s, Dataset dataset) {
 std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + static_cast<std::uint64_t>(run); }
 
 }  // namespace
+
+ModelFactory one_at_a_time(ModelFactory make_model) {
+  return [make = std::move(make_model), mutex = std::make_shared<std::mutex>()](const Settings& settings) {
+    const std::lock_guard lock(*mutex);
+    return make(settings);
+  };
+}
 
 Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data)
     : settings_(settings),

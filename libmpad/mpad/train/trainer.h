@@ -16,6 +16,9 @@ namespace mpad {
 /// Makes the network, in float, with fresh parameters; the trainer has set the seed.
 using ModelFactory = std::function<std::unique_ptr<Module>(const Settings&)>;
 
+/// The same, for several threads, which it lets in one at a time.
+ModelFactory one_at_a_time(ModelFactory make_model);
+
 /// One run: a network, its optimizer and schedule, and the results so far. Everything random in run k follows from
 /// seed + k: the initialisation, the order of the images of each epoch, and what layers draw in each step.
 class Trainer {
