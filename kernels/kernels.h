@@ -37,6 +37,9 @@ void fill_normal(Where, View y, double mean, double deviation, std::uint64_t see
 /// y = a + b, element by element; y may be a or b.
 template <class Where>
 void add(Where, View a, View b, View y);
+/// y = max(a + b, 0), the sum rounded once: bit for bit add, then relu_forward.
+template <class Where>
+void add_relu(Where, View a, View b, View y);
 /// Sum over all axes but the last: x ...,c to y c.
 template <class Where>
 void sum_rows(Where, View x, View y);

@@ -129,6 +129,57 @@ TEST_CASE("infinities, NaN and signed zeros add up as IEEE 754 says") {
     });
 }
 
+TEST_CASE("the ReLU of a sum has the bits of both, one after the other, on every backend") {
+  for (std::int64_t size : sizes)
+    for (DType dtype : real_dtypes)
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << size);
+        const Tensor a = spread(size, dtype, 1), b = spread(size, dtype, 2);
+        const auto run = [&](const auto& kernel) { return run_kernel(where, {a, b}, {{a.shape(), dtype}}, kernel)[0]; };
+        CHECK(same_bits(run([&](auto in, auto out) { kernels::add_relu(where, in[0], in[1], out[0]); }),
+                        run([&](auto in, auto out) {
+                          kernels::add(where, in[0], in[1], out[0]);
+                          kernels::relu_forward(where, out[0], out[0]);
+                        })));
+      });
+}
+
+TEST_CASE("the ReLU of a sum: infinities, NaN and zeros of either sign") {
+  for (DType dtype : real_dtypes)
+    on_each_backend([&](auto where) {
+      const Tensor a = Tensor::from({inf, -inf, inf, NAN, -0.0, 1, -2}, {7}, dtype),
+                   b = Tensor::from({1, 1, -inf, 1, -0.0, -1, 1}, {7}, dtype);
+      const std::vector<double> y =
+          run_kernel(where, {a, b}, {{a.shape(), dtype}},
+                     [&](auto in, auto out) { kernels::add_relu(where, in[0], in[1], out[0]); })[0]
+              .values();
+      CHECK(y[0] == inf);
+      CHECK(y[1] == 0);
+      CHECK(std::isnan(y[2]));
+      CHECK(std::isnan(y[3]));
+      for (std::size_t i : {4, 5, 6}) CHECK((y[i] == 0 && !std::signbit(y[i])));
+    });
+}
+
+TEST_CASE("the operation add_relu is relu of add, recorded once where the output tells the derivative") {
+  const Tensor a = Tensor::from({1, -1, 0.5, -2, 3, 0}, {6}, DType::f64),
+               b = Tensor::from({1, 1, -1, 1, -3, 0}, {6}, DType::f64), grad_y = random_tensor({6}, DType::f64, 7);
+  for (double alpha : {0.0, 0.5}) {
+    const Function one = [&](const auto&in) { return add_relu(in[0], in[1], alpha); },
+                   two = [&](const auto&in) { return relu(add(in[0], in[1]), alpha); };
+    CHECK(same_bits(one({a, b}), two({a, b})));
+    const std::vector<Tensor> got = gradients_of(one, {a, b}, grad_y), want = gradients_of(two, {a, b}, grad_y);
+    CHECK(same_bits(got[0], want[0]));
+    CHECK(same_bits(got[1], want[1]));
+    const Tensor x = a.clone().set_requires_grad();
+    const Tape tape;
+    add_relu(x, b, alpha);
+    CHECK(tape.size() == (alpha == 0 ? 1 : 2));
+  }
+  CHECK_THROWS_WITH(add_relu(a, Tensor::zeros({5}, DType::f64)),
+                    Catch::Matchers::StartsWith("add_relu: expected two tensors alike"));
+}
+
 TEST_CASE("row sums of small integers are exact in every type and on every backend") {
   for (const Matrix& m : matrices)
     for (DType dtype : real_dtypes) {

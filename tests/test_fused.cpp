@@ -80,6 +80,7 @@ TEST_CASE("what is not behind a convolution, or the last in a row, runs alone") 
   check([] { return Sequential(convolution(), Identity(), Relu()); }, 0, 0);
 }
 
-TEST_CASE("convolutions of residual blocks without normalisation take their ReLU along") {
-  check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = false}); }, 1, 1);
+TEST_CASE("residual blocks: convolutions without normalisation take their ReLU along, and so does the sum") {
+  check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = false}); }, 2, 2);
+  check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = true}); }, 1, 1);
 }

@@ -16,6 +16,9 @@ namespace mpad {
 /// a + b, element by element; equal shapes.
 Tensor add(const Tensor& a, const Tensor& b);
 
+/// relu(a + b, alpha), bit for bit the two operations, forward and backward; with alpha = 0 in one pass.
+Tensor add_relu(const Tensor& a, const Tensor& b, double alpha = 0);
+
 /// The same elements in another shape.
 Tensor reshape(const Tensor& x, const Shape& shape);
 
@@ -137,7 +140,11 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 /// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
-/// Rows of logits n,classes whose first largest entry is at the label. Not recorded.
+/// Rows of logits n,classes whose first largest entry is at the label, as an i32 scalar. Not recorded, and nothing waits
+/// for it.
+Tensor correct_rows(const Tensor& logits, const Tensor& labels);
+
+/// The same as a number, which is waited for.
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels);
 
 /// Elements that are infinite or NaN. Not recorded.

@@ -28,7 +28,8 @@ Residual::Residual(const ResidualOptions& o) : options_(o), relu_({o.relu0}) {
 Tensor Residual::forward(const Tensor& x) {
   Tensor y = x;
   for (std::size_t i = 0; i < convolutions_.size(); ++i) y = call_both(convolutions_[i], *norms_[i], y);
-  return relu_(add(y, downsample_(x)));
+  const Tensor shortcut = downsample_(x);
+  return CallObserver::observing() ? relu_(add(y, shortcut)) : add_relu(y, shortcut, options_.relu0);
 }
 
 void Residual::visit(Visitor& visitor) {

@@ -41,11 +41,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   return loss;
 }
 
-std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+Tensor correct_rows(const Tensor& logits, const Tensor& labels) {
   check_labels("count_correct", logits, labels);
   const Tensor correct({}, DType::i32, logits.device());
   on(logits.device(), [&](auto where) { kernels::count_correct(where, logits.view(), labels.view(), correct.view()); });
-  return static_cast<std::int64_t>(correct.item());
+  return correct;
+}
+
+std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  return static_cast<std::int64_t>(correct_rows(logits, labels).item());
 }
 
 double accuracy(const Tensor& logits, const Tensor& labels) {

@@ -11,7 +11,7 @@ Forward run(Module& model, const Batch& batch, bool float_loss, double scale, co
   Tape tape;
   const Tensor logits = model(batch.images), loss = loss_of(logits, batch.labels, float_loss);
   tape.backward(loss, scale);
-  return {logits, loss};
+  return {loss, correct_rows(logits, batch.labels)};
 }
 
 }  // namespace

@@ -25,10 +25,9 @@ constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
 // Sums over mini-batches, in double whatever the network computes in.
 class Mean {
  public:
-  void add(const Tensor& logits, double loss, const Tensor& labels) {
-    const std::int64_t images = labels.numel();
+  void add(double loss, const Tensor& correct, std::int64_t images) {
     loss_ += loss * static_cast<double>(images);
-    correct_ += count_correct(logits, labels);
+    correct_ += static_cast<std::int64_t>(correct.item());
     images_ += images;
   }
   Score score() const {
@@ -110,7 +109,7 @@ void Trainer::train_epoch(EpochResult& result, const AfterStep& after_step) {
     compute_gradients_.forget();
     const std::int64_t most = largest_batch(*model_, train_, tried, [this](const Batch& batch) {
       const Forward forward = compute_gradients_.compute(batch, scale(), Rng(0));
-      Mean().add(forward.logits, forward.loss.item(), batch.labels);
+      Mean().add(forward.loss.item(), forward.correct, batch.labels.numel());
     });
     throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
                                   most > 0 ? fmt::format("a batch of {}", most) : "not even a batch of 1"));
@@ -131,13 +130,13 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
     const Rng draw = draws.split(static_cast<std::uint64_t>(step_of_epoch++));
     const Forward forward = compute_gradients_(batch, scale(), draw);
     const double loss = forward.loss.item();
+    mean.add(loss, forward.correct, batch.labels.numel());
     if (!std::isfinite(loss)) {
       const RandomScope random(draw);
       result.collapsed =
           fmt::format("step {} at {}", steps_before + step_of_epoch, first_nonfinite(*model_, batch.images));
     }
     step();
-    mean.add(forward.logits, loss, batch.labels);
     result.images += batch.labels.numel();
     if (after_step) after_step(batch.labels.numel());
     if (!result.collapsed.empty()) break;
@@ -178,7 +177,8 @@ Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size, b
   Mean mean;
   for (const auto& [images, labels] : dataset.batches(batch_size)) {
     const Tensor logits = model(images);
-    mean.add(logits, loss_of(logits, labels, float_loss).item(), labels);
+    const Tensor loss = loss_of(logits, labels, float_loss), correct = correct_rows(logits, labels);
+    mean.add(loss.item(), correct, labels.numel());
   }
   return mean.score();
 }
