@@ -8,8 +8,8 @@
 
 namespace mpad {
 
-/// What a forward pass leaves behind: the mean loss, and how many images were classified correctly (i32); of one element
-/// each. The host reads both when the backward pass is queued too, and so waits for the device once.
+/// What a forward pass leaves behind: the mean loss, and how many images were classified correctly (i32); of one
+/// element each. The host reads both when the backward pass is queued too, and so waits for the device once.
 struct Forward {
   Tensor loss, correct;
 };
