@@ -140,8 +140,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 /// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
-/// Rows of logits n,classes whose first largest entry is at the label, as an i32 scalar. Not recorded, and nothing waits
-/// for it.
+/// Rows of logits n,classes whose first largest entry is at the label, as an i32 scalar. Not recorded, and nothing
+/// waits for it.
 Tensor correct_rows(const Tensor& logits, const Tensor& labels);
 
 /// The same as a number, which is waited for.
