@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Convolutions of LeNet-5, VGG and ResNet and linear layers (images of 1x1) at batch 128, forward and both gradients,
 // on the CPU or with --device=cuda. Counters: operations per second, and what per cent that is of a large matrix
-// product timed in the same way in the same run. bench/peers/conv2d_torch.py times PyTorch's.
+// product timed in the same way in the same run. bench/peers/conv2d_torch.py times PyTorch's. pooled_...: the forward
+// with bias, ReLU and a 2x2 pool, in one pass or apart; from one set of buffers, as in a network.
 #include "run.h"
 
 #include <fmt/format.h>
@@ -84,8 +85,35 @@ void run(benchmark::State& state, const Layer& layer, DType dtype, Pass pass) {
   bench::count(state, flops, "FLOP/s", product_rate(dtype), "per_cent_of_product");
 }
 
+/// The forward of a layer with ReLU and a 2x2 pool behind it: in one pass, or one after the other.
+void run_pooled(benchmark::State& state, const Layer& layer, DType dtype, bool in_one_pass) {
+  const Sliding s = slide("bench", layer.window, {bench::is_emulated(device) ? 1 : 128, layer.h, layer.h, layer.c});
+  const Shape output{s.n, s.oh, s.ow, layer.k};
+  const Sliding pool = slide("bench", {2, 2}, output);
+  const Pair kernel = layer.window.kernel;
+  const Tensor x = bench::random_tensor({s.n, s.h, s.w, s.c}, dtype, device),
+               weight = bench::random_tensor({layer.k, kernel.h, kernel.w, s.c}, dtype, device),
+               bias = bench::random_tensor({layer.k}, dtype, device), between(output, dtype, device),
+               y({s.n, pool.oh, pool.ow, layer.k}, dtype, device), code(y.shape(), DType::u8, device);
+  bench::time_rounds(state, device, 1, [&](std::size_t) {
+    on(device, [&](auto where) {
+      if (in_one_pass)
+        return kernels::conv2d_relu_maxpool_forward(where, s, pool, x.view(), weight.view(), bias.view(), y.view(),
+                                                    code.view());
+      kernels::conv2d_forward(where, s, x.view(), weight.view(), bias.view(), false, between.view());
+      kernels::relu_maxpool_forward(where, pool, between.view(), y.view(), code.view());
+    });
+  });
+}
+
 void add_all(Device on) {
   device = on;
+  for (const Layer& layer : layers)
+    for (const DType dtype : {DType::f32, DType::f16, DType::f64})
+      for (const bool in_one_pass : {true, false})
+        if (const std::string name = layer.name; name == "lenet1" || name == "lenet2" || name.starts_with("vgg"))
+          bench::add(device, fmt::format("pooled_{}/{}/{}", in_one_pass ? "one_pass" : "apart", to_string(dtype), name),
+                     [=](benchmark::State& state) { run_pooled(state, layer, dtype, in_one_pass); });
   for (const Layer& layer : layers)
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const Pass pass : {Pass::forward, Pass::data, Pass::weight})
