@@ -38,8 +38,8 @@ struct ColumnSums {
   __host__ __device__ std::int64_t blocks() const { return ceil_div<std::int64_t>(m, rows); }
 
   /// Of the tile whose first row and column these are; stored(i, j) stores run j of the product's row i, and gives it.
-  /// From the product's row `first` on, one block of rows after another.
-  template <int first = 0, class Product, class Stored>
+  /// `whole`: all rows of the warp's are there. From the product's row `first` on, one block of rows after another.
+  template <bool whole, int first = 0, class Product, class Stored>
   __device__ void add_tile(const Product& product, std::int64_t first_row, int first_column,
                            const Stored& stored) const {
     constexpr int lanes = Product::lanes_of_row, size = sizeof(stored(0, 0)) / sizeof(T),
@@ -48,7 +48,7 @@ struct ColumnSums {
     A sum[columns] = {}, squares[columns] = {};
 #pragma unroll
     for (int j = 0; j < Product::runs; ++j) {
-      A origin[size];
+      A origin[size] = {};
 #pragma unroll
       for (int i = 0; i < lanes; ++i) {
         const Pack<T, size> run = stored(first + i, j);
@@ -56,7 +56,7 @@ struct ColumnSums {
         for (int e = 0; e < size; ++e) {
           const A value = widen(run.element[e]);
           if (i == 0) origin[e] = __shfl_sync(0xffffffff, value, lane % lanes);
-          const A d = first_row + product.row(first + i) < m ? value - origin[e] : A(0);
+          const A d = whole || first_row + product.row(first + i) < m ? value - origin[e] : A(0);
           sum[j * size + e] += d;
           squares[j * size + e] = fma(d, d, squares[j * size + e]);
         }
@@ -65,7 +65,8 @@ struct ColumnSums {
     sum_over_lanes<lanes>(sum);
     sum_over_lanes<lanes>(squares);
     store_share<size>(product, first_row + product.row(first) - lane / lanes, first_column, sum, squares);
-    if constexpr (first + lanes < Product::rows) add_tile<first + lanes>(product, first_row, first_column, stored);
+    if constexpr (first + lanes < Product::rows)
+      add_tile<whole, first + lanes>(product, first_row, first_column, stored);
   }
 
  private:

@@ -8,6 +8,8 @@
 
 #include <kernels.h>
 
+#include <climits>
+
 namespace mpad::kernels {
 namespace {
 
@@ -23,18 +25,36 @@ struct SummedDestination {
 
   template <class Product>
   __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
-    sums.add_tile(product, first_row, first_column, [&](int i, int j) {
+    constexpr int size = sizeof(Stored<Product>) / sizeof(T);
+    const bool reaches =
+        first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + size <= n;
+    // A warp that reaches no edge, as most do, need not look for one at each run.
+    if (in_runs && __all_sync(0xffffffff, reaches))
+      store_part<true>(product, first_row, first_column);
+    else
+      store_part<false>(product, first_row, first_column);
+  }
+
+ private:
+  template <class Product>
+  using Stored = decltype(Finish<T>{}(std::declval<Product>().run(0, 0), 0, 0));
+
+  template <bool whole, class Product>
+  __device__ void store_part(const Product& product, std::int64_t first_row, int first_column) const {
+    sums.template add_tile<whole>(product, first_row, first_column, [&](int i, int j) {
       const std::int64_t row = first_row + product.row(i);
       const int column = first_column + product.column(j);
-      const auto run = Finish<T>{bias}(product.run(i, j), column, n);
-      store(row, column, run);
+      const Stored<Product> run = Finish<T>{bias}(product.run(i, j), column, whole ? INT_MAX : n);
+      if (whole)
+        kernels::store(y + row * n + column, run);
+      else
+        store_edge(row, column, run);
       return run;
     });
   }
 
- private:
   template <int run>
-  __device__ void store(std::int64_t row, int column, const Pack<T, run>& pack) const {
+  __device__ void store_edge(std::int64_t row, int column, const Pack<T, run>& pack) const {
     if (row >= m || column >= n) return;
     T* const to = y + row * n + column;
     if (in_runs) return kernels::store(to, pack);
@@ -69,7 +89,7 @@ struct StemSums {
   __device__ void store(const Pack<acc_t<T>, StemTile::group> (&of_pixels)[StemTile::pixels], unsigned first,
                         unsigned slot, unsigned rows, int channel, int k) const {
     const Product product{slot};
-    sums.add_tile(product, first, channel - Product::column(0), [&](int i, int) {
+    sums.template add_tile<false>(product, first, channel - Product::column(0), [&](int i, int) {
       const std::int64_t at = first + product.row(i);
       const auto group = Finish<T>{bias}(of_pixels[i], channel, k);
       if (at < rows) store_group(group, packed, k - channel, y + at * k + channel);
