@@ -176,6 +176,14 @@ template <class Where>
 void conv2d_relu_maxpool_forward(Where, const Sliding&, const Sliding& pool, View x, View weight, View bias, View y,
                                  View code);
 
+// ---- conv2d_batch_norm
+/// Bit for bit conv2d_forward without ReLU, then batch_norm_statistics of y (one row at least, and one channel), whose
+/// sums may be formed in another tree that the sizes fix: on CUDA mostly of differences from the first of each 32 rows,
+/// which are then moved to row 0. Where an element is not finite inv_std is NaN; the mean is NaN or infinite.
+template <class Where>
+void conv2d_batch_norm_statistics(Where, const Sliding&, double epsilon, double momentum, View x, View weight,
+                                  View bias, View y, View mean, View inv_std, View running_mean, View running_var);
+
 // ---- linear
 /// x n,i and weight o,i (and bias o, or no data) to y n,o.
 template <class Where>

@@ -69,6 +69,19 @@ struct Bounded {
   }
 };
 
+/// PyTorch's running statistic, and room for its rounding: three operations in acc_t, one to the dtype.
+inline Bounded updated(const Tensor& running, const Bounded& batch, double factor, double momentum) {
+  const std::vector<double> old = running.values();
+  const double unit = std::ldexp(1.0, running.dtype() == DType::f16 ? -11 : running.dtype() == DType::f32 ? -24 : -53);
+  Bounded want;
+  for (std::size_t c = 0; c < old.size(); ++c) {
+    const double value = (1 - momentum) * old[c] + momentum * factor * batch.value[c];
+    const double scale = std::abs(old[c]) + std::abs(momentum * factor * batch.value[c]);
+    want.push(value, momentum * factor * batch.error[c] + 4 * unit * scale);
+  }
+  return want;
+}
+
 /// The definition on the rounded inputs, in long double so that double has a reference too, with a first-order bound of
 /// each result's rounding error. u is the unit of acc_t; a sum of n terms is off by at most `depth` u times the sum of
 /// their magnitudes (Higham, Accuracy and Stability, 4.2), where depth, the longest chain of additions that a term

@@ -44,19 +44,6 @@ void check_same(const Normalized& got, const Normalized& want) {
   }
 }
 
-/// PyTorch's running statistic, and room for its rounding: three operations in acc_t, one to the dtype.
-Bounded updated(const Tensor& running, const Bounded& batch, double factor, double momentum) {
-  const std::vector<double> old = running.values();
-  const double unit = std::ldexp(1.0, running.dtype() == DType::f16 ? -11 : running.dtype() == DType::f32 ? -24 : -53);
-  Bounded want;
-  for (std::size_t c = 0; c < old.size(); ++c) {
-    const double value = (1 - momentum) * old[c] + momentum * factor * batch.value[c];
-    const double scale = std::abs(old[c]) + std::abs(momentum * factor * batch.value[c]);
-    want.push(value, momentum * factor * batch.error[c] + 4 * unit * scale);
-  }
-  return want;
-}
-
 }  // namespace
 
 TEST_CASE("batch normalisation in training follows its definition") {

@@ -75,6 +75,43 @@ TEST_CASE("a convolution, ReLU and a pool in a row are one operation on CUDA") {
           1);
 }
 
+namespace {
+
+/// Sets convolutions to integers, so that the statistics behind them are exact in any order of sums.
+template <class M>
+M with_integers(M model) {
+  for (const NamedTensor& parameter : parameters(model))
+    if (const Shape& shape = parameter.tensor.shape(); shape.rank() == 4)
+      parameter.tensor.copy_from(random_integers(shape, parameter.tensor.dtype(), 11, 3));
+    else if (parameter.path.starts_with("0"))
+      parameter.tensor.fill(2);
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("a convolution and batch normalisation in a row run in one pass, and are two operations still") {
+  check([] { return with_integers(Sequential(convolution(), BatchNorm2d(8))); }, 0, 0);
+  check([] { return with_integers(Sequential(convolution(), BatchNorm2d(8, {.relu = true, .alpha = 0.5}))); }, 0, 0);
+}
+
+TEST_CASE("batch normalisation runs with the convolution before it in training on CUDA, unless observed") {
+  for (Device device : devices()) {
+    Conv2d first = convolution();
+    BatchNorm2d second(8);
+    first.to(device);
+    second.to(device);
+    const Tensor x = random_tensor({2, 8, 8, 4}, DType::f32, 7).to(device);
+    CHECK(bool(call_fused(first, second, x)) == (device == Device::cuda));
+    {
+      const Watching watching;
+      CHECK_FALSE(call_fused(first, second, x));
+    }
+    second.train(false);
+    CHECK_FALSE(call_fused(first, second, x));
+  }
+}
+
 TEST_CASE("what is not behind a convolution, or the last in a row, runs alone") {
   check([] { return Sequential(Relu(), MaxPool2d(), convolution()); }, 0, 0);
   check([] { return Sequential(convolution(), Identity(), Relu()); }, 0, 0);

@@ -20,12 +20,13 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// A convolution, batch normalisation with running statistics, a pool in which planted values tie, and cuBLAS.
+// Convolutions, batch normalisation with running statistics, behind the second one in one pass, a pool in which planted
+// values tie, and cuBLAS.
 std::unique_ptr<Module> make_network(DType dtype, Device device) {
   set_seed(5);
-  auto model =
-      std::make_unique<Sequential>(Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(),
-                                   MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10}));
+  auto model = std::make_unique<Sequential>(
+      Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(), Conv2d({.in = 8, .out = 8, .kernel = 1}),
+      BatchNorm2d(8), Relu(), MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10}));
   model->to(dtype);
   model->to(device);
   return model;

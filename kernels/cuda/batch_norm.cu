@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "batch_norm.cuh"
-
-#include <cmath>
+#include "batch_statistics.cuh"
 
 namespace mpad::kernels {
 namespace {
-
-/// 1 / sqrt(variance + epsilon).
-template <class A>
-__device__ A inverse_deviation(A variance, A epsilon) {
-  return A(1) / std::sqrt(variance + epsilon);
-}
 
 /// Sums of differences from the first row and of their squares: a mean far from 0 cancels before anything is squared.
 template <class T>
@@ -36,47 +29,6 @@ struct Differences {
     Channels<size> channels{x, {}};
     for (int i = 0; i < size; ++i) channels.origin[i] = widen(x[channel + i]);
     return channels;
-  }
-};
-
-/// A running statistic of T or acc_t<T>, or none.
-template <class T>
-struct Running {
-  using A = acc_t<T>;
-  void* data;
-  bool is_wide;
-
-  explicit Running(const View& view) : data(view.data), is_wide(view.dtype != dtype_of<T>) {}
-  /// Becomes kept * itself + momentum * value.
-  __device__ void update(std::int64_t c, A kept, A momentum, A value) const {
-    if (data == nullptr) return;
-    T* narrow_place = static_cast<T*>(data) + c;
-    A* wide_place = static_cast<A*>(data) + c;
-    const A old = is_wide ? *wide_place : widen(*narrow_place);
-    const A updated = kept * old + momentum * value;
-    if (is_wide)
-      *wide_place = updated;
-    else
-      *narrow_place = narrow<T>(updated);
-  }
-};
-
-/// Statistics out of those sums.
-template <class T>
-struct Statistics {
-  using A = acc_t<T>;
-  const T* x;
-  A rows, epsilon, kept, momentum;  ///< kept: 1 - momentum
-  A *mean, *inv_std;
-  Running<T> running_mean, running_var;
-
-  __device__ void operator()(std::int64_t c, A sum, A sum_of_squares) const {
-    const A offset = sum / rows, rest = sum_of_squares - sum * offset;
-    const A squares = rest < A(0) ? A(0) : rest;  // of differences from the mean; NaN stays
-    mean[c] = widen(x[c]) + offset;
-    inv_std[c] = inverse_deviation(squares / rows, epsilon);
-    running_mean.update(c, kept, momentum, mean[c]);
-    running_var.update(c, kept, momentum, squares / (rows - A(1)));
   }
 };
 
@@ -123,18 +75,9 @@ template <>
 void batch_norm_statistics(Cuda where, double epsilon, double momentum, View x, View mean, View inv_std,
                            View running_mean, View running_var) {
   with_type(x.dtype, [&]<class T>() {
-    using A = acc_t<T>;
     const T* in = x.as<const T>();
     with_row_tiles<T>(x, {in}, [&](const RowTiles& tiles, auto size) {
-      const Statistics<T> statistics{in,
-                                     static_cast<A>(tiles.rows),
-                                     static_cast<A>(epsilon),
-                                     static_cast<A>(1 - momentum),
-                                     static_cast<A>(momentum),
-                                     mean.as<A>(),
-                                     inv_std.as<A>(),
-                                     Running<T>(running_mean),
-                                     Running<T>(running_var)};
+      const Statistics<T> statistics(in, tiles.rows, epsilon, momentum, mean, inv_std, running_mean, running_var);
       sum_tiles<size>("batch_norm", where, tiles, Differences<T>{in}, statistics);
     });
   });

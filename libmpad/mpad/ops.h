@@ -137,6 +137,12 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options = {});
 
+/// batch_norm(conv2d(...), ...), forward and backward. In training the statistics are computed with the convolution: on
+/// CUDA, where that is one pass, their sums are formed in another order, so that last digits may differ.
+Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
+                         const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                         const BatchNormOptions& options = {});
+
 /// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 

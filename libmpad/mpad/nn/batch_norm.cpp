@@ -16,9 +16,13 @@ BatchNorm::BatchNorm(const char* name, int rank, std::int64_t channels, const Ba
 Tensor BatchNorm::forward(const Tensor& x) {
   require(x.shape().rank() == rank_, "{}: expected an input of shape {}, got {}", name_, rank_ == 2 ? "n,c" : "n,h,w,c",
           x.shape());
+  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options());
+}
+
+BatchNormOptions BatchNorm::options() const {
   BatchNormOptions options = options_;
   options.training = is_training();
-  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options);
+  return options;
 }
 
 void BatchNorm::visit(Visitor& visitor) {

@@ -13,7 +13,12 @@ class BatchNorm : public Module {
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
-  const BatchNormOptions& options() const { return options_; }
+  /// Those that it was made with, with `training` as Module::train says.
+  BatchNormOptions options() const;
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
+  const Tensor& running_mean() const { return running_mean_; }
+  const Tensor& running_var() const { return running_var_; }
 
  protected:
   /// `name` describes the layer, which takes inputs of `rank` axes.

@@ -7,10 +7,12 @@ namespace {
 
 Tensor after_convolution(const Conv2d& convolution, const Module& second, const Tensor& x) {
   if (const auto* relu = dynamic_cast<const Relu*>(&second)) return convolution.forward_relu(x, relu->alpha());
-  // On the CPU, where a convolution is not pooled as it is summed, one pass gained nothing.
+  // On the CPU, where a convolution is neither pooled nor its columns summed with it, one pass gained nothing.
+  if (x.device() != Device::cuda) return {};
+  const auto* norm = dynamic_cast<const BatchNorm2d*>(&second);
+  if (norm != nullptr && norm->is_training()) return convolution.forward_norm(x, *norm);
   const auto* pool = dynamic_cast<const ReluMaxPool2d*>(&second);
-  if (pool != nullptr && x.device() == Device::cuda)
-    return convolution.forward_relu_pool(x, pool->alpha(), pool->options());
+  if (pool != nullptr) return convolution.forward_relu_pool(x, pool->alpha(), pool->options());
   return {};
 }
 

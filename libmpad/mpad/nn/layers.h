@@ -26,6 +26,8 @@ class Conv2d final : public Module {
   /// With ReLU, or ReLU and a pool, behind it: conv2d_relu, conv2d_relu_maxpool2d.
   Tensor forward_relu(const Tensor& x, double alpha) const;
   Tensor forward_relu_pool(const Tensor& x, double alpha, const MaxPool2dOptions& pool) const;
+  /// With batch normalisation behind it: conv2d_batch_norm.
+  Tensor forward_norm(const Tensor& x, const BatchNorm& norm) const;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 

@@ -12,9 +12,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   on(c.device, [&](auto where) {
     kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), c.bias_view(), false, y.view());
   });
-  record("conv2d", {x, weight, bias}, y, [saved = SavedConvolution(c)](const Tensor& grad_y, Gradients& gradients) {
-    saved.backward(grad_y, gradients);
-  });
+  record_convolution(c, y);
   return y;
 }
 

@@ -44,4 +44,10 @@ void SavedConvolution::backward(const Tensor& grad_y, Gradients& gradients) cons
   });
 }
 
+void record_convolution(const Convolution& c, const Tensor& y) {
+  record(
+      "conv2d", {c.x, c.weight, c.bias}, y,
+      [saved = SavedConvolution(c)](const Tensor& grad_y, Gradients& gradients) { saved.backward(grad_y, gradients); });
+}
+
 }  // namespace mpad

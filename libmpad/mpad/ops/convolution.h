@@ -29,4 +29,7 @@ struct SavedConvolution {
   Sliding sliding;
 };
 
+/// Records conv2d, whose output is y.
+void record_convolution(const Convolution& c, const Tensor& y);
+
 }  // namespace mpad

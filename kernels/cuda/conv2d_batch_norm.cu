@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// A convolution and the statistics of a batch normalisation behind it: columns are summed as they are stored, so that
+// the output is not read again.
+#include "batch_statistics.cuh"
+#include "column_sums.cuh"
+#include "conv2d_stem.cuh"
+#include "implicit_gemm.cuh"
+
+#include <kernels.h>
+
+#include <climits>
+
+namespace mpad::kernels {
+namespace {
+
+/// y, and the sums of its columns.
+template <class T>
+struct SummedDestination {
+  T* y;
+  const T* bias;
+  ColumnSums<T> sums;
+  std::int64_t m;
+  int n;
+  bool in_runs;  // as in Destination
+
+  template <class Product>
+  __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
+    constexpr int size = sizeof(Stored<Product>) / sizeof(T);
+    const bool reaches =
+        first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + size <= n;
+    // A warp that reaches no edge, as most do, need not look for one at each run.
+    if (in_runs && __all_sync(0xffffffff, reaches))
+      store_part<true>(product, first_row, first_column);
+    else
+      store_part<false>(product, first_row, first_column);
+  }
+
+ private:
+  template <class Product>
+  using Stored = decltype(Finish<T>{}(std::declval<Product>().run(0, 0), 0, 0));
+
+  template <bool whole, class Product>
+  __device__ void store_part(const Product& product, std::int64_t first_row, int first_column) const {
+    sums.template add_tile<whole>(product, first_row, first_column, [&](int i, int j) {
+      const std::int64_t row = first_row + product.row(i);
+      const int column = first_column + product.column(j);
+      const Stored<Product> run = Finish<T>{bias}(product.run(i, j), column, whole ? INT_MAX : n);
+      if (whole)
+        kernels::store(y + row * n + column, run);
+      else
+        store_edge(row, column, run);
+      return run;
+    });
+  }
+
+  template <int run>
+  __device__ void store_edge(std::int64_t row, int column, const Pack<T, run>& pack) const {
+    if (row >= m || column >= n) return;
+    T* const to = y + row * n + column;
+    if (in_runs) return kernels::store(to, pack);
+#pragma unroll
+    for (int e = 0; e < run; ++e)
+      if (column + e < n) to[e] = pack.element[e];
+  }
+};
+
+/// The same behind a stem whose warps have all their lanes: 32 pixels in a row of 32 channels.
+template <class T>
+struct StemSums {
+  using Patches = kernels::Patches<T>;
+  static constexpr int lanes_of_pixel = StemTile::groups, pixels_at_once = 32 / lanes_of_pixel;
+  T* y;
+  const T* bias;
+  ColumnSums<T> sums;
+  bool packed;
+
+  /// What a warp has, as WarpProduct says it.
+  struct Product {
+    static constexpr int rows = StemTile::pixels, runs = 1, lanes_of_row = lanes_of_pixel;
+    unsigned slot;
+    __device__ std::int64_t row(int i) const { return pixel(slot, i); }
+    __device__ static int column(int) { return static_cast<int>(threadIdx.x) % lanes_of_pixel * StemTile::group; }
+  };
+
+  __device__ static unsigned pixel(unsigned slot, int p) {
+    return (slot / pixels_at_once * StemTile::pixels + static_cast<unsigned>(p)) * pixels_at_once +
+           slot % pixels_at_once;
+  }
+  __device__ void store(const Pack<acc_t<T>, StemTile::group> (&of_pixels)[StemTile::pixels], unsigned first,
+                        unsigned slot, unsigned rows, int channel, int k) const {
+    const Product product{slot};
+    sums.template add_tile<false>(product, first, channel - Product::column(0), [&](int i, int) {
+      const std::int64_t at = first + product.row(i);
+      const auto group = Finish<T>{bias}(of_pixels[i], channel, k);
+      if (at < rows) store_group(group, packed, k - channel, y + at * k + channel);
+      return group;
+    });
+  }
+};
+
+/// y and the sums of its columns; false where sums are cut into parts, or a stem's warps lack lanes.
+template <class T>
+bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weight, View bias, View y,
+                     const ColumnSums<T>& sums) {
+  const auto patches = input_patches(s, x.as<const T>());
+  const auto weights = weight_matrix(s, sums.n, weight.as<const T>());
+  const T* const added = bias.data == nullptr ? nullptr : bias.as<const T>();
+  T* const to = y.as<T>();
+  if (is_stem(patches)) {
+    if (sums.n % StemTile::k != 0) return false;
+    stem(op, where, patches, weights, StemSums<T>{to, added, sums, stores_packs(to, weights.rows)});
+    return true;
+  }
+  // As the convolution alone is cut, so that bits are the same.
+  const Cut<T> cut(sums.m, sums.n, patches.columns);
+  if (cut.parts() > 1) return false;
+  const Operand<Patches<T>, Contiguous::depth> a{patches};
+  const Operand<Matrix<T>, Contiguous::depth> b{weights};
+  multiply<T>(op, where, a, b, {packing(patches.data, s.c), packing(weights.data, s.c)}, cut,
+              SummedDestination<T>{to, added, sums, sums.m, sums.n, sums.n % 4 == 0 && is_aligned<full_pack<T>>(to)});
+  return true;
+}
+
+}  // namespace
+
+template <>
+void conv2d_batch_norm_statistics(Cuda where, const Sliding& s, double epsilon, double momentum, View x, View weight,
+                                  View bias, View y, View mean, View inv_std, View running_mean, View running_var) {
+  constexpr const char* op = "conv2d_batch_norm";
+  const std::int64_t k = y.shape[3], m = y.numel() / k;
+  check_limits(op, s, k);
+  with_type(x.dtype, [&]<class T>() {
+    ColumnSums<T> sums{nullptr, m, static_cast<int>(k)};
+    sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, k * sums.blocks());
+    if (!sum_in_one_pass<T>(op, where, s, x, weight, bias, y, sums)) {
+      conv2d_forward(where, s, x, weight, bias, false, y);
+      batch_norm_statistics(where, epsilon, momentum, y, mean, inv_std, running_mean, running_var);
+      return;
+    }
+    const Statistics<T> statistics(y.as<const T>(), m, epsilon, momentum, mean, inv_std, running_mean, running_var);
+    launch(op, finish_columns<T, Statistics<T>>, static_cast<unsigned>(k), 256, 0,
+           static_cast<cudaStream_t>(where.stream), y.as<const T>(), sums, statistics);
+  });
+}
+
+}  // namespace mpad::kernels

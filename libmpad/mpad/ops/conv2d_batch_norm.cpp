@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include <mpad/core/dispatch.h>
+#include <mpad/ops/convolution.h>
+#include <mpad/ops/normalization.h>
+
+#include <kernels.h>
+
+namespace mpad {
+
+Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
+                         const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                         const BatchNormOptions& options) {
+  constexpr const char* op = "conv2d_batch_norm";
+  if (has_relu_apart(options)) {
+    BatchNormOptions apart = options;
+    apart.relu = false;
+    return relu(conv2d_batch_norm(x, weight, bias, window, gamma, beta, running_mean, running_var, apart),
+                options.alpha);
+  }
+  if (!options.training)
+    return batch_norm(conv2d(x, weight, bias, window), gamma, beta, running_mean, running_var, options);
+  const Convolution c(op, x, weight, bias, window);
+  const Tensor between(c.output(), x.dtype(), c.device);
+  // Two nodes, as of the operations one after the other: what backward needs is the same.
+  Normalization norm(op, between, gamma, beta, running_mean, running_var, options);
+  on(c.device, [&](auto where) {
+    kernels::conv2d_batch_norm_statistics(where, c.sliding, options.epsilon, options.momentum, x.view(), weight.view(),
+                                          c.bias_view(), between.view(), norm.mean.view(), norm.inv_std.view(),
+                                          norm.running_mean_view(), norm.running_var_view());
+  });
+  record_convolution(c, between);
+  return norm.normalized();
+}
+
+}  // namespace mpad
