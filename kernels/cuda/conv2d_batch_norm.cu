@@ -16,6 +16,7 @@ namespace {
 /// y, and the sums of its columns.
 template <class T>
 struct SummedDestination {
+  static constexpr bool takes_groups = false;  // whose warps have no 32 rows in a row
   T* y;
   const T* bias;
   ColumnSums<T> sums;

@@ -66,6 +66,7 @@ struct Pooled {
 /// Where the maxima of windows go, out of sums of WindowPatches.
 template <class T>
 struct WindowDestination {
+  static constexpr bool takes_groups = true;
   T* y;
   Code* code;
   Finish<T> finish;

@@ -32,6 +32,7 @@ struct Operand {
 /// row i of y or, if `spread`, that of the i-th of some pixels.
 template <class T>
 struct Destination {
+  static constexpr bool takes_groups = true;  // whether it stores sums of GroupShape too
   T* y;
   Finish<T> finish;
   std::int64_t m;
@@ -289,7 +290,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
              Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
-      if constexpr (std::is_same_v<T, half>)
+      if constexpr (std::is_same_v<T, half> && To::takes_groups)
         if (cut.large && cuda::multiplies_by_groups()) return with(GroupShape());
       if (cut.large) return with(LargeShape<T>());
     }
