@@ -121,7 +121,7 @@ void check(const Problem& p, DType running) {
 std::vector<Case> edges() {
   std::vector<Case> cases;
   for (std::int64_t rows : {1, 2, 31, 33, 64, 65, 128, 129, 200})
-    for (std::int64_t k : {1, 5, 8, 66, 136}) cases.push_back({1, rows, 1, 16, k, {1}});
+    for (std::int64_t k : {1, 5, 8, 60, 66, 136}) cases.push_back({1, rows, 1, 16, k, {1}});
   for (std::int64_t rows : {1, 32, 33, 129, 300})
     for (std::int64_t k : {32, 64, 40}) cases.push_back({1, rows, 1, rows % 2 == 0 ? 3 : 1, k, {1}});
   // More blocks than threads finish them.

@@ -102,19 +102,20 @@ struct StemSums {
 /// y and the sums of its columns; false where sums are cut into parts, or a stem's warps lack lanes.
 template <class T>
 bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weight, View bias, View y,
-                     const ColumnSums<T>& sums) {
+                     ColumnSums<T>& sums) {
   const auto patches = input_patches(s, x.as<const T>());
   const auto weights = weight_matrix(s, sums.n, weight.as<const T>());
+  const bool has_stem = is_stem(patches);
+  // As the convolution alone is cut, so that bits are the same.
+  const Cut<T> cut(sums.m, sums.n, patches.columns);
+  if (has_stem ? sums.n % StemTile::k != 0 : cut.parts() > 1) return false;
+  sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, sums.n * sums.blocks());
   const T* const added = bias.data == nullptr ? nullptr : bias.as<const T>();
   T* const to = y.as<T>();
-  if (is_stem(patches)) {
-    if (sums.n % StemTile::k != 0) return false;
+  if (has_stem) {
     stem(op, where, patches, weights, StemSums<T>{to, added, sums, stores_packs(to, weights.rows)});
     return true;
   }
-  // As the convolution alone is cut, so that bits are the same.
-  const Cut<T> cut(sums.m, sums.n, patches.columns);
-  if (cut.parts() > 1) return false;
   const Operand<Patches<T>, Contiguous::depth> a{patches};
   const Operand<Matrix<T>, Contiguous::depth> b{weights};
   multiply<T>(op, where, a, b, {packing(patches.data, s.c), packing(weights.data, s.c)}, cut,
@@ -132,7 +133,6 @@ void conv2d_batch_norm_statistics(Cuda where, const Sliding& s, double epsilon, 
   check_limits(op, s, k);
   with_type(x.dtype, [&]<class T>() {
     ColumnSums<T> sums{nullptr, m, static_cast<int>(k)};
-    sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, k * sums.blocks());
     if (!sum_in_one_pass<T>(op, where, s, x, weight, bias, y, sums)) {
       conv2d_forward(where, s, x, weight, bias, false, y);
       batch_norm_statistics(where, epsilon, momentum, y, mean, inv_std, running_mean, running_var);
