@@ -11,18 +11,36 @@ struct Finish {
   const T* bias;
   bool relu = false;
 
-  /// The sums of adjacent columns, of `n`.
+  /// What is added to the sums of adjacent columns below n.
   template <int run>
-  __device__ Pack<T, run> operator()(Pack<acc_t<T>, run> sums, int column, int n) const {
+  __device__ Pack<acc_t<T>, run> added(int column, int n) const {
+    Pack<acc_t<T>, run> values = {};
+#pragma unroll
+    for (int e = 0; e < run; ++e)
+      if (bias != nullptr && column + e < n) values.element[e] = widen(bias[column + e]);
+    return values;
+  }
+  /// Their sums, with what is added to them.
+  template <int run>
+  __device__ Pack<T, run> operator()(Pack<acc_t<T>, run> sums, const Pack<acc_t<T>, run>& values) const {
+    return relu ? finished<true>(sums, values) : finished<false>(sums, values);
+  }
+  template <int run>
+  __device__ Pack<T, run> operator()(const Pack<acc_t<T>, run>& sums, int column, int n) const {
+    return (*this)(sums, added<run>(column, n));
+  }
+  /// The same, for what asks once whether there is a ReLU.
+  template <bool with_relu, int run>
+  __device__ Pack<T, run> finished(Pack<acc_t<T>, run> sums, const Pack<acc_t<T>, run>& values) const {
     using A = acc_t<T>;
-    Pack<T, run> finished;
+    Pack<T, run> rounded;
 #pragma unroll
     for (int e = 0; e < run; ++e) {
       A& sum = sums.element[e];
-      if (bias != nullptr && column + e < n) sum += widen(bias[column + e]);
-      finished.element[e] = narrow<T>(relu && sum <= A(0) ? A(0) : sum);
+      if (bias != nullptr) sum += values.element[e];  // a 0 would change the sign of -0
+      rounded.element[e] = narrow<T>(with_relu && sum <= A(0) ? A(0) : sum);
     }
-    return finished;
+    return rounded;
   }
 };
 

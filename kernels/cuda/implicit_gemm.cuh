@@ -55,17 +55,51 @@ struct Destination {
   /// Of the tile that begins at this row and column.
   template <class Product>
   __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
-#pragma unroll
-    for (int i = 0; i < Product::rows; ++i)
-#pragma unroll
-      for (int j = 0; j < Product::runs; ++j)
-        store(first_row + product.row(i), first_column + product.column(j), product.run(i, j));
+    using Sums = decltype(product.run(0, 0));
+    constexpr int run = sizeof(Sums) / sizeof(acc_t<T>);
+    const bool reaches_no_edge =
+        first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + run <= n;
+    // A warp that reaches no edge, as most do, need not ask at each run where it lies.
+    if (spread || !in_runs || !__all_sync(0xffffffff, reaches_no_edge))
+      store_edge(product, first_row, first_column);
+    else if (partial != nullptr)
+      store_whole(product, first_row, first_column, partial + blockIdx.y * m * n,
+                  [](const Sums& sums, const Sums&) { return sums; });
+    else if (finish.relu)
+      store_whole(product, first_row, first_column, y,
+                  [&](const Sums& sums, const Sums& added) { return finish.template finished<true>(sums, added); });
+    else
+      store_whole(product, first_row, first_column, y,
+                  [&](const Sums& sums, const Sums& added) { return finish.template finished<false>(sums, added); });
   }
 
   /// Where element i of the product goes.
   __device__ T* place(std::int64_t i) const { return y + (spread ? row_of_y(i / n) * n + i % n : i); }
 
  private:
+  template <class Product>
+  __device__ void store_edge(const Product& product, std::int64_t first_row, int first_column) const {
+#pragma unroll
+    for (int i = 0; i < Product::rows; ++i)
+#pragma unroll
+      for (int j = 0; j < Product::runs; ++j)
+        store(first_row + product.row(i), first_column + product.column(j), product.run(i, j));
+  }
+  /// All runs there, ended by f(sums, what is added to their columns).
+  template <class Product, class E, class F>
+  __device__ void store_whole(const Product& product, std::int64_t first_row, int first_column, E* to,
+                              const F& f) const {
+    constexpr int run = sizeof(product.run(0, 0)) / sizeof(acc_t<T>);
+#pragma unroll
+    for (int j = 0; j < Product::runs; ++j) {
+      const int column = first_column + product.column(j);
+      const auto added = finish.template added<run>(column, n);
+#pragma unroll
+      for (int i = 0; i < Product::rows; ++i)
+        kernels::store(to + (first_row + product.row(i)) * n + column, f(product.run(i, j), added));
+    }
+  }
+
   __device__ std::int64_t row_of_y(std::int64_t row) const {
     return spread ? pixels.at(static_cast<unsigned>(row)).index : row;
   }

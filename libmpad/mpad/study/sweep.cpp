@@ -107,7 +107,8 @@ class MissingRuns {
     const std::vector<PoolNoise> noise = noise_of(trainer, sweep_.data.test);
     unfinished.remove();  // before the row is there: nobody would look for it after
     const std::lock_guard lock(keeping_);
-    const auto earlier = std::distance(finished_.begin(), finished_.insert(index).first);
+    const auto place = finished_.insert(index).first;
+    const auto earlier = std::distance(finished_.begin(), place);
     results_.add(row, noise, rows_before_ + static_cast<std::size_t>(earlier));
     hooks_.after_run(row);
   }
