@@ -27,8 +27,7 @@ class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
     for (int depth = 0; depth < slice_depth<half>; depth += 16)
 #pragma unroll
       for (int i = 0; i < blocks; ++i)
-        start_group_product<a_contiguous == Contiguous::extent, b_contiguous == Contiguous::extent>(
-            sums_[i], matrix<a_contiguous>(a, i, depth), matrix<b_contiguous>(b, 0, depth));
+        start_group_product(sums_[i], matrix<a_contiguous>(a, i, depth), matrix<b_contiguous>(b, 0, depth));
     commit_group();
   }
   __device__ void finish() {
@@ -51,12 +50,12 @@ class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
 
   /// The i-th block of 64 rows or columns of a slice, from this depth on.
   template <Contiguous contiguous>
-  __device__ static GroupMatrix matrix(const half* slice, int i, int depth) {
+  __device__ static GroupMatrix<contiguous == Contiguous::extent> matrix(const half* slice, int i, int depth) {
     constexpr int bytes = sizeof(half), panel = 64 * slice_depth<half>;
     if constexpr (contiguous == Contiguous::depth)
-      return {slice + i * panel + depth, 16, 8 * slice_depth<half> * bytes, false};
+      return {slice + i * panel + depth, 16, 8 * slice_depth<half> * bytes};
     else
-      return {slice + i * panel + depth * 64, panel * bytes, 8 * 64 * bytes, true};
+      return {slice + i * panel + depth * 64, panel * bytes, 8 * 64 * bytes};
   }
 
   float sums_[blocks][64] = {};

@@ -156,26 +156,26 @@ __device__ inline void mma_8x8x4(double (&c)[2], double a, double b MPAD_WHERE) 
 #endif
 }
 
-#ifdef MPAD_EMULATED
-using emulation::GroupMatrix;
-#else
 /// A matrix of halves in shared memory, as wgmma wants it. Its elements lie in rows along the depth of a product (of 64
 /// bytes) or, if `transposed`, along its extent (of 128), eight of them `stride` bytes from the next eight; if
 /// transposed, 64 elements along the extent are `leading` bytes from the next 64. Chunks of 16 bytes are permuted: of
 /// each address, the bits from 4 on by exclusive or with those from 7 on, two of them, or three if transposed.
+template <bool transposed>
 struct GroupMatrix {
   const void* start;
   unsigned leading, stride;
-  bool transposed;
 
+#ifdef MPAD_EMULATED
+  emulation::GroupOperand operand() const { return {start, leading, stride, transposed}; }
+#else
   /// "Matrix-Descriptor Format" of the PTX ISA: places and distances in units of 16 bytes, the permutation in the top.
   __device__ std::uint64_t descriptor() const {
     const std::uint64_t permutation = transposed ? 1 : 2;
     return (shared_address(start) & 0x3FFFF) >> 4 | std::uint64_t{leading >> 4} << 16 |
            std::uint64_t{stride >> 4} << 32 | permutation << 62;
   }
-};
 #endif
+};
 
 /// What this thread has copied to shared memory by now is there for products of a warpgroup, behind a barrier.
 __device__ inline void fence_for_groups() {
@@ -195,9 +195,10 @@ __device__ inline void begin_group() {
 /// call it. d of thread 32 w + l: element 4 j + 2 e + i is at row 16 w + l / 4 + 8 e, column 8 j + 2 (l % 4) + i. Until
 /// wait_group, d must be left alone and the operands as they are. For sm_90a alone.
 template <bool a_transposed, bool b_transposed>
-__device__ inline void start_group_product(float (&d)[64], const GroupMatrix& a, const GroupMatrix& b MPAD_WHERE) {
+__device__ inline void start_group_product(float (&d)[64], const GroupMatrix<a_transposed>& a,
+                                           const GroupMatrix<b_transposed>& b MPAD_WHERE) {
 #if defined(MPAD_EMULATED)
-  emulation::issue_group_product(d, a, b, where);
+  emulation::issue_group_product(d, a.operand(), b.operand(), where);
 #elif defined(MPAD_WITHOUT_GROUPS)
   asm volatile("trap;");
 #else

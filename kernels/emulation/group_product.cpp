@@ -13,7 +13,7 @@ namespace {
 float half_at(const void* place) { return __half2float(*static_cast<const __half*>(place)); }
 
 // Sums are formed in order of the depth.
-void multiply(float* sums, const GroupMatrix& a, const GroupMatrix& b, unsigned thread) {
+void multiply(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
   const unsigned first_row = thread / 32 * 16 + thread % 32 / 4, first_column = thread % 4 * 2;
   for (unsigned e = 0; e < 2; ++e)
     for (unsigned j = 0; j < 16; ++j)
@@ -24,7 +24,7 @@ void multiply(float* sums, const GroupMatrix& a, const GroupMatrix& b, unsigned 
 
 }  // namespace
 
-const void* GroupMatrix::at(unsigned along, unsigned depth) const {
+const void* GroupOperand::at(unsigned along, unsigned depth) const {
   const unsigned offset = transposed ? along / 64 * leading + depth / 8 * stride + depth % 8 * 128 + along % 64 * 2
                                      : along / 8 * stride + along % 8 * 64 + depth * 2;
   const auto address = reinterpret_cast<std::uintptr_t>(start) + offset;
@@ -37,7 +37,7 @@ void GroupProducts::reset() {
   committed_ = 0;
 }
 
-void GroupProducts::issue(float* sums, const GroupMatrix& a, const GroupMatrix& b, unsigned thread) {
+void GroupProducts::issue(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
   pending_.push_back({sums, a, b, thread, committed_});
 }
 
@@ -48,11 +48,11 @@ void GroupProducts::wait(unsigned remaining) {
   std::erase_if(pending_, finished);
 }
 
-void issue_group_product(float* sums, const GroupMatrix& a, const GroupMatrix& b, Location where) {
+void issue_group_product(float* sums, const GroupOperand& a, const GroupOperand& b, Location where) {
   Block& block = Block::current();
-  for (const GroupMatrix* matrix : {&a, &b})
-    for (unsigned along = 0; along < (matrix == &a ? 64U : 128U); along += 8)
-      if (!block.shared().contains(matrix->at(along, 15), 2))
+  for (const GroupOperand* operand : {&a, &b})
+    for (unsigned along = 0; along < (operand == &a ? 64U : 128U); along += 8)
+      if (!block.shared().contains(operand->at(along, 15), 2))
         block.scheduler().fail("wgmma in " + to_string(where) + ": expected operands in shared memory");
   const auto all_here = [](int(&)[warp_size], LaneMask) { return std::string(); };
   block.warp().exchange(full_warp, 0, "wgmma", where, all_here);

@@ -8,11 +8,8 @@
 
 namespace mpad::emulation {
 
-/// A matrix of halves in shared memory. Its elements lie in rows along the depth of a product (of 64 bytes) or, if
-/// `transposed`, along its extent (of 128), eight of them `stride` bytes from the next eight; if transposed, 64
-/// elements along the extent are `leading` bytes from the next 64. Of each address, the bits from 4 on are changed by
-/// exclusive or with those from 7 on: two of them, or three if transposed.
-struct GroupMatrix {
+/// An operand, as kernels::GroupMatrix says.
+struct GroupOperand {
   const void* start;
   unsigned leading, stride;
   bool transposed;
@@ -27,7 +24,7 @@ class GroupProducts {
   void reset();
   /// sums += its part of a * b, 64 x 16 by 16 x 128. The sums of thread 32 w + l of a warpgroup: element 4 j + 2 e + i
   /// is at row 16 w + l / 4 + 8 e and column 8 j + 2 (l % 4) + i.
-  void issue(float* sums, const GroupMatrix& a, const GroupMatrix& b, unsigned thread);
+  void issue(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread);
   /// What was issued since the last commit becomes a group.
   void commit() { ++committed_; }
   /// Forms all products of groups but the newest `remaining`.
@@ -36,7 +33,7 @@ class GroupProducts {
  private:
   struct Product {
     float* sums;
-    GroupMatrix a, b;
+    GroupOperand a, b;
     unsigned thread, group;
   };
   std::vector<Product> pending_;
@@ -44,6 +41,6 @@ class GroupProducts {
 };
 
 /// Issues a product of the current thread, whose whole warp takes part; fails on what is not in shared memory.
-void issue_group_product(float* sums, const GroupMatrix& a, const GroupMatrix& b, Location where);
+void issue_group_product(float* sums, const GroupOperand& a, const GroupOperand& b, Location where);
 
 }  // namespace mpad::emulation
