@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Forward and data gradient: patches of images by weights.
-#include "conv2d_stem.cuh"
-#include "implicit_gemm.cuh"
+#include "conv2d_forward.cuh"
 
 #include <kernels.h>
 
@@ -15,13 +14,13 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
   with_type(x.dtype, [&]<class T>() {
     const auto patches = input_patches(s, x.as<const T>());
     const auto weights = weight_matrix(s, k, weight.as<const T>());
-    const Finish<T> finish{bias.data == nullptr ? nullptr : bias.as<const T>(), relu};
+    const Finish<T> finish{bias_of<T>(bias), relu};
     if (is_stem(patches))
       return stem(op, where, patches, weights, StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
-    const Operand<Patches<T>, Contiguous::depth> a{patches};
-    const Operand<Matrix<T>, Contiguous::depth> b{weights};
-    implicit_gemm<T>(op, where, a, b, patches.columns, {packing(patches.data, s.c), packing(weights.data, s.c)},
-                     {y.as<T>(), finish, patches.rows, static_cast<int>(k)});
+    const Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
+    const Cut<T> cut(destination.m, destination.n, patches.columns);
+    in_parts(op, where, destination, cut.slices,
+             [&](const Destination<T>& to) { multiply_patches(op, where, patches, weights, cut, to); });
   });
 }
 

@@ -3,8 +3,7 @@
 // the output is not read again.
 #include "batch_statistics.cuh"
 #include "column_sums.cuh"
-#include "conv2d_stem.cuh"
-#include "implicit_gemm.cuh"
+#include "conv2d_forward.cuh"
 
 #include <kernels.h>
 
@@ -18,7 +17,7 @@ template <class T>
 struct SummedDestination {
   static constexpr bool takes_groups = false;  // whose warps have no 32 rows in a row
   T* y;
-  const T* bias;
+  Bias<T> bias;
   ColumnSums<T> sums;
   std::int64_t m;
   int n;
@@ -26,42 +25,22 @@ struct SummedDestination {
 
   template <class Product>
   __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
-    constexpr int size = sizeof(Stored<Product>) / sizeof(T);
-    const bool reaches =
-        first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + size <= n;
-    // A warp that reaches no edge, as most do, need not look for one at each run.
-    if (in_runs && __all_sync(0xffffffff, reaches))
-      store_part<true>(product, first_row, first_column);
-    else
+    if (!in_runs || reaches_edge(product, first_row, first_column, m, n))
       store_part<false>(product, first_row, first_column);
+    else
+      store_part<true>(product, first_row, first_column);
   }
 
  private:
-  template <class Product>
-  using Stored = decltype(Finish<T>{}(std::declval<Product>().run(0, 0), 0, 0));
-
   template <bool whole, class Product>
   __device__ void store_part(const Product& product, std::int64_t first_row, int first_column) const {
     sums.template add_tile<whole>(product, first_row, first_column, [&](int i, int j) {
       const std::int64_t row = first_row + product.row(i);
       const int column = first_column + product.column(j);
-      const Stored<Product> run = Finish<T>{bias}(product.run(i, j), column, whole ? INT_MAX : n);
-      if (whole)
-        kernels::store(y + row * n + column, run);
-      else
-        store_edge(row, column, run);
+      const auto run = bias(product.run(i, j), column, whole ? INT_MAX : n);
+      if (whole || (row < m && column < n)) store_run(y + row * n + column, run, column, n, whole || in_runs);
       return run;
     });
-  }
-
-  template <int run>
-  __device__ void store_edge(std::int64_t row, int column, const Pack<T, run>& pack) const {
-    if (row >= m || column >= n) return;
-    T* const to = y + row * n + column;
-    if (in_runs) return kernels::store(to, pack);
-#pragma unroll
-    for (int e = 0; e < run; ++e)
-      if (column + e < n) to[e] = pack.element[e];
   }
 };
 
@@ -71,7 +50,7 @@ struct StemSums {
   using Patches = kernels::Patches<T>;
   static constexpr int lanes_of_pixel = StemTile::groups, pixels_at_once = 32 / lanes_of_pixel;
   T* y;
-  const T* bias;
+  Bias<T> bias;
   ColumnSums<T> sums;
   bool packed;
 
@@ -92,7 +71,7 @@ struct StemSums {
     const Product product{slot};
     sums.template add_tile<false>(product, first, channel - Product::column(0), [&](int i, int) {
       const std::int64_t at = first + product.row(i);
-      const auto group = Finish<T>{bias}(of_pixels[i], channel, k);
+      const auto group = bias(of_pixels[i], channel, k);
       if (at < rows) store_group(group, packed, k - channel, y + at * k + channel);
       return group;
     });
@@ -108,18 +87,16 @@ bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View 
   const bool has_stem = is_stem(patches);
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(sums.m, sums.n, patches.columns);
-  if (has_stem ? sums.n % StemTile::k != 0 : cut.parts() > 1) return false;
+  if (has_stem ? sums.n % StemTile::k != 0 : cut.slices.parts() > 1) return false;
   sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, sums.n * sums.blocks());
-  const T* const added = bias.data == nullptr ? nullptr : bias.as<const T>();
+  const Bias<T> add = bias_of<T>(bias);
   T* const to = y.as<T>();
   if (has_stem) {
-    stem(op, where, patches, weights, StemSums<T>{to, added, sums, stores_packs(to, weights.rows)});
+    stem(op, where, patches, weights, StemSums<T>{to, add, sums, stores_packs(to, weights.rows)});
     return true;
   }
-  const Operand<Patches<T>, Contiguous::depth> a{patches};
-  const Operand<Matrix<T>, Contiguous::depth> b{weights};
-  multiply<T>(op, where, a, b, {packing(patches.data, s.c), packing(weights.data, s.c)}, cut,
-              SummedDestination<T>{to, added, sums, sums.m, sums.n, sums.n % 4 == 0 && is_aligned<full_pack<T>>(to)});
+  multiply_patches(op, where, patches, weights, cut,
+                   SummedDestination<T>{to, add, sums, sums.m, sums.n, rows_in_runs(to, sums.n)});
   return true;
 }
 

@@ -227,26 +227,27 @@ Matrix<T> weight_matrix(const Sliding& s, std::int64_t k, const T* weight) {
   return {weight, static_cast<unsigned>(k), static_cast<unsigned>(s.window.taps() * s.c)};
 }
 
-/// The patches of x that the outputs see.
-template <class T>
-Patches<T> input_patches(const Sliding& s, const T* x) {
+/// Patches of x whose grid is the first output of each whole square of step x step outputs.
+template <class P, class T>
+P patches_of(const Sliding& s, const T* x, std::int64_t step) {
   const Window& w = s.window;
   return {x,
           s.n,
           s.c,
-          {s.h, s.oh, w.kernel.h, w.stride.h, -w.pad.h, w.dilation.h},
-          {s.w, s.ow, w.kernel.w, w.stride.w, -w.pad.w, w.dilation.w}};
+          {s.h, s.oh / step, w.kernel.h, step * w.stride.h, -w.pad.h, w.dilation.h},
+          {s.w, s.ow / step, w.kernel.w, step * w.stride.w, -w.pad.w, w.dilation.w}};
+}
+
+/// The patches of x that the outputs see.
+template <class T>
+Patches<T> input_patches(const Sliding& s, const T* x) {
+  return patches_of<Patches<T>>(s, x, 1);
 }
 
 /// The patches of x that the outputs see that lie in whole 2x2 windows.
 template <class T>
 WindowPatches<T> window_patches(const Sliding& s, const T* x) {
-  const Window& w = s.window;
-  return {x,
-          s.n,
-          s.c,
-          {s.h, s.oh / 2, w.kernel.h, 2 * w.stride.h, -w.pad.h, w.dilation.h},
-          {s.w, s.ow / 2, w.kernel.w, 2 * w.stride.w, -w.pad.w, w.dilation.w}};
+  return patches_of<WindowPatches<T>>(s, x, 2);
 }
 
 }  // namespace mpad::kernels

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Forward of a convolution, ReLU and a pool of 2x2: the sums of a window are of one thread, or of four lanes of a warp,
 // so what is pooled is never stored.
-#include "conv2d_stem.cuh"
-#include "implicit_gemm.cuh"
+#include "conv2d_forward.cuh"
 #include "maxpool_square.cuh"
 #include "relu_maxpool.cuh"
 #include "transpose_lanes.cuh"
@@ -34,19 +33,13 @@ struct Pooled {
 
  private:
   using V = Lanes<T>;
-  static constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T)), words = size / lanes;
+  static constexpr int words = size * static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(V));
 
   __device__ static ReluMaximum ending() { return {window_taps}; }
   __device__ void take(const Maxima<V, words>& best) {
+    constexpr std::uint32_t all_inside = ~0u;
     Pack<V, words> values;
-#pragma unroll
-    for (int w = 0; w < words; ++w) {
-      values.element[w] = best.value[w];
-      std::uint32_t tied = best.tied[w];
-      ending().lanes(values.element[w], tied);
-#pragma unroll
-      for (int l = 0; l < lanes; ++l) code.element[w * lanes + l] = static_cast<Code>(tied >> 16 * l);
-    }
+    take_maxima(best, all_inside, ending(), values, code);
     std::memcpy(&y, &values, sizeof(y));
   }
   /// Where there is a NaN.
@@ -69,7 +62,7 @@ struct WindowDestination {
   static constexpr bool takes_groups = true;
   T* y;
   Code* code;
-  Finish<T> finish;
+  Bias<T> bias;
   std::int64_t m;  // sums of each channel
   int n;
   bool in_runs;  // as in Destination, for y and code
@@ -82,10 +75,10 @@ struct WindowDestination {
     for (int i = 0; i < Product::rows; ++i)
 #pragma unroll
       for (int j = 0; j < Product::runs; j += window_taps) {
-        decltype(finish(product.run(i, j), 0, n)) runs[window_taps];
+        decltype(bias(product.run(i, j), 0, n)) runs[window_taps];
 #pragma unroll
         for (int r = 0; r < window_taps; ++r)
-          runs[r] = finish(product.run(i, j + r), first_column + Product::column(j + r), n);
+          runs[r] = bias(product.run(i, j + r), first_column + Product::column(j + r), n);
         // From one tap of four runs to the four taps of one run.
         transpose_lanes<lanes>(runs, tap);
         store((first_row + Product::row(i)) / window_taps, first_column + Product::column(j + tap), runs);
@@ -98,17 +91,8 @@ struct WindowDestination {
     if (window * window_taps >= m || column >= n) return;
     const Pooled<T, run> pooled(taps);
     const std::int64_t at = window * n + column;
-    if (in_runs) {
-      kernels::store(y + at, pooled.y);
-      kernels::store(code + at, pooled.code);
-      return;
-    }
-#pragma unroll
-    for (int e = 0; e < run; ++e) {
-      if (column + e >= n) continue;
-      y[at + e] = pooled.y.element[e];
-      code[at + e] = pooled.code.element[e];
-    }
+    store_run(y + at, pooled.y, column, n, in_runs);
+    store_run(code + at, pooled.code, column, n, in_runs);
   }
 };
 
@@ -119,7 +103,7 @@ struct StemWindows {
   static_assert(StemTile::pixels == window_taps);
   T* y;
   Code* code;
-  Finish<T> finish;
+  Bias<T> bias;
   bool packed, code_packed;
 
   __device__ static unsigned pixel(unsigned slot, int p) { return slot * window_taps + static_cast<unsigned>(p); }
@@ -129,7 +113,7 @@ struct StemWindows {
     if (window * window_taps >= rows) return;
     Pack<T, StemTile::group> taps[window_taps];
 #pragma unroll
-    for (int tap = 0; tap < window_taps; ++tap) taps[tap] = finish(sums[tap], channel, k);
+    for (int tap = 0; tap < window_taps; ++tap) taps[tap] = bias(sums[tap], channel, k);
     const Pooled<T, StemTile::group> pooled(taps);
     store_group(pooled.y, packed, k - channel, y + window * k + channel);
     store_group(pooled.code, code_packed, k - channel, code + window * k + channel);
@@ -147,23 +131,21 @@ bool in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weig
   const std::int64_t k = y.shape[3];
   const auto patches = window_patches(s, x.as<const T>());
   const auto weights = weight_matrix(s, k, weight.as<const T>());
-  const Finish<T> finish{bias.data == nullptr ? nullptr : bias.as<const T>()};
+  const Bias<T> add = bias_of<T>(bias);
   T* const to_y = y.as<T>();
   Code* const to_code = code.as<Code>();
   if (is_stem<T>(patches)) {
     const bool code_packed = stores_packs(to_y, weights.rows) && k % StemTile::group == 0 && is_aligned<8>(to_code);
     stem(op, where, patches, weights,
-         StemWindows<T>{to_y, to_code, finish, stores_packs(to_y, weights.rows), code_packed});
+         StemWindows<T>{to_y, to_code, add, stores_packs(to_y, weights.rows), code_packed});
     return true;
   }
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(s.n * s.oh * s.ow, static_cast<int>(k), patches.columns);
-  if (cut.parts() > 1) return false;
-  const Operand<WindowPatches<T>, Contiguous::depth> a{patches};
-  const Operand<Matrix<T>, Contiguous::depth> b{weights};
-  const bool in_runs = k % 4 == 0 && is_aligned<full_pack<T>>(to_y) && is_aligned<4>(to_code);
-  multiply<T>(op, where, a, b, {packing(patches.data, s.c), packing(weights.data, s.c)}, cut,
-              WindowDestination<T>{to_y, to_code, finish, patches.rows, static_cast<int>(k), in_runs});
+  if (cut.slices.parts() > 1) return false;
+  const bool in_runs = rows_in_runs(to_y, k) && is_aligned<4>(to_code);
+  multiply_patches(op, where, patches, weights, cut,
+                   WindowDestination<T>{to_y, to_code, add, patches.rows, static_cast<int>(k), in_runs});
   return true;
 }
 

@@ -16,6 +16,7 @@
 #include "warp_product_half.cuh"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace mpad::kernels {
 
@@ -28,6 +29,35 @@ struct Operand {
   Source source;
 };
 
+/// Whether rows of n elements from `to` on are aligned to runs of up to four, so that none hangs over the end either.
+template <class T>
+bool rows_in_runs(const T* to, std::int64_t n) {
+  return n % 4 == 0 && is_aligned<full_pack<T>>(to);
+}
+
+/// Stores a run of a row of n columns, from `column` on: at once, or what there is of it.
+template <int run, class E>
+__device__ inline void store_run(E* to, const Pack<E, run>& pack, int column, int n, bool in_runs) {
+  if (in_runs) {
+    store(to, pack);
+    return;
+  }
+#pragma unroll
+  for (int e = 0; e < run; ++e)
+    if (column + e < n) to[e] = pack.element[e];
+}
+
+/// Whether the warp's part of a tile, which begins at this row and column, reaches an edge of an m x n matrix. A warp
+/// that does not, as most, need not ask at each run where it lies. All lanes take part.
+template <class Product>
+__device__ inline bool reaches_edge(const Product& product, std::int64_t first_row, int first_column, std::int64_t m,
+                                    int n) {
+  constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
+  const bool inside =
+      first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + run <= n;
+  return !__all_sync(0xffffffff, inside);
+}
+
 /// Where sums go: finished, to y; or, if there are several parts, to `partial` (part, m, n). Row i of the product is
 /// row i of y or, if `spread`, that of the i-th of some pixels.
 template <class T>
@@ -37,8 +67,7 @@ struct Destination {
   Finish<T> finish;
   std::int64_t m;
   int n;
-  /// Rows of y are aligned to runs of up to four elements, so that none hangs over the end either.
-  bool in_runs = n % 4 == 0 && reinterpret_cast<std::uintptr_t>(y) % 16 == 0;
+  bool in_runs = rows_in_runs(y, n);
   acc_t<T>* partial = nullptr;
   bool spread = false;
   PixelGrid pixels{};
@@ -47,30 +76,27 @@ struct Destination {
   __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
     if (row >= m || column >= n) return;
     if (partial != nullptr)
-      store_run(partial + (blockIdx.y * m + row) * n + column, column, sums);
+      store_run(partial + (blockIdx.y * m + row) * n + column, sums, column, n, in_runs);
     else
-      store_run(y + row_of_y(row) * n + column, column, finish(sums, column, n));
+      store_run(y + row_of_y(row) * n + column, finish(sums, column, n), column, n, in_runs);
   }
 
   /// Of the tile that begins at this row and column.
   template <class Product>
   __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
     using Sums = decltype(product.run(0, 0));
-    constexpr int run = sizeof(Sums) / sizeof(acc_t<T>);
-    const bool reaches_no_edge =
-        first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + run <= n;
-    // A warp that reaches no edge, as most do, need not ask at each run where it lies.
-    if (spread || !in_runs || !__all_sync(0xffffffff, reaches_no_edge))
+    if (spread || !in_runs || reaches_edge(product, first_row, first_column, m, n))
       store_edge(product, first_row, first_column);
     else if (partial != nullptr)
       store_whole(product, first_row, first_column, partial + blockIdx.y * m * n,
                   [](const Sums& sums, const Sums&) { return sums; });
     else if (finish.relu)
       store_whole(product, first_row, first_column, y,
-                  [&](const Sums& sums, const Sums& added) { return finish.template finished<true>(sums, added); });
+                  [&](const Sums& sums, const Sums& added) { return finish.bias.template rounded<true>(sums, added); });
     else
-      store_whole(product, first_row, first_column, y,
-                  [&](const Sums& sums, const Sums& added) { return finish.template finished<false>(sums, added); });
+      store_whole(product, first_row, first_column, y, [&](const Sums& sums, const Sums& added) {
+        return finish.bias.template rounded<false>(sums, added);
+      });
   }
 
   /// Where element i of the product goes.
@@ -89,11 +115,11 @@ struct Destination {
   template <class Product, class E, class F>
   __device__ void store_whole(const Product& product, std::int64_t first_row, int first_column, E* to,
                               const F& f) const {
-    constexpr int run = sizeof(product.run(0, 0)) / sizeof(acc_t<T>);
+    constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
 #pragma unroll
     for (int j = 0; j < Product::runs; ++j) {
       const int column = first_column + product.column(j);
-      const auto added = finish.template added<run>(column, n);
+      const auto added = finish.bias.template added<run>(column, n);
 #pragma unroll
       for (int i = 0; i < Product::rows; ++i)
         kernels::store(to + (first_row + product.row(i)) * n + column, f(product.run(i, j), added));
@@ -103,22 +129,13 @@ struct Destination {
   __device__ std::int64_t row_of_y(std::int64_t row) const {
     return spread ? pixels.at(static_cast<unsigned>(row)).index : row;
   }
-
-  template <int run, class E>
-  __device__ void store_run(E* to, int column, const Pack<E, run>& pack) const {
-    if (in_runs) {
-      kernels::store(to, pack);
-      return;
-    }
-#pragma unroll
-    for (int e = 0; e < run; ++e)
-      if (column + e < n) to[e] = pack.element[e];
-  }
 };
 
 /// Slices of the reduction: all, and in each part.
 struct Slices {
   unsigned count, part;
+
+  unsigned parts() const { return count == 0 ? 1 : ceil_div(count, part); }
 };
 
 /// How many adjacent elements of each operand are copied at a time.
@@ -237,14 +254,14 @@ inline Slices cut_reduction(std::int64_t tiles, std::int64_t slices, std::int64_
   return {static_cast<unsigned>(slices), static_cast<unsigned>(ceil_div(slices, best))};
 }
 
-/// Calls run(destination, parts), which sums each part, and then adds the parts up if there are several.
+/// Calls run(destination), which sums each part, and then adds the parts up if there are several.
 template <class T, class Run>
 void in_parts(const char* op, Cuda where, Destination<T> destination, Slices slices, const Run& run) {
-  const unsigned parts = slices.count == 0 ? 1 : ceil_div(slices.count, slices.part);
+  const unsigned parts = slices.parts();
   const std::int64_t count = destination.m * destination.n;
   if (count == 0) return;
   if (parts > 1) destination.partial = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, parts * count);
-  run(destination, parts);
+  run(destination);
   if (parts == 1) return;
   const auto sum = [&](auto kernel, std::int64_t elements_of_block) {
     launch(op, kernel, static_cast<unsigned>(ceil_div(count, elements_of_block)), 256, 0,
@@ -312,7 +329,6 @@ struct Cut {
       : large(m > SmallShape::m && n > SmallShape::n),
         slices(cut_reduction(large ? tiles_of<LargeShape<T>>(m, n) : tiles_of<SmallShape>(m, n),
                              ceil_div<std::int64_t>(depth, slice_depth<T>), 8)) {}
-  unsigned parts() const { return slices.count == 0 ? 1 : ceil_div(slices.count, slices.part); }
 };
 
 /// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape.
@@ -320,7 +336,7 @@ template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {
     const auto with = [&]<class Shape>(Shape) {
-      launch(op, multiply_tiles<T, Shape, Run, A, B, To>, dim3(tiles_of<Shape>(to.m, to.n), cut.parts()),
+      launch(op, multiply_tiles<T, Shape, Run, A, B, To>, dim3(tiles_of<Shape>(to.m, to.n), cut.slices.parts()),
              Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
@@ -338,7 +354,7 @@ void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int6
                    const Destination<T>& destination) {
   const Cut<T> cut(destination.m, destination.n, depth);
   in_parts(op, where, destination, cut.slices,
-           [&](const Destination<T>& to, unsigned) { multiply<T>(op, where, a, b, packing, cut, to); });
+           [&](const Destination<T>& to) { multiply<T>(op, where, a, b, packing, cut, to); });
 }
 
 }  // namespace mpad::kernels

@@ -160,13 +160,28 @@ __device__ inline bool settle(const Pack<double, words> (&tap)[taps], Maxima<dou
   return ordered;
 }
 
+/// The values and masks that `ending` makes of maxima, of whose taps those of `inside` count.
+template <class V, int words, class M, int size, class Ending>
+__device__ inline void take_maxima(const Maxima<V, words>& best, std::uint32_t inside, const Ending& ending,
+                                   Pack<V, words>& values, Pack<M, size>& masks) {
+  constexpr int lanes = size / words;
+  MPAD_UNROLL
+  for (int w = 0; w < words; ++w) {
+    values.element[w] = best.value[w];
+    std::uint32_t tied = best.tied[w] & inside;
+    ending.lanes(values.element[w], tied);
+    MPAD_UNROLL
+    for (int l = 0; l < lanes; ++l) masks.element[w * lanes + l] = static_cast<M>(tied >> 16 * l);
+  }
+}
+
 /// K is special_kernel's. At least four blocks share a multiprocessor: 64 registers hold nine taps of 16 bytes and the
 /// rest.
 template <int K, int size, class T, class M, class Ending>
 __global__ void __launch_bounds__(pool_threads, 4)
     pool_squares(Sliding s, SquareGrid grid, Ending ending, const T* x, T* y, M* mask) {
   using V = Lanes<T>;
-  constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T)), words = size / lanes;
+  constexpr int words = size * static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(V));
   const unsigned i = grid.index();
   if (!grid.holds(i)) return;
   const SquarePlace at = grid.place(i);
@@ -185,14 +200,7 @@ __global__ void __launch_bounds__(pool_threads, 4)
   }
   Pack<V, words> values;
   Pack<M, size> masks;
-  MPAD_UNROLL
-  for (int w = 0; w < words; ++w) {
-    values.element[w] = best.value[w];
-    std::uint32_t tied = best.tied[w] & inside;
-    ending.lanes(values.element[w], tied);
-    MPAD_UNROLL
-    for (int l = 0; l < lanes; ++l) masks.element[w * lanes + l] = static_cast<M>(tied >> 16 * l);
-  }
+  take_maxima(best, inside, ending, values, masks);
   store(reinterpret_cast<V*>(y) + std::size_t{i} * words, values);
   store(mask + std::size_t{i} * size, masks);
 }
