@@ -93,9 +93,7 @@ class Training {
 
   void apply_scaled() {
     const double scale = scaler_.scale;
-    const bool finite = sgd_->has_finite_gradients();
-    finite ? sgd_->step(scale) : sgd_->skip();
-    scaler_.update(finite);
+    scaler_.step(*sgd_);
     if (graph_ && scaler_.scale != scale) record();  // the scale is part of the graph
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/optim.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -20,6 +22,16 @@ struct LossScaler {
     if (good_steps < patience) return;
     scale = std::min(scale * 2, most);
     good_steps = 0;
+  }
+
+  /// A step by gradients of a loss that was multiplied by `scale`; none where they are not finite.
+  void step(Optimizer& optimizer) {
+    const bool finite = optimizer.has_finite_gradients();
+    if (finite)
+      optimizer.step(scale);
+    else
+      optimizer.skip();
+    update(finite);
   }
 };
 

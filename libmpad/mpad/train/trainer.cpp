@@ -144,15 +144,7 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   result.train = mean.score();
 }
 
-void Trainer::step() {
-  if (!settings_.mixed) return optimizer_->step();
-  const bool finite = optimizer_->has_finite_gradients();
-  if (finite)
-    optimizer_->step(scale());
-  else
-    optimizer_->skip();
-  scaler_.update(finite);
-}
+void Trainer::step() { settings_.mixed ? scaler_.step(*optimizer_) : optimizer_->step(); }
 
 void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps, const LossScaler& scaler) {
   const auto epochs = static_cast<std::int64_t>(results.size());
