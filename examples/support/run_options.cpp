@@ -53,4 +53,9 @@ Device RunOptions::start(const std::string& program) const {
   return Device::cpu;
 }
 
+void add_parallel(Group& group, Settings& settings) {
+  group.number("--parallel", "N", settings.parallel,
+               "Runs at work at once, on CUDA on a stream each; results do not depend on it");
+}
+
 }  // namespace mpad

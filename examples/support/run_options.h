@@ -10,6 +10,8 @@
 
 namespace mpad {
 
+class Group;
+
 /// Where a program computes and what it does with its results: --threads, --device, --out, --resume, --force, --quiet.
 class RunOptions {
  public:
@@ -30,5 +32,8 @@ class RunOptions {
   int threads_ = 0;
   bool resume_ = false, force_ = false;
 };
+
+/// Adds --parallel, to programs that train several runs.
+void add_parallel(Group& group, Settings& settings);
 
 }  // namespace mpad

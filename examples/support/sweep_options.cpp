@@ -59,8 +59,7 @@ void SweepOptions::add(CommandLine& line) {
   add_training_options(line, settings);
   Group group(line, "Runs and results");
   group.number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
-  group.number("--parallel", "N", settings.parallel,
-               "Runs at work at once, on CUDA on a stream each; results do not depend on it");
+  add_parallel(group, settings);
 }
 
 void SweepOptions::read_grid() {

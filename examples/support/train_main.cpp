@@ -36,8 +36,7 @@ void Options::add(CommandLine& line, const Recipe& recipe) {
   Group group(line, "Runs and results");
   group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
   group.number("--runs", "N", settings.runs, "Trainings");
-  group.number("--parallel", "N", settings.parallel,
-               "Runs at work at once, on CUDA on a stream each; results do not depend on it");
+  add_parallel(group, settings);
   run.add(line, "results.csv, run.json and checkpoints", true);
   group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");
 }
