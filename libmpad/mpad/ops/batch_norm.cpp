@@ -3,6 +3,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/common_device.h>
 #include <mpad/ops/normalization.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -100,16 +101,13 @@ bool has_relu_apart(const BatchNormOptions& options) { return options.relu && ke
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormOptions& options) {
-  if (has_relu_apart(options)) {
-    BatchNormOptions apart = options;
-    apart.relu = false;
-    return relu(batch_norm(x, gamma, beta, running_mean, running_var, apart), options.alpha);
-  }
+  if (has_relu_apart(options))
+    return relu(batch_norm(x, gamma, beta, running_mean, running_var, without_relu(options)), options.alpha);
   const Normalization norm("batch_norm", x, gamma, beta, running_mean, running_var, options);
   on(norm.device, [&](auto where) {
     if (options.training)
       kernels::batch_norm_statistics(where, options.epsilon, options.momentum, x.view(), norm.mean.view(),
-                                     norm.inv_std.view(), norm.running_mean_view(), norm.running_var_view());
+                                     norm.inv_std.view(), view_of(running_mean), view_of(running_var));
     else
       kernels::batch_norm_running(where, options.epsilon, running_mean.view(), running_var.view(), norm.mean.view(),
                                   norm.inv_std.view());

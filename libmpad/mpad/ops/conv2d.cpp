@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/convolution.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -10,7 +11,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Convolution c("conv2d", x, weight, bias, window);
   const Tensor y(c.output(), x.dtype(), c.device);
   on(c.device, [&](auto where) {
-    kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), c.bias_view(), false, y.view());
+    kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), view_of(bias), false, y.view());
   });
   record_convolution(c, y);
   return y;

@@ -2,6 +2,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/convolution.h>
 #include <mpad/ops/normalization.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -11,12 +12,10 @@ Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bi
                          const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
                          const BatchNormOptions& options) {
   constexpr const char* op = "conv2d_batch_norm";
-  if (has_relu_apart(options)) {
-    BatchNormOptions apart = options;
-    apart.relu = false;
-    return relu(conv2d_batch_norm(x, weight, bias, window, gamma, beta, running_mean, running_var, apart),
-                options.alpha);
-  }
+  if (has_relu_apart(options))
+    return relu(
+        conv2d_batch_norm(x, weight, bias, window, gamma, beta, running_mean, running_var, without_relu(options)),
+        options.alpha);
   if (!options.training)
     return batch_norm(conv2d(x, weight, bias, window), gamma, beta, running_mean, running_var, options);
   const Convolution c(op, x, weight, bias, window);
@@ -25,8 +24,8 @@ Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bi
   Normalization norm(op, between, gamma, beta, running_mean, running_var, options);
   on(c.device, [&](auto where) {
     kernels::conv2d_batch_norm_statistics(where, c.sliding, options.epsilon, options.momentum, x.view(), weight.view(),
-                                          c.bias_view(), between.view(), norm.mean.view(), norm.inv_std.view(),
-                                          norm.running_mean_view(), norm.running_var_view());
+                                          view_of(bias), between.view(), norm.mean.view(), norm.inv_std.view(),
+                                          view_of(running_mean), view_of(running_var));
   });
   record_convolution(c, between);
   return norm.normalized();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/convolution.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -13,7 +14,7 @@ Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   const Convolution c("conv2d_relu", x, weight, bias, window);
   const Tensor y(c.output(), x.dtype(), c.device);
   on(c.device, [&](auto where) {
-    kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), c.bias_view(), true, y.view());
+    kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), view_of(bias), true, y.view());
   });
   record("conv2d_relu", {x, weight, bias}, y,
          [saved = SavedConvolution(c), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {

@@ -2,6 +2,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/convolution.h>
 #include <mpad/ops/pooled_relu.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -16,7 +17,7 @@ Tensor conv2d_relu_maxpool2d(const Tensor& x, const Tensor& weight, const Tensor
   const PooledRelu pool(op, c.output(), x.dtype(), alpha, options);
   const Tensor y(pool.output(), x.dtype(), c.device), code(y.shape(), pool.code_dtype(), c.device);
   on(c.device, [&](auto where) {
-    kernels::conv2d_relu_maxpool_forward(where, c.sliding, pool.sliding, x.view(), weight.view(), c.bias_view(),
+    kernels::conv2d_relu_maxpool_forward(where, c.sliding, pool.sliding, x.view(), weight.view(), view_of(bias),
                                          y.view(), code.view());
   });
   record(op, {x, weight, bias}, y,

@@ -10,7 +10,6 @@ struct Convolution {
   /// Throws Error, naming `op`, on shapes, dtypes or devices that do not fit.
   Convolution(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window);
 
-  View bias_view() const { return bias ? bias.view() : View{}; }
   Shape output() const { return {sliding.n, sliding.oh, sliding.ow, weight.shape()[0]}; }
 
   Tensor x, weight, bias;

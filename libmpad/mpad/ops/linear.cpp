@@ -4,6 +4,7 @@
 #include <mpad/ops.h>
 #include <mpad/ops/common_device.h>
 #include <mpad/ops/summation.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -19,9 +20,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
           "linear: expected one real dtype, got input {} and weight {}", x.dtype(), weight.dtype());
   const Tensor y({x.shape()[0], out}, x.dtype(), common_device("linear", {x, weight, bias}));
-  on(y.device(), [&](auto where) {
-    kernels::linear_forward(where, x.view(), weight.view(), bias ? bias.view() : View{}, y.view());
-  });
+  on(y.device(), [&](auto where) { kernels::linear_forward(where, x.view(), weight.view(), view_of(bias), y.view()); });
   record("linear", {x, weight, bias}, y,
          [x = x.detach(), weight = weight.detach()](const Tensor& grad_y, Gradients& gradients) {
            const Tensor saved_weight = gradients.saved(weight);

@@ -11,8 +11,6 @@ struct Normalization {
   Normalization(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                 const Tensor& running_var, const BatchNormOptions& options);
 
-  View running_mean_view() const { return running_mean ? running_mean.view() : View{}; }
-  View running_var_view() const { return running_var ? running_var.view() : View{}; }
   /// The output, recorded, where mean and inv_std are there.
   Tensor normalized() const;
 
@@ -24,5 +22,10 @@ struct Normalization {
 /// Whether normalisation and ReLU are to run one after the other: in one pass backward computes ReLU's input again, in
 /// double where it is asked to, which may change its sign.
 bool has_relu_apart(const BatchNormOptions& options);
+/// The options of the normalisation then.
+inline BatchNormOptions without_relu(BatchNormOptions options) {
+  options.relu = false;
+  return options;
+}
 
 }  // namespace mpad
