@@ -120,6 +120,14 @@ void batch_norm_forward(Where, const BatchNorm&, View x, View y);
 template <class Where>
 void batch_norm_backward(Where, const BatchNorm&, bool training, View x, View grad_y, View grad_x, View grad_gamma,
                          View grad_beta);
+/// y = max(v + addend, 0): bit for bit batch_norm_forward without ReLU, then add_relu. Here and below norm.relu is not
+/// set; addend is as x.
+template <class Where>
+void batch_norm_add_relu_forward(Where, const BatchNorm& norm, View x, View addend, View y);
+/// Bit for bit relu_backward of y and grad_y with ReLU'(0) = 0 into grad_addend, then batch_norm_backward of that.
+template <class Where>
+void batch_norm_add_relu_backward(Where, const BatchNorm& norm, bool training, View x, View y, View grad_y,
+                                  View grad_addend, View grad_x, View grad_gamma, View grad_beta);
 
 // ---- avgpool
 /// x n,h,w,c to y n,oh,ow,c: the sum over a window's taps in the image, in row-major order, divided once by the number

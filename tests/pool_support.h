@@ -133,11 +133,4 @@ inline Sliding random_sliding(std::uint64_t seed) {
   }
 }
 
-/// Integers 0, ..., levels - 1: few levels make many ties.
-inline Tensor random_integers(const Shape& shape, DType dtype, std::uint64_t seed, std::uint32_t levels) {
-  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = uniform_below(Philox(seed, i, 5).word[0], levels);
-  return Tensor::from(values, shape, dtype);
-}
-
 }  // namespace mpad::test

@@ -29,6 +29,14 @@ inline Tensor random_tensor(const Shape& shape, DType dtype, std::uint64_t seed,
   return Tensor::from(values, shape, dtype);
 }
 
+/// Integers from `low` on, of so many levels: few make many ties.
+inline Tensor random_integers(const Shape& shape, DType dtype, std::uint64_t seed, std::uint32_t levels,
+                              double low = 0) {
+  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + uniform_below(Philox(seed, i, 5).word[0], levels);
+  return Tensor::from(values, shape, dtype);
+}
+
 /// |got - want| in units in the last place of dtype at `want`; 0 for equal infinities or two NaNs.
 inline double ulps(double got, double want, DType dtype) {
   if (got == want || (std::isnan(got) && std::isnan(want))) return 0;

@@ -222,6 +222,112 @@ TEST_CASE("gradients that nobody wants are not computed, and change nothing in t
     });
 }
 
+namespace {
+
+struct Summed {
+  Tensor x, gamma, beta, mean, inv_std, addend, grad_y;
+};
+
+/// Few values, so that sums tie at 0, and where `spoilt` infinities and NaN.
+Summed make_summed(std::int64_t rows, std::int64_t channels, DType dtype, bool spoilt) {
+  const DType wide = acc_dtype(dtype);
+  const auto integers = [](const Shape& shape, DType type, std::uint64_t seed) {
+    return random_integers(shape, type, seed, 4, -1);
+  };
+  const Shape matrix{rows, channels}, vector{channels};
+  Summed s{integers(matrix, dtype, 1),     integers(vector, dtype, 2),      integers(vector, dtype, 3),
+           integers(vector, wide, 4),      Tensor::full(vector, 0.5, wide), random_integers(matrix, dtype, 5, 5, -3),
+           random_tensor(matrix, dtype, 6)};
+  if (spoilt)
+    for (const Tensor& tensor : {s.x, s.addend, s.grad_y}) {
+      std::vector<double> values = tensor.values();
+      for (std::size_t i = 0; i < values.size(); i += 5)
+        values[i] = i % 2 == 0 ? INFINITY : i % 3 == 0 ? NAN : -INFINITY;
+      tensor.copy_from(Tensor::from(values, tensor.shape(), dtype));
+    }
+  return s;
+}
+
+constexpr int none_wanted = 0, all_wanted = 7;  // bits: x, gamma, beta
+
+/// y, the addend's gradient and those of x, gamma and beta that are wanted, in one pass or operation by operation.
+template <class Where>
+std::vector<Tensor> add_relu_behind(Where where, const Summed& s, bool training, int wanted, bool in_one_pass) {
+  const DType dtype = s.x.dtype();
+  const Output matrix{s.x.shape(), dtype}, vector{s.gamma.shape(), dtype};
+  std::vector<Output> outputs{matrix, matrix, matrix};
+  for (int i = 0; i < 3; ++i)
+    if (wanted >> i & 1) outputs.push_back(i == 0 ? matrix : vector);
+  std::vector<Tensor> results =
+      run_kernel(where, {s.x, s.gamma, s.beta, s.mean, s.inv_std, s.addend, s.grad_y}, outputs, [&](auto in, auto out) {
+        const kernels::BatchNorm norm{in[3], in[4], in[1], in[2]};
+        View into[3];
+        for (std::size_t i = 0, next = 3; i < 3; ++i)
+          if (wanted >> i & 1) into[i] = out[next++];
+        if (in_one_pass) {
+          kernels::fill(where, out[0], 0);
+          kernels::batch_norm_add_relu_forward(where, norm, in[0], in[5], out[1]);
+          kernels::batch_norm_add_relu_backward(where, norm, training, in[0], out[1], in[6], out[2], into[0], into[1],
+                                                into[2]);
+        } else {
+          kernels::batch_norm_forward(where, norm, in[0], out[0]);
+          kernels::add_relu(where, out[0], in[5], out[1]);
+          kernels::relu_backward(where, 0, out[1], in[6], out[2]);
+          kernels::batch_norm_backward(where, norm, training, in[0], out[2], into[0], into[1], into[2]);
+        }
+      });
+  results.erase(results.begin());
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("normalisation, a sum and ReLU in one pass have the bits of the three, ties and NaN included") {
+  for (const Shape& size : {Shape{1, 8}, {2, 1}, {70, 12}, {37, 8}, {65, 64}, {300, 3}, {9, 264}, {2000, 16}})
+    for (DType dtype : real_dtypes)
+      for (const bool spoilt : {false, true})
+        on_each_backend([&](auto where) {
+          const Summed s = make_summed(size[0], size[1], dtype, spoilt);
+          for (const bool training : {true, false}) {
+            INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << to_string(size) << ' ' << spoilt << training);
+            const std::vector<Tensor> got = add_relu_behind(where, s, training, all_wanted, true),
+                                      want = add_relu_behind(where, s, training, all_wanted, false);
+            for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+          }
+        });
+}
+
+TEST_CASE("the sum behind a normalisation has gradient 0 where it ties with 0, and is rounded before") {
+  for (DType dtype : real_dtypes)
+    on_each_backend([&](auto where) {
+      const Tensor one = Tensor::full({1}, 1, dtype), wide = Tensor::full({1}, 1, acc_dtype(dtype));
+      // 2048 + 1 and 2048 + 3 are no halves: they round to even before the sum.
+      const Summed s{Tensor::from({2, 3, 1, 2048, 2050}, {5, 1}, dtype),
+                     one,
+                     one,
+                     Tensor::zeros({1}, acc_dtype(dtype)),
+                     wide,
+                     Tensor::from({-3, -3, -3, -2048, -2048}, {5, 1}, dtype),
+                     Tensor::from({1, 2, 3, 4, 5}, {5, 1}, dtype)};
+      const std::vector<Tensor> got = add_relu_behind(where, s, false, all_wanted, true);
+      const bool half = dtype == DType::f16;
+      CHECK(got[0].values() == std::vector<double>{0, 1, 0, half ? 0.0 : 1.0, half ? 4.0 : 3.0});
+      CHECK(got[1].values() == std::vector<double>{0, 2, 0, half ? 0.0 : 4.0, 5});
+    });
+}
+
+TEST_CASE("the addend's gradient is written whatever else is wanted") {
+  const Summed s = make_summed(70, 12, DType::f32, false);
+  for (const bool training : {true, false})
+    for (int wanted = none_wanted; wanted <= all_wanted; ++wanted)
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << training << ' ' << wanted);
+        const std::vector<Tensor> got = add_relu_behind(where, s, training, wanted, true),
+                                  want = add_relu_behind(where, s, training, wanted, false);
+        for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+      });
+}
+
 TEST_CASE("batch normalisation gives the same bits for any number of threads and instruction set") {
   constexpr CpuWith<Isa::portable> portable;
   for (const Shape& size : {Shape{9000, 6}, {700, 64}, {90, 300}, {40000, 1}})

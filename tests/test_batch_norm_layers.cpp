@@ -73,6 +73,71 @@ TEST_CASE("gradients of batch normalisation match central differences in double"
   }
 }
 
+TEST_CASE("gradients of a normalisation, a sum and ReLU match central differences in double") {
+  const Parameters p = make_parameters(3, DType::f64);
+  const Tensor x = random_tensor({7, 3}, DType::f64, 1, -1, 3), addend = random_tensor({7, 3}, DType::f64, 2);
+  BatchNormOptions options;
+  const Function f = [&](const std::vector<Tensor>& in) {
+    return batch_norm(in[0], in[1], in[2], p.running_mean.clone(), p.running_var.clone(), options, in[3]);
+  };
+  for (const bool training : {true, false})
+    for (const bool relu : {false, true}) {
+      options.training = training;
+      options.relu = false;
+      for (double value : f({x, p.gamma, p.beta, addend}).values()) REQUIRE(std::abs(value) > 1e-4);
+      options.relu = relu;
+      CHECK(gradient_error(f, {x, p.gamma, p.beta, addend}) <= 1e-7);
+    }
+}
+
+TEST_CASE("a sum behind a normalisation is an operation of its own where backward needs what lies between") {
+  const Parameters p = make_parameters(3, DType::f32);
+  const Tensor x = random_integers({8, 3}, DType::f32, 1, 3), addend = random_integers({8, 3}, DType::f32, 2, 4, -2);
+  struct Recorded {
+    BatchNormOptions options;
+    Tape::Keep keep;
+    std::size_t operations;
+  };
+  constexpr auto least = Tape::Keep::least, choices = Tape::Keep::choices;
+  const Recorded cases[] = {{{.relu = true}, least, 1},
+                            {{.relu = true, .alpha = 0.5}, least, 3},
+                            {{.relu = true}, choices, 3},
+                            {{}, least, 2}};
+  for (Device device : devices())
+    for (const auto& [options, keep, operations] : cases) {
+      const auto run = [&, keep = keep](std::size_t recorded, const auto& f) {
+        std::vector<Tensor> in{x.to(device), p.gamma.to(device), p.beta.to(device), addend.to(device)};
+        for (Tensor& tensor : in) tensor = tensor.clone().set_requires_grad();
+        Tape tape(keep);
+        const Tensor y = f(in);
+        CHECK(tape.size() == recorded);
+        tape.backward(dot(y, random_tensor(y.shape(), DType::f32, 5).to(device)));
+        std::vector<Tensor> results{y.to(Device::cpu)};
+        for (const Tensor& tensor : in) results.push_back(tensor.grad().to(Device::cpu));
+        return results;
+      };
+      const std::vector<Tensor> got = run(
+          operations, [&, o = options](const auto& in) { return batch_norm(in[0], in[1], in[2], {}, {}, o, in[3]); });
+      const std::vector<Tensor> want = run(options.relu ? 3 : 2, [&, o = options](const auto& in) {
+        const Tensor sum = add(batch_norm(in[0], in[1], in[2], {}, {}), in[3]);
+        return o.relu ? relu(sum, o.alpha) : sum;
+      });
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+    }
+}
+
+TEST_CASE("what is normalised may be the addend too") {
+  const Parameters p = make_parameters(3, DType::f64);
+  const Tensor grad_y = random_tensor({8, 3}, DType::f64, 5), x = random_tensor({8, 3}, DType::f64, 1);
+  const auto gradient = [&](double alpha) {
+    const Function f = [&](const auto& in) {
+      return batch_norm(in[0], p.gamma, p.beta, {}, {}, {.relu = true, .alpha = alpha}, in[0]);
+    };
+    return gradients_of(f, {x}, grad_y)[0];
+  };
+  CHECK(same_bits(gradient(0), gradient(0.5)));  // no sum is 0: in one pass, and apart
+}
+
 TEST_CASE("the running statistics of 1, 2, 3, 4 are those of PyTorch") {
   for (Device device : devices()) {
     const Tensor x = Tensor::from({1, 2, 3, 4}, {4, 1}, DType::f64).to(device);
@@ -141,6 +206,11 @@ TEST_CASE("batch normalisation names what does not fit") {
                     "batch_norm: expected a running_mean of float as the input, got half");
   CHECK_THROWS_WITH(run(Tensor::zeros({2, 3}), {.epsilon = -1}),
                     "batch_norm: expected a finite momentum and an epsilon of 0 or more, got 0.1 and -1");
+  const Tensor untouched = p.running_mean.clone();
+  CHECK_THROWS_WITH(batch_norm(Tensor::zeros({2, 3}), p.gamma, p.beta, p.running_mean, p.running_var, {},
+                               Tensor::zeros({3, 3}, DType::f64)),
+                    "batch_norm: expected an addend as what is normalised, float 2,3, got double 3,3");
+  CHECK(same_bits(p.running_mean, untouched));
   CHECK_THROWS_WITH(BatchNorm1d(3)(Tensor::zeros({2, 2, 2, 3})),
                     "BatchNorm1d: expected an input of shape n,c, got 2,2,2,3");
   CHECK_THROWS_WITH(BatchNorm2d(3)(Tensor::zeros({2, 3})), "BatchNorm2d: expected an input of shape n,h,w,c, got 2,3");

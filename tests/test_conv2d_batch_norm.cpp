@@ -266,17 +266,19 @@ struct Step {
 };
 
 Step step(const Problem& p, DType running, Device device, Tape::Keep keep, const BatchNormOptions& options,
-          bool one_pass) {
+          const Tensor& addend, bool one_pass) {
   const Norm norm = make_norm(p.geometry.k, p.x.dtype(), running, device);
   std::vector<Tensor> inputs{p.x.to(device), p.weight.to(device), p.bias.to(device), norm.gamma, norm.beta};
+  if (addend) inputs.push_back(addend.to(device));
   for (Tensor& input : inputs) input = input.clone().set_requires_grad();
-  const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2], &gamma = inputs[3], &beta = inputs[4];
+  const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2], &gamma = inputs[3], &beta = inputs[4],
+               more = addend ? inputs[5] : Tensor();
   const Conv2dWindow window{.pad = 1};
   Tape tape(keep);
-  const Tensor y =
-      one_pass ? conv2d_batch_norm(x, weight, bias, window, gamma, beta, norm.running_mean, norm.running_var, options)
-               : batch_norm(::mpad::conv2d(x, weight, bias, window), gamma, beta, norm.running_mean, norm.running_var,
-                            options);
+  const Tensor y = one_pass ? conv2d_batch_norm(x, weight, bias, window, gamma, beta, norm.running_mean,
+                                                norm.running_var, options, more)
+                            : batch_norm(::mpad::conv2d(x, weight, bias, window), gamma, beta, norm.running_mean,
+                                         norm.running_var, options, more);
   Step result{{y.to(Device::cpu), norm.running_mean.to(Device::cpu), norm.running_var.to(Device::cpu)}, tape.size()};
   tape.backward(dot(y, p.grad_y.to(device)));
   for (const Tensor& input : inputs) result.tensors.push_back(input.grad().to(Device::cpu));
@@ -298,12 +300,26 @@ TEST_CASE("the operation in one pass has the bits, gradients and nodes of the tw
               const Problem p = make(c, dtype, true);
               INFO(to_string(device) << ": " << describe(p) << " relu " << relu << " training " << training);
               const BatchNormOptions options{.training = training, .relu = relu, .alpha = 0.5};
-              const Step got = step(p, acc_dtype(dtype), device, keep, options, true),
-                         want = step(p, acc_dtype(dtype), device, keep, options, false);
+              const Step got = step(p, acc_dtype(dtype), device, keep, options, {}, true),
+                         want = step(p, acc_dtype(dtype), device, keep, options, {}, false);
               CHECK(got.recorded == want.recorded);
               CHECK(got.recorded == (relu && keep == Tape::Keep::choices ? 3 : 2));
               for (std::size_t i = 0; i < want.tensors.size(); ++i) CHECK(same_bits(got.tensors[i], want.tensors[i]));
             }
+}
+
+TEST_CASE("with a sum and ReLU behind it the operation has the bits and gradients of what it does one by one") {
+  const Problem p = make(few[0], DType::f32, true);
+  const Tensor addend = random_integers(p.grad_y.shape(), DType::f32, 17, 4, -2);
+  for (Device device : devices())
+    for (const bool training : {true, false}) {
+      const BatchNormOptions options{.training = training, .relu = true};
+      const Step got = step(p, DType::f32, device, Tape::Keep::least, options, addend, true),
+                 want = step(p, DType::f32, device, Tape::Keep::choices, options, addend, false);
+      CHECK(got.recorded == 2);
+      CHECK(want.recorded == 4);
+      for (std::size_t i = 0; i < want.tensors.size(); ++i) CHECK(same_bits(got.tensors[i], want.tensors[i]));
+    }
 }
 
 TEST_CASE("gradients of a convolution and its normalisation in one pass match central differences in double") {

@@ -2,7 +2,6 @@
 // Modules that a network runs in one pass, against the same modules called one by one, bit for bit.
 #include "backends.h"
 #include "module_support.h"
-#include "pool_support.h"
 
 #include <mpad/nn/fused.h>
 #include <mpad/nn/layers.h>
@@ -120,6 +119,15 @@ TEST_CASE("what is not behind a convolution, or the last in a row, runs alone") 
 
 TEST_CASE("residual blocks: convolutions without normalisation take their ReLU along, and so does the sum") {
   check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = false}); }, 2, 2);
-  check([] { return Residual({.in = 4, .width = 4, .stride = 1, .bottleneck = false, .batch_norm = true}); }, 1, 1,
-        false);
+}
+
+TEST_CASE("residual blocks: normalisation takes the sum and its ReLU along where the output tells ReLU's derivative") {
+  for (const bool bottleneck : {false, true})
+    for (const std::int64_t stride : {1, 2}) {
+      const auto block = [&](double relu0) {
+        return Residual({.in = 4, .width = 4, .stride = stride, .bottleneck = bottleneck, .relu0 = relu0});
+      };
+      check([&] { return block(0); }, 2, 2, false);
+      check([&] { return block(0.5); }, 0, 0, false);
+    }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Times PyTorch's batch normalisation in training, alone and with a ReLU behind it, on the shapes of bench_batch_norm,
-in channels_last, which is mpad's layout."""
+"""Times PyTorch's batch normalisation in training, alone, with a ReLU and with a sum and a ReLU behind it, on the shapes
+of bench_batch_norm, in channels_last, which is mpad's layout."""
 import itertools
 import sys
 
@@ -48,6 +48,9 @@ def calls_of(subject, device):
     yield f"batch_norm_backward/{what}/torch", lambda x, grad_y: layer.backward(x, grad_y, *saved), sets
     yield f"batch_norm_relu_forward/{what}/torch", lambda x, _: torch.relu(layer.forward(x)[0]), sets
     yield f"batch_norm_relu_backward/{what}/torch", relu_backward, sets
+    # Any tensor is as good an addend. Its gradient is what ReLU's backward makes in either case.
+    yield f"batch_norm_add_relu_forward/{what}/torch", lambda x, other: torch.relu(layer.forward(x)[0] + other), sets
+    yield f"batch_norm_add_relu_backward/{what}/torch", relu_backward, sets
 
 
 if __name__ == "__main__":

@@ -104,4 +104,26 @@ void batch_norm_forward(Cpu, const BatchNorm& norm, View x, View y) {
   });
 }
 
+template <>
+void batch_norm_add_relu_forward(Cpu, const BatchNorm& norm, View x, View addend, View y) {
+  with_type(x.dtype, [&]<class T>() {
+    using A = acc_t<T>;
+    const WideRows wide(x);
+    const Normalize<T> normalize(norm, wide, scratch_columns<A>(wide, Normalize<T>::arrays));
+    wide.for_each_block([=, in = x.as<const T>(), more = addend.as<const T>(), out = y.as<T>()](
+                            std::int64_t at, std::int64_t column, std::int64_t size) {
+      Block<const T> from(in + at, size), other(more + at, size);
+      Block<T> to(out + at, size);
+      const A *value = from.load(), *term = other.load();
+      A* result = to.data();
+      MPAD_LANES
+      for (std::int64_t i = 0; i < size; ++i) {
+        const A sum = rounded<T>(normalize(value[i], column + i)) + term[i];
+        result[i] = sum <= A(0) ? A(0) : sum;
+      }
+      to.store();
+    });
+  });
+}
+
 }  // namespace mpad::kernels

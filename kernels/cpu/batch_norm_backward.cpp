@@ -115,4 +115,11 @@ void batch_norm_backward(Cpu, const BatchNorm& norm, bool training, View x, View
   });
 }
 
+template <>
+void batch_norm_add_relu_backward(Cpu where, const BatchNorm& norm, bool training, View x, View y, View grad_y,
+                                  View grad_addend, View grad_x, View grad_gamma, View grad_beta) {
+  relu_backward(where, 0, y, grad_y, grad_addend);
+  batch_norm_backward(where, norm, training, x, grad_addend, grad_x, grad_gamma, grad_beta);
+}
+
 }  // namespace mpad::kernels

@@ -69,6 +69,35 @@ struct Forward {
   }
 };
 
+/// Behind a sum with `addend`, ReLU.
+template <class T>
+struct ForwardAddRelu {
+  NormParameters<T> norm;
+  const T *x, *addend;
+  T* y;
+
+  template <int size>
+  struct Channels {
+    Normalize<T, size> normalize;
+    const T *x, *addend;
+    T* y;
+    __device__ void map(std::int64_t at) const {
+      using A = acc_t<T>;
+      Pack<T, size> pack = load<size>(x + at);
+      const Pack<T, size> other = load<size>(addend + at);
+      for (int i = 0; i < size; ++i) {
+        const A sum = rounded<T>(normalize(widen(pack.element[i]), i)) + widen(other.element[i]);
+        pack.element[i] = narrow<T>(sum <= A(0) ? A(0) : sum);
+      }
+      store(y + at, pack);
+    }
+  };
+  template <int size>
+  __device__ Channels<size> at(std::int64_t channel) const {
+    return {Normalize<T, size>(norm, channel), x, addend, y};
+  }
+};
+
 }  // namespace
 
 template <>
@@ -102,6 +131,16 @@ void batch_norm_forward(Cuda where, const BatchNorm& norm, View x, View y) {
         map_tiles<size>("batch_norm", where, tiles,
                         Forward<T, relu>{NormParameters<T>(norm), x.as<const T>(), y.as<T>()});
       });
+    });
+  });
+}
+
+template <>
+void batch_norm_add_relu_forward(Cuda where, const BatchNorm& norm, View x, View addend, View y) {
+  with_type(x.dtype, [&]<class T>() {
+    with_row_tiles<T>(x, {x.data, addend.data, y.data}, [&](const RowTiles& tiles, auto size) {
+      map_tiles<size>("batch_norm_add_relu", where, tiles,
+                      ForwardAddRelu<T>{NormParameters<T>(norm), x.as<const T>(), addend.as<const T>(), y.as<T>()});
     });
   });
 }

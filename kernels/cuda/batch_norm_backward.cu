@@ -66,6 +66,38 @@ struct Products {
   }
 };
 
+/// The same of g, grad_y where y, a sum's ReLU, is positive; g is stored for the pass behind.
+template <class T>
+struct GatedProducts {
+  NormParameters<T> norm;
+  const T *x, *y, *grad_y;
+  T* grad_addend;
+
+  template <int size>
+  struct Channels {
+    using A = acc_t<T>;
+    GatedProducts of;
+    A mean[size];
+    __device__ void add(std::int64_t at, A* sum, A* products) const {
+      const Pack<T, size> value = load<size>(of.x + at), above = load<size>(of.y + at);
+      Pack<T, size> grad = load<size>(of.grad_y + at);
+      for (int i = 0; i < size; ++i) {
+        const A g = relu_gradient(widen(above.element[i]), widen(grad.element[i]), A(0));
+        grad.element[i] = narrow<T>(g);
+        sum[i] += g;
+        products[i] += g * (widen(value.element[i]) - mean[i]);
+      }
+      store(of.grad_addend + at, grad);
+    }
+  };
+  template <int size>
+  __device__ Channels<size> at(std::int64_t channel) const {
+    Channels<size> channels{*this, {}};
+    for (int i = 0; i < size; ++i) channels.mean[i] = norm.mean[channel + i];
+    return channels;
+  }
+};
+
 /// Parameter gradients out of those sums, and what the training pass takes off g; null where nobody asks.
 template <class T>
 struct FinishProducts {
@@ -121,32 +153,68 @@ T* data_or_null(const View& view) {
   return view.data == nullptr ? nullptr : view.as<T>();
 }
 
+/// The gradients that are asked for.
+struct Gradients {
+  bool training;
+  View grad_x, grad_gamma, grad_beta;
+
+  bool need_sums() const {
+    return (training && grad_x.data != nullptr) || grad_gamma.data != nullptr || grad_beta.data != nullptr;
+  }
+  /// Sums what `products` says, where sums are needed, then maps the gradients that `arguments` say.
+  template <int size, class T, bool relu, class Sum>
+  void compute(const char* op, Cuda where, const RowTiles& tiles, const Arguments<T, relu>& arguments,
+               const Sum& products) const {
+    using A = acc_t<T>;
+    const bool wants_x = grad_x.data != nullptr;
+    A* through = training && wants_x ? cuda::scratch<A>(where, Scratch::weights, 2 * tiles.channels) : nullptr;
+    A* through_variance = through == nullptr ? nullptr : through + tiles.channels;
+    if (need_sums())
+      sum_tiles<size>(op, where, tiles, products,
+                      FinishProducts<T>{arguments.norm.inv_std, static_cast<A>(tiles.rows), data_or_null<T>(grad_gamma),
+                                        data_or_null<T>(grad_beta), through, through_variance});
+    if (!wants_x) return;
+    with_bool(training, [&](auto in_training) {
+      map_tiles<size>(op, where, tiles,
+                      Backward<T, relu, in_training>{arguments, through, through_variance, grad_x.as<T>()});
+    });
+  }
+};
+
 }  // namespace
 
 template <>
 void batch_norm_backward(Cuda where, const BatchNorm& norm, bool training, View x, View grad_y, View grad_x,
                          View grad_gamma, View grad_beta) {
-  const bool wants_x = grad_x.data != nullptr, wants_sums = grad_gamma.data != nullptr || grad_beta.data != nullptr;
-  const auto compute = [&]<class T, int size, bool relu>(const RowTiles& tiles) {
-    using A = acc_t<T>;
-    const Arguments<T, relu> arguments{NormParameters<T>(norm), static_cast<A>(norm.alpha), x.as<const T>(),
-                                       grad_y.as<const T>()};
-    A* through = training && wants_x ? cuda::scratch<A>(where, Scratch::weights, 2 * tiles.channels) : nullptr;
-    A* through_variance = through == nullptr ? nullptr : through + tiles.channels;
-    if (wants_sums || through != nullptr)
-      sum_tiles<size>(
-          "batch_norm_backward", where, tiles, Products<T, relu>{arguments},
-          FinishProducts<T>{norm.inv_std.as<const A>(), static_cast<A>(tiles.rows), data_or_null<T>(grad_gamma),
-                            data_or_null<T>(grad_beta), through, through_variance});
-    if (!wants_x) return;
-    with_bool(training, [&](auto in_training) {
-      map_tiles<size>("batch_norm_backward", where, tiles,
-                      Backward<T, relu, in_training>{arguments, through, through_variance, grad_x.as<T>()});
-    });
-  };
+  const Gradients gradients{training, grad_x, grad_gamma, grad_beta};
   with_type(x.dtype, [&]<class T>() {
     with_row_tiles<T>(x, {x.data, grad_y.data, grad_x.data}, [&](const RowTiles& tiles, auto size) {
-      with_bool(norm.relu, [&](auto relu) { compute.template operator()<T, size, relu>(tiles); });
+      with_bool(norm.relu, [&](auto relu) {
+        const Arguments<T, relu> arguments{NormParameters<T>(norm), static_cast<acc_t<T>>(norm.alpha), x.as<const T>(),
+                                           grad_y.as<const T>()};
+        gradients.compute<size>("batch_norm_backward", where, tiles, arguments, Products<T, relu>{arguments});
+      });
+    });
+  });
+}
+
+template <>
+void batch_norm_add_relu_backward(Cuda where, const BatchNorm& norm, bool training, View x, View y, View grad_y,
+                                  View grad_addend, View grad_x, View grad_gamma, View grad_beta) {
+  const Gradients gradients{training, grad_x, grad_gamma, grad_beta};
+  if (!gradients.need_sums()) {
+    relu_backward(where, 0, y, grad_y, grad_addend);
+    batch_norm_backward(where, norm, training, x, grad_addend, grad_x, grad_gamma, grad_beta);
+    return;
+  }
+  with_type(x.dtype, [&]<class T>() {
+    const std::initializer_list<const void*> arrays{x.data, y.data, grad_y.data, grad_addend.data, grad_x.data};
+    with_row_tiles<T>(x, arrays, [&](const RowTiles& tiles, auto size) {
+      const NormParameters<T> parameters(norm);
+      gradients.compute<size>(
+          "batch_norm_add_relu_backward", where, tiles,
+          Arguments<T, false>{parameters, 0, x.as<const T>(), grad_addend.as<const T>()},
+          GatedProducts<T>{parameters, x.as<const T>(), y.as<const T>(), grad_y.as<const T>(), grad_addend.as<T>()});
     });
   });
 }

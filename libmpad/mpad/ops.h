@@ -127,21 +127,22 @@ struct BatchNormOptions {
   bool training = true;   ///< normalise by the batch's statistics and update the running ones, or normalise by those
   double momentum = 0.1;  ///< weight of a batch in the running statistics
   double epsilon = 1e-5;  ///< added to the variance
-  bool relu = false;      ///< followed by ReLU, in one pass: the bits of both, one after the other
+  bool relu = false;      ///< followed by ReLU, behind the addend if there is one: the bits of one after the other
   double alpha = 0;       ///< ReLU'(0)
 };
 /// gamma * (x - mean) / sqrt(variance + epsilon) + beta for each channel of x ...,c, over all rows (Ioffe and Szegedy,
 /// ICML 2015); gamma, beta, running_mean and running_var c, of x's dtype, the running ones of half inputs half or
 /// float. Training divides by the biased variance, overwrites the running statistics (with the unbiased one; empty
-/// tensors: there are none) and throws Error if there is one row only.
+/// tensors: there are none) and throws Error if there is one row only. `addend`, as x, if given, is then added. What
+/// follows runs in the same pass where backward can do without what lies between.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_var, const BatchNormOptions& options = {});
+                  const Tensor& running_var, const BatchNormOptions& options = {}, const Tensor& addend = {});
 
 /// batch_norm(conv2d(...), ...), forward and backward. In training the statistics are computed with the convolution: on
 /// CUDA, where that is one pass, their sums are formed in another order, so that last digits may differ.
 Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
                          const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
-                         const BatchNormOptions& options = {});
+                         const BatchNormOptions& options = {}, const Tensor& addend = {});
 
 /// Mean over the rows of logits n,classes of logsumexp(row) - row[label]; labels i32 n in 0..classes-1. A scalar.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);

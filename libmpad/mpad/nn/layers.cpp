@@ -42,9 +42,10 @@ Tensor Conv2d::forward_relu_pool(const Tensor& x, double alpha, const MaxPool2dO
   return conv2d_relu_maxpool2d(x, weight_, bias_, window(), alpha, pool);
 }
 
-Tensor Conv2d::forward_norm(const Tensor& x, const BatchNorm& norm) const {
+Tensor Conv2d::forward_norm(const Tensor& x, const BatchNorm& norm, const BatchNormOptions& options,
+                            const Tensor& addend) const {
   return conv2d_batch_norm(x, weight_, bias_, window(), norm.weight(), norm.bias(), norm.running_mean(),
-                           norm.running_var(), norm.options());
+                           norm.running_var(), options, addend);
 }
 
 void Conv2d::visit(Visitor& visitor) {

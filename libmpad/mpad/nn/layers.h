@@ -26,8 +26,9 @@ class Conv2d final : public Module {
   /// With ReLU, or ReLU and a pool, behind it: conv2d_relu, conv2d_relu_maxpool2d.
   Tensor forward_relu(const Tensor& x, double alpha) const;
   Tensor forward_relu_pool(const Tensor& x, double alpha, const MaxPool2dOptions& pool) const;
-  /// With batch normalisation behind it: conv2d_batch_norm.
-  Tensor forward_norm(const Tensor& x, const BatchNorm& norm) const;
+  /// With batch normalisation by the layer `norm` behind it, its options set anew: conv2d_batch_norm.
+  Tensor forward_norm(const Tensor& x, const BatchNorm& norm, const BatchNormOptions& options,
+                      const Tensor& addend = {}) const;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 

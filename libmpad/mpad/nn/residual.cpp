@@ -26,10 +26,13 @@ Residual::Residual(const ResidualOptions& o) : options_(o), relu_({o.relu0}) {
 }
 
 Tensor Residual::forward(const Tensor& x) {
+  const std::size_t last = convolutions_.size() - 1;
   Tensor y = x;
-  for (std::size_t i = 0; i < convolutions_.size(); ++i) y = call_both(convolutions_[i], *norms_[i], y);
-  const Tensor shortcut = downsample_(x);
-  return CallObserver::observing() ? relu_(add(y, shortcut)) : add_relu(y, shortcut, options_.relu0);
+  for (std::size_t i = 0; i < last; ++i) y = call_both(convolutions_[i], *norms_[i], y);
+  if (!CallObserver::observing())
+    return call_add_relu(convolutions_[last], *norms_[last], y, downsample_(x), options_.relu0);
+  y = (*norms_[last])(convolutions_[last](y));
+  return relu_(add(y, downsample_(x)));
 }
 
 void Residual::visit(Visitor& visitor) {

@@ -54,19 +54,85 @@ Device check(const char* op, const Normalization& n) {
     require(n.running_mean.dtype() == n.running_var.dtype(),
             "{}: expected running statistics of one dtype, got {} and {}", op, n.running_mean.dtype(),
             n.running_var.dtype());
-  return common_device(op, {n.x, n.gamma, n.beta, n.running_mean, n.running_var});
+  if (n.addend)
+    require(n.addend.shape() == n.x.shape() && n.addend.dtype() == n.x.dtype(),
+            "{}: expected an addend as what is normalised, {} {}, got {} {}", op, to_string(n.x.dtype()), n.x.shape(),
+            to_string(n.addend.dtype()), n.addend.shape());
+  return common_device(op, {n.x, n.gamma, n.beta, n.running_mean, n.running_var, n.addend});
 }
+
+/// Whether what follows the normalisation runs apart. With ReLU in one pass backward computes ReLU's input again, in
+/// double where it is asked to, which may change its sign. Behind a sum the output tells ReLU's derivative, but not at
+/// 0.
+bool has_rest_apart(const Normalization& n) {
+  const BatchNormOptions& o = n.options;
+  return n.addend ? !o.relu || o.alpha != 0 || keeps_choices() : o.relu && keeps_choices();
+}
+
+Tensor rest(const Tensor& y, const Tensor& addend, const BatchNormOptions& o) {
+  if (!addend) return relu(y, o.alpha);
+  return o.relu ? add_relu(y, addend, o.alpha) : add(y, addend);
+}
+
+void run_forward(const Normalization& n, const Tensor& y) {
+  on(n.device, [&](auto where) {
+    const bool relu = n.options.relu && !n.addend;
+    const kernels::BatchNorm norm{n.mean.view(), n.inv_std.view(), n.gamma.view(), n.beta.view(), relu};
+    if (n.addend)
+      kernels::batch_norm_add_relu_forward(where, norm, n.x.view(), n.addend.view(), y.view());
+    else
+      kernels::batch_norm_forward(where, norm, n.x.view(), y.view());
+  });
+}
+
+/// What backward takes, and backward.
+struct Saved {
+  Tensor mean, inv_std, gamma, beta, x;
+  Tensor y;  ///< where a sum went through ReLU
+  BatchNormOptions options;
+
+  Saved(const Normalization& n, const Tensor& output)
+      : mean(n.mean),
+        inv_std(n.inv_std),
+        gamma(n.gamma.detach()),
+        beta(n.beta.detach()),
+        x(n.x.detach()),
+        y(n.addend ? output.detach() : Tensor()),
+        options(n.options) {}
+
+  void operator()(const Tensor& grad_y, Gradients& gradients) const {
+    const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
+    const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
+    const Tensor of_mean = gradients.saved(mean), of_inv_std = gradients.saved(inv_std),
+                 of_gamma = gradients.saved(gamma), of_beta = gradients.saved(beta), of_x = gradients.saved(x),
+                 of_y = gradients.saved(y);
+    kernels::BatchNorm norm{of_mean.view(), of_inv_std.view(), of_gamma.view(), of_beta.view()};
+    on(grad_y.device(), [&](auto where) {
+      if (of_y) {
+        const Tensor grad_addend = gradients.wanted(3) ? gradients.into(3) : empty_like(grad_y);
+        kernels::batch_norm_add_relu_backward(where, norm, options.training, of_x.view(), of_y.view(), grad_y.view(),
+                                              grad_addend.view(), grad_x, grad_gamma, grad_beta);
+      } else {
+        norm.relu = options.relu;
+        norm.alpha = options.alpha;
+        kernels::batch_norm_backward(where, norm, options.training, of_x.view(), grad_y.view(), grad_x, grad_gamma,
+                                     grad_beta);
+      }
+    });
+  }
+};
 
 }  // namespace
 
 Normalization::Normalization(const char* op, const Tensor& of_x, const Tensor& of_gamma, const Tensor& of_beta,
                              const Tensor& of_running_mean, const Tensor& of_running_var,
-                             const BatchNormOptions& with_options)
+                             const BatchNormOptions& with_options, const Tensor& with_addend)
     : x(of_x),
       gamma(of_gamma),
       beta(of_beta),
       running_mean(of_running_mean),
       running_var(of_running_var),
+      addend(with_addend),
       options(with_options),
       device(check(op, *this)) {
   mean = Tensor(gamma.shape(), acc_dtype(x.dtype()), device);
@@ -74,36 +140,24 @@ Normalization::Normalization(const char* op, const Tensor& of_x, const Tensor& o
 }
 
 Tensor Normalization::normalized() const {
+  if (has_rest_apart(*this)) {
+    Normalization alone = *this;
+    alone.options.relu = false;
+    alone.addend = {};
+    return rest(alone.normalized(), addend, options);
+  }
   const Tensor y = empty_like(x);
-  on(device, [&](auto where) {
-    kernels::batch_norm_forward(where, {mean.view(), inv_std.view(), gamma.view(), beta.view(), options.relu}, x.view(),
-                                y.view());
-  });
-  record("batch_norm", {x, gamma, beta}, y,
-         [mean = mean, inv_std = inv_std, gamma = gamma.detach(), beta = beta.detach(), x = x.detach(),
-          options = options](const Tensor& grad_y, Gradients& gradients) {
-           const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
-           const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
-           const Tensor saved_x = gradients.saved(x), saved_mean = gradients.saved(mean),
-                        saved_inv_std = gradients.saved(inv_std), saved_gamma = gradients.saved(gamma),
-                        saved_beta = gradients.saved(beta);
-           const kernels::BatchNorm norm{saved_mean.view(), saved_inv_std.view(), saved_gamma.view(),
-                                         saved_beta.view(), options.relu,         options.alpha};
-           on(grad_y.device(), [&](auto where) {
-             kernels::batch_norm_backward(where, norm, options.training, saved_x.view(), grad_y.view(), grad_x,
-                                          grad_gamma, grad_beta);
-           });
-         });
+  run_forward(*this, y);
+  if (addend)
+    record("batch_norm_add_relu", {x, gamma, beta, addend}, y, Saved(*this, y));
+  else
+    record("batch_norm", {x, gamma, beta}, y, Saved(*this, y));
   return y;
 }
 
-bool has_relu_apart(const BatchNormOptions& options) { return options.relu && keeps_choices(); }
-
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                  const Tensor& running_var, const BatchNormOptions& options) {
-  if (has_relu_apart(options))
-    return relu(batch_norm(x, gamma, beta, running_mean, running_var, without_relu(options)), options.alpha);
-  const Normalization norm("batch_norm", x, gamma, beta, running_mean, running_var, options);
+                  const Tensor& running_var, const BatchNormOptions& options, const Tensor& addend) {
+  const Normalization norm("batch_norm", x, gamma, beta, running_mean, running_var, options, addend);
   on(norm.device, [&](auto where) {
     if (options.training)
       kernels::batch_norm_statistics(where, options.epsilon, options.momentum, x.view(), norm.mean.view(),

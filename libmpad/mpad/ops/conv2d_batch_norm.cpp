@@ -10,18 +10,14 @@ namespace mpad {
 
 Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
                          const Tensor& gamma, const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
-                         const BatchNormOptions& options) {
+                         const BatchNormOptions& options, const Tensor& addend) {
   constexpr const char* op = "conv2d_batch_norm";
-  if (has_relu_apart(options))
-    return relu(
-        conv2d_batch_norm(x, weight, bias, window, gamma, beta, running_mean, running_var, without_relu(options)),
-        options.alpha);
   if (!options.training)
-    return batch_norm(conv2d(x, weight, bias, window), gamma, beta, running_mean, running_var, options);
+    return batch_norm(conv2d(x, weight, bias, window), gamma, beta, running_mean, running_var, options, addend);
   const Convolution c(op, x, weight, bias, window);
   const Tensor between(c.output(), x.dtype(), c.device);
   // Two nodes, as of the operations one after the other: what backward needs is the same.
-  Normalization norm(op, between, gamma, beta, running_mean, running_var, options);
+  Normalization norm(op, between, gamma, beta, running_mean, running_var, options, addend);
   on(c.device, [&](auto where) {
     kernels::conv2d_batch_norm_statistics(where, c.sliding, options.epsilon, options.momentum, x.view(), weight.view(),
                                           view_of(bias), between.view(), norm.mean.view(), norm.inv_std.view(),
