@@ -15,7 +15,6 @@ namespace {
 /// y, and the sums of its columns.
 template <class T>
 struct SummedDestination {
-  static constexpr bool takes_groups = false;  // whose warps have no 32 rows in a row
   T* y;
   Bias<T> bias;
   ColumnSums<T> sums;

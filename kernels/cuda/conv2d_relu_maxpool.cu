@@ -59,7 +59,6 @@ struct Pooled {
 /// Where the maxima of windows go, out of sums of WindowPatches.
 template <class T>
 struct WindowDestination {
-  static constexpr bool takes_groups = true;
   T* y;
   Code* code;
   Bias<T> bias;

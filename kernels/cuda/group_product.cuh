@@ -6,11 +6,19 @@
 
 namespace mpad::kernels {
 
+/// A tile of 128 rows that gives a warp 32 rows of the operand in a row, as other shapes do: of each 64 rows that the
+/// group multiplies, a warp has 16 in a row.
+struct WarpRows : SharedTile<half, Contiguous::depth, 128> {
+  __device__ static int source_row(int row) { return row % 64 / 16 * 32 + row / 64 * 16 + row % 16; }
+};
+
 /// A tile of 128 x 128 by one warpgroup.
 struct GroupShape {
-  template <class T, Contiguous contiguous, int extent>
-  using Tile =
-      std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, contiguous, extent>, PanelTile<extent>>;
+  template <class T, Contiguous contiguous>
+  using TileA = std::conditional_t<contiguous == Contiguous::depth, WarpRows, PanelTile<128>>;
+  template <class T, Contiguous contiguous>
+  using TileB =
+      std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, Contiguous::depth, 128>, PanelTile<128>>;
   static constexpr bool asynchronous = true;
   static constexpr int m = 128, n = 128, threads = 128, sums = m * n / threads;
 };
@@ -36,8 +44,9 @@ class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
   }
 
   __device__ static int row(int i) {
-    const int thread = static_cast<int>(threadIdx.x);
-    return i / 2 * block_m + thread / 32 * 16 + thread % 32 / 4 + i % 2 * 8;
+    const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, of_lane = thread % 32 / 4;
+    if (a_contiguous == Contiguous::depth) return warp * 32 + of_lane + i * 8;  // as in WarpRows
+    return i / 2 * block_m + warp * 16 + of_lane + i % 2 * 8;
   }
   __device__ static int column(int j) { return 8 * j + static_cast<int>(threadIdx.x) % 4 * 2; }
   __device__ Pack<float, 2> run(int i, int j) const {

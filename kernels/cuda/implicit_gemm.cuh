@@ -62,7 +62,6 @@ __device__ inline bool reaches_edge(const Product& product, std::int64_t first_r
 /// row i of y or, if `spread`, that of the i-th of some pixels.
 template <class T>
 struct Destination {
-  static constexpr bool takes_groups = true;  // whether it stores sums of GroupShape too
   T* y;
   Finish<T> finish;
   std::int64_t m;
@@ -157,8 +156,8 @@ inline constexpr int resident_blocks =
 template <class T, class Shape, class Run, class A, class B, class To>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
-  using TileA = typename Shape::template Tile<T, A::contiguous, Shape::m>;
-  using TileB = typename Shape::template Tile<T, B::contiguous, Shape::n>;
+  using TileA = typename Shape::template TileA<T, A::contiguous>;
+  using TileB = typename Shape::template TileB<T, B::contiguous>;
   using LoaderA = TileLoader<typename A::Source, TileA, Shape::threads, Run::a>;
   using LoaderB = TileLoader<typename B::Source, TileB, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
@@ -340,7 +339,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
              Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
-      if constexpr (std::is_same_v<T, half> && To::takes_groups)
+      if constexpr (std::is_same_v<T, half>)
         if (cut.large && cuda::multiplies_by_groups()) return with(GroupShape());
       if (cut.large) return with(LargeShape<T>());
     }

@@ -8,9 +8,11 @@ namespace mpad::kernels {
 /// How a block's tile is cut: warps_m x warps_n warps, each with rows x columns sums.
 template <int warps_m, int warps_n, int rows, int columns>
 struct BlockShape {
-  /// How a slice of an operand lies in shared memory.
-  template <class T, Contiguous contiguous, int extent>
-  using Tile = SharedTile<T, contiguous, extent>;
+  /// How slices of the operands lie in shared memory.
+  template <class T, Contiguous contiguous>
+  using TileA = SharedTile<T, contiguous, warps_m * rows>;
+  template <class T, Contiguous contiguous>
+  using TileB = SharedTile<T, contiguous, warps_n * columns>;
   static constexpr bool asynchronous = false;
   static constexpr int warp_m = rows, warp_n = columns, sums = rows * columns / 32;  // of each thread
   static constexpr int m = warps_m * warp_m, n = warps_n * warp_n, threads = 32 * warps_m * warps_n;

@@ -28,13 +28,16 @@ __global__ void multiply_half_kernel(const __half* a, const __half* b, float* c)
 template <kernels::Contiguous a_contiguous, kernels::Contiguous b_contiguous>
 __global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a, const __half* b, float* c) {
   using kernels::Contiguous;
-  using TileA = kernels::GroupShape::Tile<__half, a_contiguous, 128>;
-  using TileB = kernels::GroupShape::Tile<__half, b_contiguous, 128>;
+  using TileA = kernels::GroupShape::TileA<__half, a_contiguous>;
+  using TileB = kernels::GroupShape::TileB<__half, b_contiguous>;
   MPAD_SHARED_PERMUTED(__half, left, [128 * 32]);
   MPAD_SHARED_PERMUTED(__half, right, [128 * 32]);
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 32; i += 128) {
     const int along_a = i / 32, depth_a = i % 32, along_b = i % 128, depth_b = i / 128;
-    left[a_contiguous == Contiguous::depth ? TileA::offset(along_a, depth_a) : TileA::offset(depth_a, along_a)] = a[i];
+    if constexpr (a_contiguous == Contiguous::depth)
+      left[TileA::offset(along_a, depth_a)] = a[TileA::source_row(along_a) * 32 + depth_a];
+    else
+      left[TileA::offset(depth_a, along_a)] = a[i];
     right[b_contiguous == Contiguous::depth ? TileB::offset(along_b, depth_b) : TileB::offset(depth_b, along_b)] = b[i];
   }
   kernels::fence_for_groups();
