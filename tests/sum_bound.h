@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How far a sum may be from the exact one.
 #pragma once
-#include "support.h"
+#include "pool_support.h"
 
 namespace mpad::test {
 

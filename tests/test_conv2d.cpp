@@ -5,6 +5,9 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
+#include <cstdlib>
+#include <optional>
+
 using namespace mpad;
 using namespace mpad::test;
 using namespace mpad::test::conv2d;
@@ -188,4 +191,41 @@ TEST_CASE("convolutions on CUDA name what 32 bits do not count") {
   CHECK(message({1, 1, 1, 8}, large / 4, {3, 1, 1}) ==
         "conv2d: expected fewer than 2^31 elements in a filter on cuda, got 4831838208");
 }
+#endif
+
+#ifdef MPAD_WITH_EMULATION
+
+namespace {
+
+/// Whether convolutions take products by warpgroups, while it lives.
+class Groups {
+ public:
+  explicit Groups(bool asked) {
+    if (const char* value = std::getenv(name)) before_ = value;
+    setenv(name, asked ? "1" : "0", 1);
+  }
+  ~Groups() { before_ ? setenv(name, before_->c_str(), 1) : unsetenv(name); }
+  Groups(const Groups&) = delete;
+  Groups& operator=(const Groups&) = delete;
+
+ private:
+  static constexpr const char* name = "MPAD_WGMMA";
+  std::optional<std::string> before_{};
+};
+
+}  // namespace
+
+// The order of a product's terms is the emulation's; tensor cores have their own.
+TEST_CASE("products by warpgroups have the bits of products by warps under the emulation") {
+  for (const Case& c : {Case{1, 12, 11, 72, 136, {1}}, Case{1, 10, 9, 72, 72, {3, 1, 1}}}) {
+    const Problem p = make(c, DType::f16, false);
+    INFO(describe(p));
+    const auto by_groups = [&](bool asked) {
+      const Groups groups(asked);
+      return compute(current_cuda(), p);
+    };
+    CHECK(same(by_groups(true), by_groups(false)));
+  }
+}
+
 #endif

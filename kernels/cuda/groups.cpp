@@ -14,6 +14,7 @@ bool is_asked_for() {
   return value != nullptr && std::string_view(value) == "1";
 }
 
+// The device that was asked first answers for all.
 bool is_there() {
 #if defined(MPAD_EMULATED)
   return true;
@@ -28,8 +29,8 @@ bool is_there() {
 }  // namespace
 
 bool multiplies_by_groups() {
-  static const bool answer = is_asked_for() && is_there();
-  return answer;
+  static const bool there = is_there();
+  return there && is_asked_for();
 }
 
 }  // namespace mpad::cuda

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/nn/fused.h>
 #include <mpad/nn/init.h>
 #include <mpad/nn/norm_relu.h>
 #include <mpad/nn/relu_pool.h>
@@ -75,7 +76,8 @@ Resnet::Resnet(const ResnetOptions& o)
 }
 
 Tensor Resnet::forward(const Tensor& x) {
-  Tensor y = (*pool_)((*norm_)(conv_(x)));
+  // Without normalisation the stem's ReLU is the pool's, and norm_ the identity.
+  Tensor y = options_.batch_norm ? (*pool_)(call_both(conv_, *norm_, x)) : call_both(conv_, *pool_, x);
   for (Sequential& layer : layers_) y = layer(y);
   return classifier_(flatten(global_avgpool2d(y)));
 }
