@@ -8,6 +8,7 @@
 #include <device_array.h>
 #include <faults.h>
 
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -127,4 +128,11 @@ TEST_CASE("an access before an allocation, or behind one of whole pages, ends th
   CHECK_FALSE(run_in_child([&] { write_global(y.data(), -1); }).survived);
   CHECK_FALSE(run_in_child([&] { write_global(y.data(), 1024); }).survived);
   CHECK(run_in_child([&] { write_global(y.data(), 1023); }).survived);
+}
+
+TEST_CASE("a copy is not there before the wait for it") {
+  const DeviceArray<float> x(std::vector<float>{5, 6, 7, 8}), y(2);
+  read_before_copy(x.data(), y.data());
+  CHECK(std::isnan(y.values()[0]));
+  CHECK(y.values()[1] == 5);
 }

@@ -28,9 +28,11 @@ bool is_there() {
 
 }  // namespace
 
-bool multiplies_by_groups() {
+bool has_groups() {
   static const bool there = is_there();
-  return there && is_asked_for();
+  return there;
 }
+
+bool multiplies_by_groups() { return is_asked_for() && has_groups(); }
 
 }  // namespace mpad::cuda

@@ -82,18 +82,6 @@ __device__ inline void ldmatrix(std::uint32_t (&fragment)[4], const void* row MP
 #endif
 }
 
-/// The same for two matrices; lanes 0 to 15 point to rows.
-__device__ inline void ldmatrix(std::uint32_t (&fragment)[2], const void* row MPAD_WHERE) {
-#ifdef MPAD_EMULATED
-  emulation::load_matrices(fragment, row, false, where);
-#else
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(fragment[0]), "=r"(fragment[1])
-               : "r"(shared_address(row))
-               : "memory");
-#endif
-}
-
 /// Four matrices, each transposed: fragment[m] of lane l: elements l / 4 of rows 2 * (l % 4) + {0, 1}.
 __device__ inline void ldmatrix_transposed(std::uint32_t (&fragment)[4], const void* row MPAD_WHERE) {
 #ifdef MPAD_EMULATED
@@ -101,18 +89,6 @@ __device__ inline void ldmatrix_transposed(std::uint32_t (&fragment)[4], const v
 #else
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])
-               : "r"(shared_address(row))
-               : "memory");
-#endif
-}
-
-/// Two matrices, each transposed; lanes 0 to 15 point to rows.
-__device__ inline void ldmatrix_transposed(std::uint32_t (&fragment)[2], const void* row MPAD_WHERE) {
-#ifdef MPAD_EMULATED
-  emulation::load_matrices(fragment, row, true, where);
-#else
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(fragment[0]), "=r"(fragment[1])
                : "r"(shared_address(row))
                : "memory");
 #endif

@@ -61,12 +61,12 @@ struct RowsOrFragment {
 };
 
 // Register m of lane l: elements 2 * (l % 4) + {0, 1} of row l / 4 of matrix m, or of column l / 4 if transposed.
-void load_tile(RowsOrFragment (&lanes)[warp_size], unsigned count, bool transposed) {
+void load_tile(RowsOrFragment (&lanes)[warp_size], bool transposed) {
   const auto element = [&](unsigned matrix, unsigned row, unsigned column) -> std::uint32_t {
     return static_cast<const std::uint16_t*>(lanes[matrix * 8 + row].row)[column];
   };
   for (unsigned lane = 0; lane < warp_size; ++lane)
-    for (unsigned m = 0; m < count; ++m) {
+    for (unsigned m = 0; m < 4; ++m) {
       const unsigned group = lane / 4, pair = 2 * (lane % 4);
       lanes[lane].fragment[m] = transposed ? element(m, pair, group) | element(m, pair + 1, group) << 16
                                            : element(m, group, pair) | element(m, group, pair + 1) << 16;
@@ -75,27 +75,20 @@ void load_tile(RowsOrFragment (&lanes)[warp_size], unsigned count, bool transpos
 
 }  // namespace
 
-template <int Count>
-void load_matrices(std::uint32_t (&fragment)[Count], const void* row, bool transposed, Location where) {
+void load_matrices(std::uint32_t (&fragment)[4], const void* row, bool transposed, Location where) {
   Block& block = Block::current();
-  // Addresses of lanes beyond the last matrix are not used.
-  if (block.lane() < 8 * Count) {
-    if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0)
-      block.scheduler().fail("ldmatrix in " + to_string(where) + ": expected rows aligned to 16 bytes");
-    if (!block.shared().contains(row, 16))
-      block.scheduler().fail("ldmatrix in " + to_string(where) + ": expected rows in shared memory");
-  }
+  if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0)
+    block.scheduler().fail("ldmatrix in " + to_string(where) + ": expected rows aligned to 16 bytes");
+  if (!block.shared().contains(row, 16))
+    block.scheduler().fail("ldmatrix in " + to_string(where) + ": expected rows in shared memory");
   const char* name = transposed ? "ldmatrix.trans" : "ldmatrix";
   const auto combine = [&](RowsOrFragment(&lanes)[warp_size], LaneMask) -> std::string {
-    load_tile(lanes, Count, transposed);
+    load_tile(lanes, transposed);
     return {};
   };
   const RowsOrFragment result = block.warp().exchange(full_warp, RowsOrFragment{row, {}}, name, where, combine);
-  for (int m = 0; m < Count; ++m) fragment[m] = result.fragment[m];
+  for (int m = 0; m < 4; ++m) fragment[m] = result.fragment[m];
 }
-template void load_matrices(std::uint32_t (&)[1], const void*, bool, Location);
-template void load_matrices(std::uint32_t (&)[2], const void*, bool, Location);
-template void load_matrices(std::uint32_t (&)[4], const void*, bool, Location);
 
 void multiply_half(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], Location where) {
   const HalfTile tile{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}, {c[0], c[1], c[2], c[3]}};

@@ -31,20 +31,4 @@ void twice(const void* x, void* y, int n);
 /// y[0] = `bytes`, counted in that much dynamic shared memory, after opting in to it or not.
 void use_dynamic_shared(int* y, std::size_t bytes, bool opt_in);
 
-/// c (16x8 floats) = a (16x16 halves, rows) * b (16x8 halves, rows), through ldmatrix and mma.
-void multiply_half(const void* a, const void* b, float* c);
-/// c 128x128 = a 128x32 * b 32x128, all row-major, by a warpgroup, which finds a and b in shared memory with their
-/// depth contiguous or, if transposed, their extent. Needs sm_90a.
-void multiply_by_group(bool a_transposed, bool b_transposed, const void* a, const void* b, float* c);
-/// c (8x8) += a (8x4) * b (4x8), rows.
-void multiply_double(const double* a, const double* b, double* c);
-/// Copies the first `valid` bytes of 16 by cp.async of 16, 8 and 4 bytes, zeros behind them; y holds 3 * 16 bytes.
-void copy_async(const void* x, void* y, int valid);
-/// y = x + 1 with each of the 4 rows of 32 floats reversed, two rows in flight.
-void pipeline(const float* x, float* y);
-/// For each of `n` pairs of pairs of halves, three registers: the larger, where they are equal, where they are unequal.
-void compare_halves(const void* a, const void* b, std::uint32_t* y, int n);
-/// The larger of each of `n` pairs.
-void compare_floats(const float* a, const float* b, float* y, int n);
-
 }  // namespace mpad::test
