@@ -1,14 +1,21 @@
-# Finds the CUDA toolkit and enables the language for every major architecture it has from sm_75 on, and PTX of the
-# newest for those to come. -DCMAKE_CUDA_ARCHITECTURES=86-real builds for one. Code for sm_90 is code for sm_90a, which
+# Finds the CUDA toolkit and enables the language for the first of every major architecture that it has from sm_75 on,
+# which later ones of the same major run, for sm_86 and sm_89, and with PTX of the newest for those to come. -DCMAKE_CUDA_ARCHITECTURES=86-real builds for one. Code for sm_90 is code for sm_90a, which
 # all devices of compute capability 9.0 run, and which alone has the products of warpgroups.
 find_package(CUDAToolkit 12 REQUIRED)
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   execute_process(COMMAND ${CUDAToolkit_NVCC_EXECUTABLE} --list-gpu-arch OUTPUT_VARIABLE known COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9]+" known "${known}")
+  list(SORT known COMPARE NATURAL)
   set(CMAKE_CUDA_ARCHITECTURES "")
-  foreach(architecture 75 80 86 89 90 100 120)
-    if(known MATCHES "compute_${architecture}[\r\n]")
-      list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture}-real)
+  set(newest_major "")
+  foreach(architecture IN LISTS known)
+    math(EXPR major "${architecture} / 10")
+    if(architecture GREATER_EQUAL 75 AND NOT major STREQUAL newest_major)
+      set(newest_major ${major})
       set(newest ${architecture})
+      list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture}-real)
+    elseif(architecture MATCHES "^(86|89)$")
+      list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture}-real)
     endif()
   endforeach()
   list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90-real$" "90a-real")
