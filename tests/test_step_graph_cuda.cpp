@@ -5,6 +5,7 @@
 
 #include <mpad/nn/batch_norm.h>
 #include <mpad/nn/layers.h>
+#include <mpad/nn/residual.h>
 #include <mpad/step_graph.h>
 
 #include <cuda/graph.h>
@@ -20,13 +21,46 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
+/// x behind a convolution of it.
+class Grown final : public Module {
+ public:
+  explicit Grown(std::int64_t channels) : convolution_({.in = channels, .out = 4, .kernel = 3, .pad = 1}) {}
+  Tensor forward(const Tensor& x) override { return concat({convolution_(x), x}); }
+  void visit(Visitor& visitor) override { visitor.child("conv", convolution_); }
+  std::string describe() const override { return "Grown"; }
+
+ private:
+  Conv2d convolution_;
+};
+
+// For images of 6x6.
+using MakeNetwork = std::function<std::unique_ptr<Module>()>;
+
 // Convolutions, batch normalisation with running statistics, behind the second one in one pass, a pool in which planted
 // values tie, and cuBLAS.
-std::unique_ptr<Module> make_network(DType dtype, Device device) {
-  set_seed(5);
-  auto model = std::make_unique<Sequential>(
+std::unique_ptr<Module> normalised() {
+  return std::make_unique<Sequential>(
       Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(), Conv2d({.in = 8, .out = 8, .kernel = 1}),
       BatchNorm2d(8), Relu(), MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10}));
+}
+
+// A convolution with its ReLU, and one with its ReLU and pool, in one pass.
+std::unique_ptr<Module> pooled() {
+  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}), Relu(),
+                                      Conv2d({.in = 4, .out = 8, .kernel = 3}), ReluMaxPool2d(), Flatten(),
+                                      Linear({32, 10}));
+}
+
+// Residual blocks, with an identity and a convolution as shortcut, and a concatenation.
+std::unique_ptr<Module> branched() {
+  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}),
+                                      Residual({.in = 4, .width = 4}), Residual({.in = 4, .width = 8, .stride = 2}),
+                                      Grown(8), Flatten(), Linear({108, 10}));
+}
+
+std::unique_ptr<Module> make_network(DType dtype, Device device, const MakeNetwork& make = normalised) {
+  set_seed(5);
+  std::unique_ptr<Module> model = make();
   model->to(dtype);
   model->to(device);
   return model;
@@ -43,8 +77,8 @@ Batch batch_of(std::uint64_t seed, DType dtype, Device device) {
 
 /// A network, its optimizer, and the tensors that a step reads and writes.
 struct Training {
-  Training(DType dtype, Device device, bool as_graph)
-      : model(make_network(dtype, device)),
+  Training(DType dtype, Device device, bool as_graph, const MakeNetwork& make = normalised)
+      : model(make_network(dtype, device, make)),
         sgd(*model, {.lr = 0.05, .momentum = 0.9}),
         batch(batch_of(0, dtype, device)) {
     if (as_graph) graph.emplace(*model, [this] { compute(); });
@@ -105,6 +139,40 @@ TEST_CASE("steps as a graph have the bits of steps, on other images and with the
       CHECK(same_tensors(state(*graph.model), state(*plain.model)));
       CHECK(same_tensors(graph.sgd.state(), plain.sgd.state()));
     }
+}
+
+TEST_CASE("steps of networks that fuse and branch have their bits as a graph") {
+  for (const MakeNetwork& make : {MakeNetwork(pooled), MakeNetwork(branched)})
+    for (const DType dtype : real_dtypes) {
+      if (!can_use_cuda()) return;
+      CAPTURE(make()->describe(), to_string(dtype));
+      Training plain(dtype, Device::cuda, false, make), graph(dtype, Device::cuda, true, make);
+      for (std::uint64_t step = 0; step < 4; ++step) {
+        const Batch batch = batch_of(step, dtype, Device::cuda);
+        CHECK(same_bits(graph.step(batch), plain.step(batch)));
+      }
+      CHECK(same_tensors(state(*graph.model), state(*plain.model)));
+    }
+}
+
+TEST_CASE("steps ask the device for memory at first only, and as a graph never again") {
+  if (!can_use_cuda()) return;
+  const char* memory = std::getenv("MPAD_MEMORY");
+  const bool is_exact = memory != nullptr && std::string_view(memory) == "exact";
+  std::vector<Batch> batches;
+  for (std::uint64_t i = 0; i < 8; ++i) batches.push_back(batch_of(i, DType::f32, Device::cuda));
+  for (const bool as_graph : {false, true}) {
+    if (is_exact && !as_graph) continue;  // asks for all anew, each time
+    Training training(DType::f32, Device::cuda, as_graph, branched);
+    const auto steps = [&](std::size_t from, std::size_t to) {
+      for (std::size_t i = from; i < to; ++i) training.step(batches[i]);
+    };
+    steps(0, 4);
+    const MemoryStatistics before = memory_statistics(Device::cuda);
+    steps(4, 8);
+    CHECK(memory_statistics(Device::cuda).system_allocations == before.system_allocations);
+    CHECK(memory_statistics(Device::cuda).in_use == before.in_use);
+  }
 }
 
 TEST_CASE("a training as a graph has the bits of the training, its last mini-batch and its collapse included") {

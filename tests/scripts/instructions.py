@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""instructions.py ROOT: what kernel-report finds in PTX, and misses."""
+"""instructions.py ROOT: what kernel-report finds in PTX and machine code, and misses."""
 import pathlib
 import sys
 import unittest
@@ -22,7 +22,20 @@ class Instructions(unittest.TestCase):
                   cp.async.cg.shared.global.L2::128B [%r1], [%rd1], 16, %r2;
                   cp.async.ca.shared.global [%r1], [%rd1], 4, %r2;
                   mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};"""
-        self.assertEqual(instructions.read(code), (2, 1, 2, 1, 1))
+        self.assertEqual(instructions.read(code), (2, 1, 2, 1, 1, 0))
+
+    def test_reading_machine_code(self):
+        code = """/*0000*/ LDG.E.128.CONSTANT R4, desc[UR4][R2.64] ;
+                  /*0010*/ @P0 LDG.E.64 R4, desc[UR4][R2.64] ;
+                  /*0020*/ STG.E.EF.128 desc[UR4][R2.64], R4 ;
+                  /*0030*/ STG.E desc[UR4][R2.64], R4 ;
+                  /*0040*/ LDGSTS.E.BYPASS.LTC128B.128.ZFILL [R1], desc[UR4][R2.64] ;
+                  /*0050*/ LDGSTS.E.64 [R1], desc[UR4][R2.64] ;
+                  /*0060*/ LDS.128 R4, [R1] ;
+                  /*0070*/ HMMA.16816.F32 R4, R8, R12, R4 ;
+                  /*0080*/ DMMA.884 R4, R8, R12, R4 ;
+                  /*0090*/ HGMMA.64x128x16.F32 R24, gdesc[UR4], R24 ;"""
+        self.assertEqual(instructions.read_machine(code), (1, 1, 2, 1, 3, 1))
 
     def missing(self, name, code=""):
         return instructions.missing(name, instructions.read(code))
@@ -49,6 +62,9 @@ class Instructions(unittest.TestCase):
                          "copies of 16 bytes alone")
         self.assertEqual(self.missing(half.format("8, 8"), product + copy.format(16)), "")
         self.assertEqual(self.missing(half.format("8, 2"), product), "")
+        group = "multiply_tiles<__half, GroupShape, Runs<8, 8>, Operand>"
+        self.assertEqual(self.missing(group, product + copy.format(16)), "products by warpgroups")
+        self.assertEqual(self.missing(group, "wgmma.mma_async.sync {%f1};\n" + copy.format(16)), "")
         self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
 
 
