@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a kernel's PTX shows of how it reaches memory and multiplies, and what kernels are meant to show."""
+"""What a kernel's code shows of how it reaches memory and multiplies, and what kernels are meant to show."""
 import re
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ class Instructions(NamedTuple):
     copies: int  # from device to shared memory, without waiting
     copies16: int  # of those, 16 bytes each
     products: int  # on tensor cores
+    group_products: int  # of those, by warpgroups
 
     def __str__(self):
         return ", ".join(f"{count} {name}" for name, count in self._asdict().items())
@@ -22,8 +23,20 @@ _wide = r"\.global(?:\.[\w:]+)*\.(?:v4\.[a-z]32|v2\.[a-z]64)\b"
 def read(body):
     """The instructions of a kernel's PTX."""
     copies = re.findall(r"cp\.async\.c[ag]\.shared\.global\S* \[[^\]]*\], \[[^\]]*\], (\d+)", body)
+    groups = len(re.findall(r"\bwgmma\.mma_async\b", body))
     return Instructions(len(re.findall(rf"\bld{_wide}", body)), len(re.findall(rf"\bst{_wide}", body)), len(copies),
-                        copies.count("16"), len(re.findall(r"\b(?:mma\.sync|wgmma\.mma_async)\b", body)))
+                        copies.count("16"), len(re.findall(r"\bmma\.sync\b", body)) + groups, groups)
+
+
+def read_machine(body):
+    """The instructions of a kernel's machine code, as nvdisasm writes it."""
+    found = re.findall(r"\b(LDG|STG|LDGSTS|HMMA|DMMA|HGMMA)\b((?:\.\w+)*)", body)
+
+    def count(names, width=""):
+        return sum(name in names and width in modifiers for name, modifiers in found)
+
+    return Instructions(count({"LDG"}, ".128"), count({"STG"}, ".128"), count({"LDGSTS"}), count({"LDGSTS"}, ".128"),
+                        count({"HMMA", "DMMA", "HGMMA"}), count({"HGMMA"}))
 
 
 nothing = read("")
@@ -58,6 +71,8 @@ def missing(name, found):
     if product := re.match(r"multiply_tiles<(\w+), (?:GroupShape|[^>]*>), Runs<(\d+), (\d+)>", name):
         element, *runs = product.groups()
         full = str(16 // _bytes[element])
+        if "GroupShape" in product[0] and not found.group_products:
+            return "products by warpgroups"
         if element != "float" and not found.products:
             return "products on tensor cores"
         if runs == [full, full] and not found.copies == found.copies16 > 0:
