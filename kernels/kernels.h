@@ -103,8 +103,8 @@ struct BatchNorm {
 };
 /// Mean over the rows and inv_std = 1 / sqrt(variance + epsilon), of the biased variance, by sums of x - x[row 0] and
 /// its square in a tree fixed by the shape. One row at least. A running statistic, of T or acc_t<T>, becomes
-/// (1 - momentum) * itself + momentum * (mean, or the unbiased variance), computed in acc_t<T>; no data: there are
-/// none.
+/// (1 - momentum) * itself + momentum * (mean, or the unbiased variance: NaN of one row), computed in acc_t<T>; no
+/// data: there are none.
 template <class Where>
 void batch_norm_statistics(Where, double epsilon, double momentum, View x, View mean, View inv_std, View running_mean,
                            View running_var);

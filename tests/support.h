@@ -13,11 +13,23 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <vector>
 
 namespace mpad::test {
 
 inline constexpr DType real_dtypes[] = {DType::f16, DType::f32, DType::f64};
+
+/// What kernels that take arrays element by element are tested with, and `more`: what is beside the bounds of one
+/// kernel.
+inline std::vector<std::int64_t> element_sizes(std::initializer_list<std::int64_t> more = {}) {
+  // None and one; beside packs of 2 to 16; one and two warps; 256 threads with 1, 2, 4 and 8 elements each; primes.
+  std::vector<std::int64_t> sizes{0,   1,   2,    3,    4,    5,    7,    8,    9,   15,  16,
+                                  17,  31,  32,   33,   63,   64,   65,   255,  256, 257, 511,
+                                  512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 97,  769, 1009};
+  sizes.insert(sizes.end(), more);
+  return sizes;
+}
 
 /// Uniform in [low, high), rounded to dtype; the same for the same seed.
 inline Tensor random_tensor(const Shape& shape, DType dtype, std::uint64_t seed, double low = -1, double high = 1) {

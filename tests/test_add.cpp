@@ -13,15 +13,23 @@ namespace {
 
 constexpr double inf = INFINITY;
 
-// Below, at and beside a vector, a block of elements and the piece that one thread takes; several pieces.
-const std::int64_t sizes[] = {0, 1, 2, 7, 8, 9, 31, 255, 256, 257, 16383, 16384, 16391, 100003};
+// The piece that one thread of the CPU takes, and several pieces.
+const std::vector<std::int64_t> sizes = element_sizes({16383, 16384, 16391, 100003});
 
 struct Matrix {
   std::int64_t rows, columns;
 };
-// Without rows; few and many columns on both sides of what is summed side by side; one chunk and many.
-const Matrix matrices[] = {{0, 5},   {1, 1},     {1, 7},    {7, 1},     {5, 3},      {33, 31},   {13, 95}, {13, 96},
-                           {13, 97}, {20001, 1}, {2000, 6}, {3000, 16}, {1000, 257}, {2, 20000}, {4096, 8}};
+const Matrix matrices[] = {{0, 1},     {0, 5},     {0, 300},   {3, 0},      {0, 0},  // nothing to sum
+                           {1, 1},     {1, 7},     {7, 1},     {2, 2},      {5, 3},
+                           {3, 4},                                                     // one row or column, few of both
+                           {33, 31},   {32, 32},   {31, 33},   {61, 15},    {61, 17},  // packs, warps and primes
+                           {13, 95},   {13, 96},   {13, 97},  // columns that the CPU sums side by side
+                           {20, 255},  {20, 256},  {20, 257},  {9, 1023},   {9, 1024},
+                           {9, 2056},             // a block's columns, by elements and by packs
+                           {50, 85},   {50, 51},  // 3 and 5 groups of rows in a block
+                           {127, 256}, {128, 256}, {129, 256}, {8191, 1},   {8192, 1},  // one chunk of rows and two
+                           {20001, 1}, {2000, 6},  {3000, 16}, {1000, 257}, {4096, 8},  // many chunks
+                           {2, 20000}};                                                 // and many tiles of columns
 
 /// Numbers of either sign and of all magnitudes of the type, subnormal ones too.
 Tensor spread(std::int64_t size, DType dtype, std::uint64_t seed) {

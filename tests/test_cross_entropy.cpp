@@ -18,8 +18,14 @@ constexpr double inf = INFINITY, quiet = std::numeric_limits<double>::quiet_NaN(
 struct Size {
   std::int64_t rows, classes;
 };
-const Size sizes[] = {{1, 1},     {1, 2},    {1, 10},   {5, 3},    {128, 10},
-                      {1000, 10}, {63, 100}, {3, 1000}, {1025, 2}, {700, 1}};
+// Without rows or classes there is no mean: the operation refuses them.
+const Size sizes[] = {
+    {1, 1},    {2, 1},    {700, 1},  {1, 2},    {2, 2},    {3, 2},     {5, 3},    // 1, 2 and 3 classes
+    {1, 10},   {7, 10},   {8, 10},   {9, 10},   {128, 10}, {1000, 10},            // a GPU's block takes 8 rows
+    {4, 7},    {4, 8},    {4, 9},    {17, 15},  {16, 16},  {15, 17},              // packs
+    {6, 31},   {6, 32},   {6, 33},   {5, 63},   {5, 64},   {5, 65},    {7, 127},  // a warp's lanes take a row
+    {63, 100}, {3, 1000}, {2, 1009}, {1, 1024}, {1, 4099},                        // many classes
+    {63, 4},   {64, 4},   {65, 4},   {1025, 2}};                                  // many rows
 
 struct Problem {
   Tensor logits, labels;
@@ -296,11 +302,13 @@ TEST_CASE("counts and accuracy agree with a search of each row") {
 TEST_CASE("more rows than a grid has warps") {
   const Problem p = make({8200, 2}, DType::f64);
   const Reference want = reference(p, 1);
+  const std::int64_t correct = count_correct(p.logits, p.labels);
   // 8200 losses in a tree of less than 30 levels, and of the order of 1.
   on_each_backend([&](auto where) {
     const Results got = compute(where, p, 1);
     CHECK(std::abs(got.loss.item() - want.loss) <= 0x1p-52 * 200 * want.loss);
     CHECK(got.grad_logits.values()[16399] == Approx(want.grad_logits[16399]).epsilon(1e-12));
+    CHECK(count_correct(p.logits.to(device_of(where)), p.labels.to(device_of(where))) == correct);
   });
 }
 

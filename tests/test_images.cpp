@@ -12,9 +12,20 @@ namespace {
 struct Case {
   std::int64_t images, h, w, c, taken;
 };
-// None taken, one, some, more than there are; one channel and several; sizes that are no multiple of a vector.
-const Case cases[] = {{1, 1, 1, 1, 1}, {3, 2, 2, 1, 0},    {5, 3, 7, 3, 4},   {9, 28, 28, 1, 33},
-                      {7, 5, 5, 4, 7}, {2, 32, 32, 3, 50}, {4, 1, 17, 2, 16}, {40, 9, 9, 1, 17}};
+const Case cases[] = {{3, 2, 2, 1, 0},   {1, 1, 1, 1, 0},    {9, 28, 28, 1, 0},  // none taken
+                      {1, 1, 1, 1, 1},   {5, 1, 1, 1, 3},    {6, 1, 1, 3, 7},
+                      {3, 1, 2, 1, 2},   {3, 2, 1, 1, 2},  // of one or two pixels
+                      {4, 1, 3, 1, 5},   {4, 1, 4, 1, 5},    {4, 5, 1, 1, 5},
+                      {4, 1, 7, 1, 5},   {4, 2, 4, 1, 5},    {4, 3, 3, 1, 5},  // packs
+                      {4, 3, 5, 1, 3},   {4, 4, 4, 1, 3},    {4, 1, 17, 1, 3},
+                      {4, 1, 17, 2, 16}, {2, 11, 13, 1, 4},  // and primes
+                      {3, 2, 3, 2, 5},   {3, 2, 3, 4, 5},    {3, 3, 2, 5, 5},
+                      {3, 2, 2, 8, 5},   {3, 2, 2, 17, 5},   {7, 5, 5, 4, 7},  // channels
+                      {2, 1, 127, 1, 3}, {2, 8, 16, 1, 3},   {2, 3, 43, 1, 3},
+                      {2, 16, 16, 1, 3}, {2, 32, 32, 1, 3},                      // 128 threads
+                      {2, 31, 33, 1, 3}, {2, 33, 32, 1, 3},  {2, 10, 37, 3, 2},  // with packs of 8
+                      {5, 3, 7, 3, 4},   {9, 28, 28, 1, 33}, {2, 32, 32, 3, 50},
+                      {40, 9, 9, 1, 17}, {300, 2, 2, 1, 257}};  // and many images
 
 struct Problem {
   Case c;
@@ -164,7 +175,7 @@ TEST_CASE("every shift and both sides come up alike") {
 }
 
 TEST_CASE("labels are those of the named images") {
-  for (const std::int64_t taken : {0, 1, 300}) {
+  for (const std::int64_t taken : element_sizes()) {
     const Tensor labels({7}, DType::i32), indices({taken}, DType::i32);
     for (std::size_t i = 0; i < 7; ++i) labels.span<std::int32_t>()[i] = 90 - static_cast<std::int32_t>(i);
     std::vector<double> want;
