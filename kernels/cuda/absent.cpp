@@ -25,7 +25,8 @@ void* scratch_bytes(Cuda, Scratch, std::size_t) { fail(); }
 void release_scratch() {}
 void hold_scratch(Cuda) {}
 void drop_scratch(Cuda) noexcept {}
-void set_reclaim(std::size_t (*)()) {}
+std::string describe_memory(const KeptMemory&) { fail(); }
+void set_reclaim(KeptMemory (*)()) {}
 
 Stream::Stream() { fail(); }
 Stream::~Stream() = default;

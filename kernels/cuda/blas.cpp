@@ -21,7 +21,7 @@ constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
 void check_cublas(const char* op, cublasStatus_t status) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   const std::string message = std::string(op) + ": expected success from cuBLAS, got " + cublasGetStatusString(status);
-  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw OutOfMemory(message);
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw OutOfMemory(message + " (" + describe_memory(reclaim_memory()) + ")");
   throw Error(message);
 }
 

@@ -60,7 +60,9 @@ void release(void* data) noexcept { cudaFree(data); }
 
 std::size_t free_memory() {
   std::size_t free_bytes = 0, total = 0;
-  check_cuda("memory", cudaMemGetInfo(&free_bytes, &total));
+  const cudaError_t code = cudaMemGetInfo(&free_bytes, &total);
+  if (code == cudaErrorMemoryAllocation) return 0;  // none for its own context; check_cuda would ask again
+  check_cuda("memory", code);
   return free_bytes;
 }
 

@@ -27,7 +27,7 @@ DeviceInfo device_info();
 void* allocate(std::size_t bytes);
 /// Gives memory back after all work on the device that was queued before.
 void release(void* data) noexcept;
-/// Bytes that the device has left.
+/// Bytes that the device has left: 0 where they are too few to ask it.
 std::size_t free_memory();
 
 /// Copies bytes between host and device or within one, in order of this thread's current stream. Host memory has to

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "scratch.h"
 
+#include "check.h"
 #include "runtime.h"
-
-#include <mpad/core/error.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -29,7 +28,7 @@ thread_local std::map<std::pair<void*, Scratch>, Block> blocks;
 // Of streams whose blocks stay where they are: those that others took the place of.
 thread_local std::map<void*, std::vector<Block>> held;
 
-std::atomic<std::size_t (*)()> reclaim{nullptr};
+std::atomic<KeptMemory (*)()> reclaim{nullptr};
 
 // As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
 bool is_exact() {
@@ -39,10 +38,10 @@ bool is_exact() {
 
 void* allocate_or_throw(std::size_t bytes) {
   if (void* block = allocate(bytes); block != nullptr) return block;
-  const std::size_t kept = reclaim_memory();
+  const KeptMemory kept = reclaim_memory();
   if (void* block = allocate(bytes); block != nullptr) return block;
-  throw OutOfMemory("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none (" + std::to_string(kept) +
-                    " cached for graphs, " + std::to_string(free_memory()) + " free)");
+  throw OutOfMemory("scratch: expected " + std::to_string(bytes) + " bytes on cuda, got none (" +
+                    describe_memory(kept) + ")");
 }
 
 }  // namespace
@@ -70,11 +69,19 @@ void drop_scratch(Cuda where) noexcept {
   std::erase_if(blocks, [&](const auto& entry) { return entry.first.first == where.stream; });
 }
 
-void set_reclaim(std::size_t (*give_back)()) { reclaim = give_back; }
+std::string describe_memory(const KeptMemory& kept) {
+  return std::to_string(kept.in_use) + " in use by tensors, " + std::to_string(kept.cached) + " cached for graphs, " +
+         std::to_string(free_memory()) + " free";
+}
 
-std::size_t reclaim_memory() {
-  std::size_t (*const give_back)() = reclaim;
-  return give_back == nullptr ? 0 : give_back();
+void set_reclaim(KeptMemory (*give_back)()) {
+  reclaim = give_back;
+  kernels::memory_report = [] { return describe_memory(reclaim_memory()); };
+}
+
+KeptMemory reclaim_memory() {
+  KeptMemory (*const give_back)() = reclaim;
+  return give_back == nullptr ? KeptMemory() : give_back();
 }
 
 }  // namespace mpad::cuda

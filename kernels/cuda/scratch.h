@@ -5,6 +5,7 @@
 #include <mpad/core/scratch.h>
 
 #include <cstdint>
+#include <string>
 
 namespace mpad::cuda {
 
@@ -22,11 +23,19 @@ void hold_scratch(Cuda where);
 /// Gives back this thread's blocks of this stream, after all work on the device that was queued before.
 void drop_scratch(Cuda where) noexcept;
 
+/// Bytes of device memory that are kept elsewhere: in use by tensors, and cached where graphs work in them.
+struct KeptMemory {
+  std::size_t in_use = 0, cached = 0;
+};
+/// Where the device's memory is: "... in use by tensors, ... cached for graphs, ... free". What every OutOfMemory of
+/// CUDA says.
+std::string describe_memory(const KeptMemory& kept);
+
 /// Sets what is called before a request for device memory fails, to have memory given back that is kept elsewhere. It
-/// returns the bytes that stay there, because graphs work in them.
-void set_reclaim(std::size_t (*reclaim)());
-/// Calls it; 0 without one.
-std::size_t reclaim_memory();
+/// returns what stays there.
+void set_reclaim(KeptMemory (*reclaim)());
+/// Calls it; nothing without one.
+KeptMemory reclaim_memory();
 
 template <class T>
 T* scratch(Cuda where, Scratch purpose, std::int64_t count) {

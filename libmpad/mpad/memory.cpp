@@ -24,8 +24,8 @@ struct System {
   Device device;
   void* (*allocate)(std::size_t bytes);  // null if there is no more
   void (*release)(void*);
-  void (*release_scratch)();                         // what this thread's kernels keep beside the cache
-  std::string (*describe_rest)(std::size_t cached);  // where what could not be given back stays cached
+  void (*release_scratch)();                             // what this thread's kernels keep beside the cache
+  std::string (*describe)(const MemoryStatistics& now);  // where its memory is
 };
 
 // Of any size: aligned_alloc takes multiples of the alignment only.
@@ -34,12 +34,15 @@ void* allocate_aligned(std::size_t bytes) {
   return posix_memalign(&block, kAlignment, bytes) == 0 ? block : nullptr;
 }
 
-constexpr System cpu_system{Device::cpu, allocate_aligned, [](void* block) { std::free(block); }, [] {},
-                            [](std::size_t) { return std::string(); }};
+constexpr System cpu_system{
+    Device::cpu, allocate_aligned, [](void* block) { std::free(block); }, [] {},
+    [](const MemoryStatistics& now) { return fmt::format("{} in use by tensors", now.in_use); }};
 
-constexpr System cuda_system{
-    Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); }, cuda::release_scratch,
-    [](std::size_t cached) { return fmt::format(", {} cached for graphs, {} free", cached, cuda::free_memory()); }};
+constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cuda::release(block); },
+                             cuda::release_scratch,
+                             [](const MemoryStatistics& now) {
+                               return cuda::describe_memory({now.in_use, now.cached});
+                             }};
 
 bool is_exact() {
   const char* mode = std::getenv("MPAD_MEMORY");
@@ -67,11 +70,11 @@ class Cache {
     return statistics_;
   }
 
-  // The bytes that stay cached.
-  std::size_t release() {
+  // What stays.
+  MemoryStatistics release() {
     std::lock_guard lock(mutex_);
     release_locked();
-    return statistics_.cached;
+    return statistics_;
   }
 
   void hold(void* stream) {
@@ -113,9 +116,8 @@ class Cache {
       block = system_.allocate(bytes);
     }
     if (block == nullptr)
-      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({} in use by tensors{})", bytes,
-                                    to_string(system_.device), statistics_.in_use,
-                                    system_.describe_rest(statistics_.cached)));
+      throw OutOfMemory(fmt::format("memory: expected {} bytes on {}, got none ({})", bytes, to_string(system_.device),
+                                    system_.describe(statistics_)));
     ++statistics_.system_allocations;
     return {static_cast<std::byte*>(block), bytes};
   }
@@ -158,7 +160,10 @@ class Cache {
 Cache& cache_of(Device device);
 
 Cache* new_cuda_cache() {
-  cuda::set_reclaim([] { return cache_of(Device::cuda).release(); });
+  cuda::set_reclaim([] {
+    const MemoryStatistics now = cache_of(Device::cuda).release();
+    return cuda::KeptMemory{now.in_use, now.cached};
+  });
   return new Cache(cuda_system);
 }
 
