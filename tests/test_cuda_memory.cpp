@@ -6,6 +6,7 @@
 
 #include <cuda/scratch.h>
 
+#include <algorithm>
 #include <string_view>
 #include <thread>
 
@@ -168,6 +169,29 @@ TEST_CASE("each stream has scratch memory of its own") {
   CHECK(of_a == cuda::scratch<double>(a.where(), Scratch::source, 64));
   CHECK(of_b == cuda::scratch<double>(b.where(), Scratch::source, 64));
   cuda::release_scratch();
+}
+
+TEST_CASE("exact scratch memory is NaN again at each request, but not what graphs or cuBLAS work in") {
+  if (!can_use_cuda()) return;
+  constexpr std::int64_t count = 300;
+  const auto left_of_ones = [](Cuda where, Scratch purpose) {
+    const CudaScope scope(where);
+    std::vector<float> values(count, 1);
+    const auto ask = [&] { return cuda::scratch<float>(where, purpose, count); };
+    const float* block = ask();
+    cuda::copy(const_cast<float*>(block), values.data(), count * sizeof(float));
+    cuda::synchronize("test");
+    CHECK(ask() == block);
+    cuda::copy(values.data(), block, count * sizeof(float));
+    cuda::synchronize("test");
+    return std::count(values.begin(), values.end(), 1.0F);
+  };
+  const cuda::Stream stream, of_graph;
+  CHECK(left_of_ones(stream.where(), Scratch::partial_sums) == (is_exact() ? 0 : count));
+  CHECK(left_of_ones(stream.where(), Scratch::workspace) == count);
+  release_memory_of(stream.where());
+  const HeldMemory held(of_graph.where());
+  CHECK(left_of_ones(of_graph.where(), Scratch::partial_sums) == count);
 }
 
 TEST_CASE("scratch memory and cached blocks make room for each other") {

@@ -2,7 +2,10 @@
 #include "scratch.h"
 
 #include "check.h"
+#include "graph.h"
 #include "runtime.h"
+
+#include <cuda_runtime_api.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -32,8 +35,16 @@ std::atomic<KeptMemory (*)()> reclaim{nullptr};
 
 // As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
 bool is_exact() {
-  const char* mode = std::getenv("MPAD_MEMORY");
-  return mode != nullptr && std::string_view(mode) == "exact";
+  static const bool exact = [] {
+    const char* mode = std::getenv("MPAD_MEMORY");
+    return mode != nullptr && std::string_view(mode) == "exact";
+  }();
+  return exact;
+}
+
+void spoil(Cuda where, const Block& block) {
+  kernels::check_cuda("scratch",
+                      cudaMemsetAsync(block.memory.get(), 0xFF, block.size, static_cast<cudaStream_t>(where.stream)));
 }
 
 void* allocate_or_throw(std::size_t bytes) {
@@ -48,13 +59,14 @@ void* allocate_or_throw(std::size_t bytes) {
 
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
   Block& block = blocks[{where.stream, purpose}];
+  const auto kept = held.find(where.stream);
   if (bytes > block.size || !block.memory || (bytes != block.size && is_exact())) {
-    if (const auto kept = held.find(where.stream); kept != held.end() && block.memory)
-      kept->second.push_back(std::move(block));
+    if (kept != held.end() && block.memory) kept->second.push_back(std::move(block));
     block = {};
     block.memory.reset(allocate_or_throw(bytes > 0 ? bytes : 1));
     block.size = bytes;
   }
+  if (is_exact() && purpose != Scratch::workspace && kept == held.end() && !is_recording()) spoil(where, block);
   return block.memory.get();
 }
 

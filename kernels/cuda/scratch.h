@@ -11,7 +11,9 @@ namespace mpad::cuda {
 
 /// Uninitialised device memory for this thread's kernels on this stream, aligned to 256 bytes: the same block again for
 /// the same purpose, a larger one where it must grow (after the stream's earlier work), so that a loop of equal calls
-/// allocates nothing. Throws OutOfMemory if the device has no more.
+/// allocates nothing. With $MPAD_MEMORY=exact its bytes are 0xFF again at each request, NaN in every type, so that what
+/// the last one left there is not taken for a result; not the workspace, which is cuBLAS's own, nor what graphs work
+/// in. Throws OutOfMemory if the device has no more.
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes);
 
 /// Gives back this thread's blocks but those that are held, after all work on the device that was queued before. Not to
