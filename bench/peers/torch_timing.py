@@ -23,9 +23,9 @@ def sets_for(device, size):
     return 4 * cache // size + 1
 
 
-def median_seconds(call, sets, device, seconds):
-    """Median over rounds of the mean time of call(*set): after one to warm up, five rounds or more, and `seconds`; of
-    rounds that take many times as long, three."""
+def quartiles(call, sets, device, seconds):
+    """First quartile, median and third quartile over rounds of the mean time of call(*set): after one to warm up, five
+    rounds or more, and `seconds`; of rounds that take many times as long, three."""
     calls = list(itertools.islice(itertools.cycle(sets), len(sets) if device == "cpu" else max(len(sets), 8)))
 
     def cuda_round():
@@ -48,7 +48,19 @@ def median_seconds(call, sets, device, seconds):
     times = []
     while len(times) < 3 or sum(times) < seconds or (len(times) < 5 and sum(times) < 20 * seconds):
         times.append(one_round())
-    return statistics.median(times) / len(calls)
+    return [quartile / len(calls) for quartile in statistics.quantiles(times)]
+
+
+def record_of(name, seconds):
+    """A record like Google Benchmark's, of a call's three quartiles."""
+    first, middle, third = (1e6 * quartile for quartile in seconds)
+    return {"name": name, "real_time": middle, "time_unit": "us", "first_quartile": first, "third_quartile": third}
+
+
+def line_of(record):
+    """A record as text: its median, between its quartiles."""
+    spread = f"{record['first_quartile']:.1f} to {record['third_quartile']:.1f}"
+    return f"{record['name']:72} {record['real_time']:12.1f} {record['time_unit']} ({spread})"
 
 
 def settings(device):
@@ -84,7 +96,7 @@ def choose_device(name, program):
 
 def run_peer(program, description, subjects, calls_of, example):
     """The main function of a peer: times calls_of(subject, device) = (name, call, sets of arguments)... for all of
-    subjects(device) whose text matches --filter, and writes records like Google Benchmark's."""
+    subjects(device) whose text matches --filter, and writes a record of each."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--out", help="write the results to this JSON file")
@@ -107,9 +119,8 @@ def run_peer(program, description, subjects, calls_of, example):
                 for name, call, sets in calls_of(subject, device):
                     if not arguments.variants.search(name.rpartition("/")[2]):
                         continue
-                    seconds = median_seconds(call, sets, device, 0.05)
-                    records.append({"name": name, "real_time": 1e6 * seconds, "time_unit": "us"})
-                    print(f"{name:72} {1e6 * seconds:12.1f} us", flush=True)
+                    records.append(record_of(name, quartiles(call, sets, device, 0.05)))
+                    print(line_of(records[-1]), flush=True)
             except RuntimeError as error:  # PyTorch 1.13 has few operations in half on the CPU; memory may not suffice
                 print(f"{text}: skipped: {str(error).splitlines()[0]}")
     if arguments.out:
