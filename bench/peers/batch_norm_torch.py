@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times PyTorch's batch normalisation in training, alone, with a ReLU and with a sum and a ReLU behind it, on the shapes
-of bench_batch_norm, in channels_last, which is mpad's layout."""
+of bench_batch_norm, in channels_last, which is mpad's layout; on a GPU also as CUDA graphs."""
 import itertools
 import sys
 

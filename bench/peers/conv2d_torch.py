@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times PyTorch's convolutions, on a GPU those of cuDNN, on the layers of bench_conv2d at batch 128: forward and both
-gradients. channels_last is mpad's layout; cuDNN measures which of its algorithms is the fastest, and float is float:
-TF32 is off."""
+gradients, on a GPU also as CUDA graphs. channels_last is mpad's layout; cuDNN measures which of its algorithms is the
+fastest, and float is float: TF32 is off."""
 import itertools
 import sys
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times PyTorch's max pooling, alone and behind a ReLU, and the study's separate tensor operations, on the shapes of
-bench_maxpool. On CUDA also with channels_last tensors and with torch.compile; times there are between events around a
-round of calls on buffers that together exceed four times the L2 cache, as in bench_maxpool."""
+bench_maxpool. On CUDA also with channels_last tensors, with torch.compile and as CUDA graphs; times there are between
+events around a round of calls on buffers that together exceed four times the L2 cache, as in bench_maxpool."""
 
 import itertools
 import sys

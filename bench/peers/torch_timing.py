@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the peers in PyTorch share: times as mpad's benchmarks take them, the settings they depend on, and the file of
 results. On CUDA a time is that between events around a round of calls on buffers that together exceed four times the L2
-cache."""
+cache: the host makes each call (torch...), or has made all of them a CUDA graph (graph...)."""
 import argparse
+import contextlib
 import itertools
 import json
 import re
@@ -13,6 +14,7 @@ import time
 import torch
 
 DTYPES = {"float": torch.float32, "half": torch.float16, "double": torch.float64}
+CAPTURED = {"torch": "graph", "torch_channels_last": "graph_channels_last", "torch_compile": "graph_compile"}
 
 
 def sets_for(device, size):
@@ -23,37 +25,57 @@ def sets_for(device, size):
     return 4 * cache // size + 1
 
 
-def quartiles(call, sets, device, seconds):
-    """First quartile, median and third quartile over rounds of the mean time of call(*set): after one to warm up, five
-    rounds or more, and `seconds`; of rounds that take many times as long, three."""
+def round_of(call, sets, device):
+    """A function that makes the calls of a round, and their number."""
     calls = list(itertools.islice(itertools.cycle(sets), len(sets) if device == "cpu" else max(len(sets), 8)))
 
-    def cuda_round():
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
+    def run():
         for arguments in calls:
             call(*arguments)
+
+    return run, len(calls)
+
+
+def captured(run):
+    """The function as a CUDA graph, behind three runs to warm up, all on the current stream: it may not be the default
+    one, and a backward runs on its forward's."""
+    for _ in range(3):
+        run()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        run()
+    return graph.replay
+
+
+def quartiles(run, device, seconds):
+    """First quartile, median and third quartile of the time of run(): after one to warm up, five or more, and `seconds`;
+    of those that take many times as long, three."""
+
+    def on_cuda():
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        run()
         end.record()
         end.synchronize()
         return 1e-3 * start.elapsed_time(end)
 
-    def cpu_round():
+    def on_cpu():
         start = time.perf_counter()
-        for arguments in calls:
-            call(*arguments)
+        run()
         return time.perf_counter() - start
 
-    one_round = cpu_round if device == "cpu" else cuda_round
-    one_round()
+    timed = on_cpu if device == "cpu" else on_cuda
+    timed()
     times = []
     while len(times) < 3 or sum(times) < seconds or (len(times) < 5 and sum(times) < 20 * seconds):
-        times.append(one_round())
-    return [quartile / len(calls) for quartile in statistics.quantiles(times)]
+        times.append(timed())
+    return statistics.quantiles(times)
 
 
-def record_of(name, seconds):
-    """A record like Google Benchmark's, of a call's three quartiles."""
-    first, middle, third = (1e6 * quartile for quartile in seconds)
+def record_of(name, seconds, count):
+    """A record like Google Benchmark's, of the three quartiles of so many calls."""
+    first, middle, third = (1e6 * quartile / count for quartile in seconds)
     return {"name": name, "real_time": middle, "time_unit": "us", "first_quartile": first, "third_quartile": third}
 
 
@@ -94,9 +116,30 @@ def choose_device(name, program):
     return name
 
 
-def run_peer(program, description, subjects, calls_of, example):
-    """The main function of a peer: times calls_of(subject, device) = (name, call, sets of arguments)... for all of
-    subjects(device) whose text matches --filter, and writes a record of each."""
+def first_line(error):
+    return (str(error) or repr(error)).splitlines()[0]
+
+
+def records_of(calls, wanted, device):
+    """A record of each call, and on a GPU of its round as a graph, if `wanted` finds the name of the variant."""
+    for name, call, sets in calls:
+        what, _, variant = name.rpartition("/")
+        variants = [variant, *([CAPTURED[variant]] if device == "cuda" and variant in CAPTURED else [])]
+        variants = list(filter(wanted.search, variants))
+        if not variants:
+            continue
+        run, count = round_of(call, sets() if callable(sets) else sets, device)
+        for one in variants:
+            try:
+                timed = captured(run) if one != variant else run
+            except RuntimeError as error:
+                print(f"{what}/{one}: not captured: {first_line(error)}", flush=True)
+                continue
+            yield record_of(f"{what}/{one}", quartiles(timed, device, 0.05), count)
+
+
+def parsed(description, example):
+    """The command line of a peer."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--out", help="write the results to this JSON file")
@@ -105,24 +148,30 @@ def run_peer(program, description, subjects, calls_of, example):
     parser.add_argument("--variants", type=re.compile, default=re.compile(""), metavar="REGEX",
                         help="only times of which the name's last part matches, such as torch (default: all)")
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def run_peer(program, description, subjects, calls_of, example):
+    """The main function of a peer: times calls_of(subject, device) = (name, call, sets of arguments or a function that
+    makes them)... for all of subjects(device) whose text matches --filter, and writes a record of each. Calls record no
+    gradients, and on a GPU all run on one stream beside the default."""
+    arguments = parsed(description, example)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device, records = choose_device(arguments.device, program), []
     context = settings(device)
     print(", ".join(f"{key} {value}" for key, value in context.items()))
-    with torch.no_grad():
+    stream = torch.cuda.stream(torch.cuda.Stream()) if device == "cuda" else contextlib.nullcontext()
+    with torch.no_grad(), stream:
         for text, subject in subjects(device):
             if not arguments.filter.search(text):
                 continue
             try:
-                for name, call, sets in calls_of(subject, device):
-                    if not arguments.variants.search(name.rpartition("/")[2]):
-                        continue
-                    records.append(record_of(name, quartiles(call, sets, device, 0.05)))
-                    print(line_of(records[-1]), flush=True)
+                for record in records_of(calls_of(subject, device), arguments.variants, device):
+                    records.append(record)
+                    print(line_of(record), flush=True)
             except RuntimeError as error:  # PyTorch 1.13 has few operations in half on the CPU; memory may not suffice
-                print(f"{text}: skipped: {str(error).splitlines()[0]}")
+                print(f"{text}: skipped: {first_line(error)}")
     if arguments.out:
         with open(arguments.out, "w", encoding="utf-8") as file:
             json.dump({"context": context, "benchmarks": records}, file, indent=1)

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """peers.py SOURCE: bench/peers time what they say, where this Python has PyTorch, on the CPU."""
+import contextlib
 import importlib.util
+import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 source = pathlib.Path(sys.argv[1])
 has_torch = importlib.util.find_spec("torch") is not None
@@ -37,10 +41,69 @@ class Records(unittest.TestCase):
 
     def test_a_record_and_its_line(self):
         import torch_timing
-        record = torch_timing.record_of("a/torch", [1e-6, 2e-6, 4e-6])
+        record = torch_timing.record_of("a/torch", [3e-6, 6e-6, 12e-6], 3)
         self.assertEqual(record, {"name": "a/torch", "real_time": 2.0, "time_unit": "us", "first_quartile": 1.0,
                                   "third_quartile": 4.0})
         self.assertEqual(torch_timing.line_of(record).split(), "a/torch 2.0 us (1.0 to 4.0)".split())
+
+
+class Graph:
+    """In place of torch.cuda's graphs: keeps what ran while it was captured."""
+
+    replays = 0
+
+    def replay(self):
+        Graph.replays += 1
+
+
+@contextlib.contextmanager
+def stand_in(capture):
+    """For the parts of torch.cuda that timing uses; `capture` stands for torch.cuda.graph."""
+    event = mock.Mock(**{"return_value.elapsed_time.return_value": 60.0})  # ms
+    with mock.patch.multiple("torch.cuda", Event=event, Stream=mock.Mock(), CUDAGraph=Graph, graph=capture,
+                             current_stream=mock.Mock(), synchronize=mock.Mock()):
+        yield
+
+
+@unittest.skipUnless(has_torch, "no PyTorch")
+class Graphs(unittest.TestCase):
+    """What is captured on a GPU, with a stand-in for it."""
+
+    def records(self, capture, wanted=""):
+        import torch_timing
+        called, Graph.replays = {}, 0
+
+        def counting(variant):
+            called[variant] = 0
+
+            def call(one, two):
+                self.assertEqual((one, two), (1, 2))
+                called[variant] += 1
+
+            return f"conv2d_forward/float/fc3/{variant}", call, lambda: [(1, 2)] * 10
+
+        calls, said = [counting("torch"), counting("separate"), counting("torch_compile")], io.StringIO()
+        with stand_in(capture), contextlib.redirect_stdout(said):
+            records = list(torch_timing.records_of(iter(calls), re.compile(wanted), "cuda"))
+        return {record["name"].rpartition("/")[2]: record for record in records}, called, said.getvalue()
+
+    def test_rounds_are_called_and_replayed(self):
+        records, called, said = self.records(lambda graph, stream: contextlib.nullcontext())
+        self.assertEqual((list(records), said), (["torch", "graph", "separate", "torch_compile", "graph_compile"], ""))
+        self.assertEqual({record["real_time"] for record in records.values()}, {6000.0})  # us, of ten calls
+        # One to warm up and five to time; of a graph three to warm up, and one that is captured.
+        self.assertEqual(called, {"torch": 100, "separate": 60, "torch_compile": 100})
+        self.assertEqual(Graph.replays, 12)
+
+    def test_only_the_variants_that_are_wanted(self):
+        records, called, _ = self.records(lambda graph, stream: contextlib.nullcontext(), "^graph$")
+        self.assertEqual((list(records), called), (["graph"], {"torch": 40, "separate": 0, "torch_compile": 0}))
+
+    def test_a_capture_that_fails_costs_its_own_record(self):
+        refuse = mock.Mock(side_effect=RuntimeError("operation not permitted\nwhen stream is capturing"))
+        records, _, said = self.records(refuse, "torch$|^graph$")
+        self.assertEqual(list(records), ["torch"])
+        self.assertEqual(said, "conv2d_forward/float/fc3/graph: not captured: operation not permitted\n")
 
 
 if __name__ == "__main__":
