@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 
 from shapes import CUDA_POOLS, POOLS
-from torch_timing import DTYPES, run_peer, sets_for
+from torch_timing import DTYPES, compiled, run_peer, sets_for, training_calls
 
 aten = torch.ops.aten
 FIRST_AT_MOST = 1 << 27  # elements: finding the first maximum of more takes seconds a call
@@ -45,6 +45,12 @@ class Pool:
     def relu_backward(self, grad_y, r, index):
         return aten.threshold_backward(self.backward(grad_y, r, index), r, 0)
 
+    def pooled(self, x):
+        return functional.max_pool2d(x, *self.window)
+
+    def relu_pooled(self, x):
+        return self.pooled(functional.relu(x))
+
 
 def windows_of(x, kernel):
     """n,c,h,w to n,c,oh,ow,taps for windows that touch and do not overlap."""
@@ -74,38 +80,35 @@ def separate_backward(mask, grad_y, beta, kernel):
     return split.permute(0, 1, 2, 4, 3, 5).reshape(n, c, oh * kernel, ow * kernel)
 
 
-def pool_calls(pool, sets, what, variant, transform):
-    """Name, call and sets of arguments for PyTorch's own operations; `transform` compiles them or does nothing."""
+def pool_calls(pool, sets, what, variant):
+    """Name, call and sets of arguments for PyTorch's own operations."""
     outputs = [(x, *pool.forward(x)) for (x,) in sets]
-    gradients = [(torch.ones_like(y), x, index) for x, y, index in outputs]
-    yield f"maxpool_forward/{what}/{variant}", transform(pool.forward), sets
-    yield f"maxpool_backward/native/{what}/{variant}", transform(pool.backward), gradients
-    if transform is eager:
-        allocated = [(*arguments, torch.empty_like(arguments[1])) for arguments in gradients]
-        yield f"maxpool_backward/native/{what}/{variant}_preallocated", pool.preallocated, allocated
+    gradients = [(torch.randn_like(y), x, index) for x, y, index in outputs]
+    yield f"maxpool_forward/{what}/{variant}", pool.forward, sets
+    yield f"maxpool_backward/native/{what}/{variant}", pool.backward, gradients
+    allocated = [(*arguments, torch.empty_like(arguments[1])) for arguments in gradients]
+    yield f"maxpool_backward/native/{what}/{variant}_preallocated", pool.preallocated, allocated
     rectified = [functional.relu(x) for (x,) in sets]
-    pairs = [(torch.ones_like(y), r, index) for r, (y, index) in ((r, pool.forward(r)) for r in rectified)]
-    yield f"relu_maxpool_forward/{what}/{variant}", transform(pool.relu_forward), sets
-    yield f"relu_maxpool_backward/native/{what}/{variant}", transform(pool.relu_backward), pairs
+    pairs = [(torch.randn_like(y), r, index) for r, (y, index) in ((r, pool.forward(r)) for r in rectified)]
+    yield f"relu_maxpool_forward/{what}/{variant}", pool.relu_forward, sets
+    yield f"relu_maxpool_backward/native/{what}/{variant}", pool.relu_backward, pairs
+
+
+def compiled_calls(pool, sets, what):
+    """The same compiled, by autograd: indices are what the compiler makes of them."""
+    for prefix, function in (("", pool.pooled), ("relu_", pool.relu_pooled)):
+        yield from training_calls(f"{prefix}maxpool_forward/{what}/torch_compile",
+                                  f"{prefix}maxpool_backward/native/{what}/torch_compile", compiled(function), sets)
 
 
 def separate_calls(sets, what, kernel):
     """The same for the study's operations."""
     yield f"maxpool_forward/{what}/separate", lambda x: separate_forward(x, kernel), sets
-    masks = [(mask, torch.ones_like(y)) for y, mask in (separate_forward(x, kernel) for (x,) in sets)]
+    masks = [(mask, torch.randn_like(y)) for y, mask in (separate_forward(x, kernel) for (x,) in sets)]
     first = (("native", 0.0), ("beta:0.5", 0.5)) if sets[0][0].numel() <= FIRST_AT_MOST else ()
     for rule, beta in (("minimal", 1.0), *first):
         call = lambda mask, grad_y, beta=beta: separate_backward(mask, grad_y, beta, kernel)  # noqa: E731
         yield f"maxpool_backward/{rule}/{what}/separate", call, masks
-
-
-def eager(function):
-    return function
-
-
-def compiled(function):
-    torch._dynamo.reset()  # or it falls back to eager after a number of shapes
-    return torch.compile(function, dynamic=False)
 
 
 def subjects(device):
@@ -121,14 +124,14 @@ def calls_of(subject, device):
     x = make_input(shape, DTYPES[dtype], ties, device)
     sets = [(x.clone(),) for _ in range(sets_for(device, x.numel() * x.element_size()))]
     pool, what = Pool(kernel, stride, pad), f"{dtype}/{case}/ties:{ties}"
-    yield from pool_calls(pool, sets, what, "torch", eager)
+    yield from pool_calls(pool, sets, what, "torch")
     if stride == kernel and not pad:
         yield from separate_calls(sets, what, kernel)
     if device == "cuda":
         channels_last = [(x.contiguous(memory_format=torch.channels_last),) for (x,) in sets]
-        yield from pool_calls(pool, channels_last, what, "torch_channels_last", eager)
+        yield from pool_calls(pool, channels_last, what, "torch_channels_last")
         if hasattr(torch, "compile"):
-            yield from pool_calls(pool, channels_last, what, "torch_compile", compiled)
+            yield from compiled_calls(pool, channels_last, what)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,31 @@ def sets_for(device, size):
     return 4 * cache // size + 1
 
 
+def compiled(function):
+    """By torch.compile, for one shape; what a forward saves is never given away, so that a backward can run again."""
+    torch._dynamo.reset()  # or it falls back to eager after a number of shapes
+    from torch._functorch import config
+    if hasattr(config, "donated_buffer"):
+        config.donated_buffer = False
+    return torch.compile(function, dynamic=False)
+
+
+def training_calls(forward, backward, function, sets):
+    """What to time of a function as training uses it: its forward with gradients recorded, and by itself its backward for
+    random gradients of the output, of all arguments, so that a compiler chooses what is kept in between."""
+    function = torch.enable_grad()(function)
+    leaves = [tuple(tensor.detach().requires_grad_() for tensor in arguments) for arguments in sets]
+
+    def backwards():
+        return [(y, arguments, torch.randn_like(y)) for arguments in leaves for y in (function(*arguments),)]
+
+    def gradients(y, arguments, grad_y):
+        return torch.autograd.grad(y, arguments, grad_y, retain_graph=True)
+
+    yield forward, function, leaves
+    yield backward, gradients, backwards
+
+
 def round_of(call, sets, device):
     """A function that makes the calls of a round, and their number."""
     calls = list(itertools.islice(itertools.cycle(sets), len(sets) if device == "cpu" else max(len(sets), 8)))

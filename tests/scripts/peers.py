@@ -47,6 +47,39 @@ class Records(unittest.TestCase):
         self.assertEqual(torch_timing.line_of(record).split(), "a/torch 2.0 us (1.0 to 4.0)".split())
 
 
+@unittest.skipUnless(has_torch, "no PyTorch")
+class Training(unittest.TestCase):
+    """Gradients that are timed by autograd are those of the operations that are timed by themselves."""
+
+    def both(self, function, sets):
+        """For each set: the function's output, a random gradient of it, and the gradients of all arguments, taken twice."""
+        import torch
+        import torch_timing
+        with torch.no_grad():
+            (_, forward, leaves), (_, backward, backwards) = torch_timing.training_calls("f", "b", function, sets)
+            for one, (y, arguments, grad_y) in zip(leaves, backwards()):
+                self.assertTrue(torch.equal(forward(*one), y))
+                self.assertFalse(torch.equal(grad_y, torch.ones_like(y)))
+                first, again = (backward(y, arguments, grad_y) for _ in range(2))
+                self.assertTrue(all(map(torch.equal, first, again)))
+                yield y, grad_y, *first
+
+    def test_pools(self):
+        import maxpool_torch
+        import torch
+        sets = [(maxpool_torch.make_input((2, 3, 8, 8), torch.float32, ties, "cpu"),) for ties in (0, 50)]
+        for window in ((2, 2, 0), (3, 2, 1)):
+            pool = maxpool_torch.Pool(*window)
+            for (x,), (y, grad_y, grad_x) in zip(sets, self.both(pool.pooled, sets)):
+                wanted, index = pool.forward(x)
+                self.assertTrue(torch.equal(y, wanted))
+                self.assertTrue(torch.equal(grad_x, pool.backward(grad_y, x, index)))
+            for (x,), (y, grad_y, grad_x) in zip(sets, self.both(pool.relu_pooled, sets)):
+                wanted, index = pool.relu_forward(x)
+                self.assertTrue(torch.equal(y, wanted))
+                self.assertTrue(torch.equal(grad_x, pool.relu_backward(grad_y, torch.relu(x), index)))
+
+
 class Graph:
     """In place of torch.cuda's graphs: keeps what ran while it was captured."""
 
