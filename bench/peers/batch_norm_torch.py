@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Times PyTorch's batch normalisation in training, alone, with a ReLU and with a sum and a ReLU behind it, on the shapes
-of bench_batch_norm, in channels_last, which is mpad's layout; on a GPU also as CUDA graphs."""
+of bench_batch_norm, in channels_last, which is mpad's layout; on a GPU also as CUDA graphs, and the larger shapes with
+torch.compile."""
 import itertools
+import math
 import sys
 
 import torch
+import torch.nn.functional as functional
 
 from shapes import CUDA_NORMS, NORMS
-from torch_timing import DTYPES, run_peer, sets_for
+from torch_timing import DTYPES, compiled, run_peer, sets_for, training_calls
 
 aten = torch.ops.aten
+COMPILED_FROM = 1 << 23  # elements: compiling takes seconds for each shape, and calls of smaller ones are the host's time
 
 
 def subjects(device):
@@ -33,6 +37,21 @@ class Layer:
         return aten._batch_norm_impl_index_backward(index, x, grad_y, self.weight, *self.running, mean, inv_std, True,
                                                     1e-5, [True, True, True], reserve)
 
+    def relu(self, x, weight, bias):
+        return torch.relu(functional.batch_norm(x, *self.running, weight, bias, True, 0.1, 1e-5))
+
+    def add_relu(self, x, weight, bias, other):
+        return torch.relu(functional.batch_norm(x, *self.running, weight, bias, True, 0.1, 1e-5) + other)
+
+
+def compiled_calls(layer, sets, what):
+    """What a ReLU follows, compiled, by autograd."""
+    normalised = [(x, layer.weight, layer.bias) for x, _ in sets]
+    added = [(x, layer.weight, layer.bias, other) for x, other in sets]
+    for name, function, arguments in (("relu", layer.relu, normalised), ("add_relu", layer.add_relu, added)):
+        yield from training_calls(f"batch_norm_{name}_forward/{what}/torch_compile",
+                                  f"batch_norm_{name}_backward/{what}/torch_compile", compiled(function), arguments)
+
 
 def calls_of(subject, device):
     case, shape, dtype = subject
@@ -51,6 +70,8 @@ def calls_of(subject, device):
     # Any tensor is as good an addend. Its gradient is what ReLU's backward makes in either case.
     yield f"batch_norm_add_relu_forward/{what}/torch", lambda x, other: torch.relu(layer.forward(x)[0] + other), sets
     yield f"batch_norm_add_relu_backward/{what}/torch", relu_backward, sets
+    if device == "cuda" and hasattr(torch, "compile") and math.prod(shape) >= COMPILED_FROM:
+        yield from compiled_calls(layer, sets, what)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,23 @@ class Training(unittest.TestCase):
                 self.assertTrue(torch.equal(y, wanted))
                 self.assertTrue(torch.equal(grad_x, pool.relu_backward(grad_y, torch.relu(x), index)))
 
+    def test_batch_norms(self):
+        import batch_norm_torch
+        import torch
+        x, other = torch.rand(8, 3, 4, 4), torch.rand(8, 3, 4, 4) - 1
+        layer = batch_norm_torch.Layer(3, torch.float32, "cpu")
+        normalised, *saved = layer.forward(x)
+        parameters = (layer.weight, layer.bias)
+        for function, arguments, before in ((layer.relu, (x, *parameters), normalised),
+                                            (layer.add_relu, (x, *parameters, other), normalised + other)):
+            (y, grad_y, *gradients), = self.both(function, [arguments])
+            self.assertTrue(torch.equal(y, torch.relu(before)))
+            self.assertTrue(0 < torch.count_nonzero(y) < y.numel())
+            grad_sum = grad_y * (before > 0)
+            wanted = [*layer.backward(x, grad_sum, *saved), grad_sum]
+            for found, expected in zip(gradients, wanted):
+                self.assertTrue(torch.equal(found, expected))
+
 
 class Graph:
     """In place of torch.cuda's graphs: keeps what ran while it was captured."""
