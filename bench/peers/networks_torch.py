@@ -101,7 +101,7 @@ def timed(arguments, device, bits, mode):
     training = Training(arguments, device, bits, mode)
     return {"system": f"PyTorch {torch.__version__}", "network": training.name, "mode": mode, "bits": bits,
             "images_per_second": images_per_second(training, arguments, device),
-            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, **settings(device)}
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "settings": settings(device)}
 
 
 def main():

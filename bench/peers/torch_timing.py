@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import statistics
+import subprocess
 import sys
 import time
 
@@ -110,6 +111,19 @@ def line_of(record):
     return f"{record['name']:72} {record['real_time']:12.1f} {record['time_unit']} ({spread})"
 
 
+def gpu_state():
+    """Driver and clocks of the first GPU, as nvidia-smi says them; nothing without it."""
+    fields = {"driver": "driver_version", "sm_clock": "clocks.current.sm", "sm_clock_max": "clocks.max.sm",
+              "memory_clock": "clocks.current.memory", "memory_clock_max": "clocks.max.memory"}
+    query = ["nvidia-smi", f"--query-gpu={','.join(fields.values())}", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    values = [value.strip() for value in answer.partition("\n")[0].split(",")]
+    return dict(zip(fields, values)) if len(values) == len(fields) else {}
+
+
 def settings(device):
     """What the times depend on."""
     context = {
@@ -128,6 +142,8 @@ def settings(device):
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
             "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
             "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+            "fp16_reduced_precision": torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+            **gpu_state(),
         }
     return context
 

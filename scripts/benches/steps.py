@@ -53,7 +53,8 @@ def peers(programs, subject, precisions, mode):
         if "error" in answer:
             print(f"{subject.title}, PyTorch {mode}, {answer['bits']}: FAILED: {answer['error']}", flush=True)
     return {answer["bits"]: {"images_per_second": answer["images_per_second"],
-                             "peak_memory_mib": answer["peak_memory_mib"], "cores": found.cores}
+                             "peak_memory_mib": answer["peak_memory_mib"], "cores": found.cores,
+                             "settings": answer.get("settings", {})}
             for answer in answers if "error" not in answer}
 
 
@@ -89,6 +90,12 @@ def median(rows, key):
     return statistics.median(row[key] for row in rows)
 
 
+def settings(results):
+    """What PyTorch's first time depends on; empty where there is none."""
+    return next((row["settings"] for rows in results.values() for of_mode in rows.values() for row in of_mode
+                 if row.get("settings")), {})
+
+
 def table(results):
     """A ratio is to mpad's step as a graph where there is one."""
     keys = next(iter(results.values()), {})
@@ -110,3 +117,5 @@ def table(results):
                  f"{median(first, 'peak_memory_mib'):.0f}" if first else "",
                  f"{median(rows['ours'], 'faults_per_step'):.1f}"]
         yield f"| {' | '.join(cells)} |"
+    if found := settings(results):
+        yield f"\nPyTorch: {', '.join(f'{key} {value}' for key, value in found.items())}."

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -154,6 +155,36 @@ class Graphs(unittest.TestCase):
         records, _, said = self.records(refuse, "torch$|^graph$")
         self.assertEqual(list(records), ["torch"])
         self.assertEqual(said, "conv2d_forward/float/fc3/graph: not captured: operation not permitted\n")
+
+
+@unittest.skipUnless(has_torch, "no PyTorch")
+class Settings(unittest.TestCase):
+    def state(self, script):
+        """What nvidia-smi's stand-in has peers say of a GPU."""
+        import torch_timing
+        with tempfile.TemporaryDirectory() as folder:
+            stub = pathlib.Path(folder) / "nvidia-smi"
+            stub.write_text(f"#!/bin/sh\n{script}\n")
+            stub.chmod(0o755)
+            with mock.patch.dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}"):
+                return torch_timing.gpu_state()
+
+    def test_driver_and_clocks(self):
+        said = "echo '550.1, 345 MHz, 1980 MHz, 2619 MHz, 3201 MHz'; echo 'another GPU'"
+        self.assertEqual(self.state(said), {"driver": "550.1", "sm_clock": "345 MHz", "sm_clock_max": "1980 MHz",
+                                            "memory_clock": "2619 MHz", "memory_clock_max": "3201 MHz"})
+        for wrong in ("exit 9", "echo 'No devices were found'"):
+            self.assertEqual(self.state(wrong), {})
+
+    def test_settings_of_steps_are_kept(self):
+        from benches import programs, steps
+        answer = {"bits": "32", "images_per_second": 50.0, "peak_memory_mib": 2.0, "settings": {"torch": "2.11.0"}}
+        fake = mock.Mock(device="cpu", **{"peer.return_value": ([answer], programs.Run("", 1.0))})
+        row = steps.peer(fake, steps.lenet, "32")
+        ours = {"images_per_second": 100.0, "peak_memory_mib": 1.0, "faults_per_step": 0.0}
+        table = list(steps.table({"LeNet-5/32": {"ours": [ours], "eager": [row]}}))
+        self.assertEqual(table[-2:], ["| LeNet-5 | 32 | 100.0 | 1280.00 | 50.0 | 2.00 | 1 | 2 | 0.0 |",
+                                      "\nPyTorch: torch 2.11.0."])
 
 
 if __name__ == "__main__":
