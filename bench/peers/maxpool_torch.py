@@ -80,6 +80,32 @@ def separate_backward(mask, grad_y, beta, kernel):
     return split.permute(0, 1, 2, 4, 3, 5).reshape(n, c, oh * kernel, ow * kernel)
 
 
+class Separate(torch.autograd.Function):
+    """The study's operations with the minimal rule."""
+
+    @staticmethod
+    def forward(context, x, kernel):
+        y, mask = separate_forward(x, kernel)
+        context.save_for_backward(mask)
+        context.kernel = kernel
+        return y
+
+    @staticmethod
+    def backward(context, grad_y):
+        return separate_backward(*context.saved_tensors, grad_y, 1.0, context.kernel), None
+
+
+class SeparatePool(torch.nn.Module):
+    """A network's pool of the study's operations; windows touch and do not overlap."""
+
+    def __init__(self, kernel):
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, x):
+        return Separate.apply(x, self.kernel)
+
+
 def pool_calls(pool, sets, what, variant):
     """Name, call and sets of arguments for PyTorch's own operations."""
     outputs = [(x, *pool.forward(x)) for (x,) in sets]

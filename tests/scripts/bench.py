@@ -99,7 +99,8 @@ class Steps(unittest.TestCase):
         return module.plan_for(device, torch, 1)
 
     def test_modes_of_each_pytorch(self):
-        for version, modes in (("2.11.0+cu130", ("eager", "graph", "compile")), ("1.13.0a0", ("eager", "graph")), ("", ())):
+        for version, modes in (("2.11.0+cu130", ("eager", "graph", "study", "compile")),
+                               ("1.13.0a0", ("eager", "graph", "study")), ("", ())):
             self.assertEqual(self.plan("cuda", version).modes, modes)
         self.assertEqual(self.plan("cpu", "2.11.0").modes, ("eager",))
 
@@ -135,8 +136,8 @@ class Steps(unittest.TestCase):
         self.assertEqual(said.getvalue(), "DenseNet-121, BN, PyTorch graph, mixed: FAILED: no capture\n"
                                           "DenseNet-121, BN, PyTorch compile: FAILED: networks_torch.py: no compiler\n")
         self.assertEqual({name: [len(rows[mode]) for mode in plan.modes] for name, rows in measured.items()},
-                         {"DenseNet-121, BN/32": [1, 1, 0], "DenseNet-121, BN/64": [1, 1, 0],
-                          "DenseNet-121, BN/16": [1, 1, 0], "DenseNet-121, BN/mixed": [1, 0, 0]})
+                         {"DenseNet-121, BN/32": [1, 1, 0, 0], "DenseNet-121, BN/64": [1, 1, 0, 0],
+                          "DenseNet-121, BN/16": [1, 1, 0, 0], "DenseNet-121, BN/mixed": [1, 0, 0, 0]})
         table = list(steps.table(measured))
         self.assertEqual({row.count("|") for row in table}, {table[0].count("|")})
         self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 50.0 | 2.00 |  |  |  |  |", table[-1])

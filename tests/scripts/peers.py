@@ -187,5 +187,57 @@ class Settings(unittest.TestCase):
                                       "\nPyTorch: torch 2.11.0."])
 
 
+@unittest.skipUnless(has_torch, "no PyTorch")
+class Study(unittest.TestCase):
+    """The study's arrangement."""
+
+    def test_pool_shares_gradients_among_ties(self):
+        import maxpool_torch
+        import torch
+        x = torch.tensor([[[[1.0, 2.0, 5.0, 5.0], [3.0, 0.0, 5.0, 4.0], [0, 0, -1, -1], [0, 0, -2, -1]]]], requires_grad=True)
+        y = maxpool_torch.SeparatePool(2)(x)
+        self.assertEqual(y.tolist(), [[[[3, 5], [0, -1]]]])
+        y.backward(torch.tensor([[[[2.0, 6.0], [8.0, 3.0]]]]))
+        self.assertEqual(x.grad.tolist(), [[[[0, 0, 2, 2], [2, 0, 2, 0], [2, 2, 1, 1], [2, 2, 0, 1]]]])
+
+    def test_batches_are_drawn_from_the_host(self):
+        import networks_torch
+        import torch
+        images = torch.arange(12.0).reshape(12, 1)
+        batches = networks_torch.batches_from_host(images, torch.arange(12), 4)
+        for _ in range(2):
+            epoch = [next(batches) for _ in range(3)]
+            self.assertEqual(sorted(torch.cat([labels for _, labels in epoch]).tolist()), list(range(12)))
+            for some, labels in epoch:
+                self.assertTrue(torch.equal(some[:, 0], labels.float()))
+
+    def test_steps(self):
+        done = peer("networks_torch.py", "--network", "lenet", "--batch-size", 4, "--steps", 2, "--mode", "eager", "study")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = list(map(json.loads, done.stdout.splitlines()))
+        self.assertEqual([line["mode"] for line in lines], ["eager", "study"])
+        for line in lines:
+            self.assertGreater(line["images_per_second"], 0)
+            self.assertEqual(line["settings"]["device"], "cpu")
+
+    def test_modes_of_a_cpu(self):
+        done = peer("networks_torch.py", "--mode", "study", "graph")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("error: --mode: expected eager or study on a CPU, got study graph\n", done.stderr)
+
+    def test_only_small_networks_are_timed(self):
+        from benches import programs, steps
+        record = {"images/s": 100.0, "peak MiB": 1.0, "faults/step": 0.0}
+        fake = mock.Mock(device="cuda", **{"bench.return_value": ([record], programs.Run("", 1.0)),
+                                           "peer.return_value": ([], programs.Run("", 1.0))})
+        plan = mock.Mock(networks=tuple(steps.subjects.values()), together=(("32",),), rounds=1, modes=("eager", "study"))
+        steps.measure(fake, plan)
+        asked = [(call.args, call.args[call.args.index("--mode") + 1]) for call in fake.peer.call_args_list]
+        self.assertEqual([mode for _, mode in asked].count("eager"), len(steps.subjects))
+        studied = [options for options, mode in asked if mode == "study"]
+        self.assertEqual([options[1:1 + len(one.options)] for options, one in zip(studied, steps.studied, strict=True)],
+                         [one.options for one in steps.studied])
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
