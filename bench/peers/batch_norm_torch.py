@@ -14,7 +14,7 @@ from shapes import CUDA_NORMS, NORMS
 from torch_timing import DTYPES, compiled, run_peer, sets_for, training_calls
 
 aten = torch.ops.aten
-COMPILED_FROM = 1 << 23  # elements: compiling takes seconds for each shape, and calls of smaller ones are the host's time
+COMPILED_FROM = 1 << 23  # elements: compiling takes seconds, and calls of smaller shapes are the host's time
 
 
 def subjects(device):

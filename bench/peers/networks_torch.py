@@ -3,9 +3,9 @@
 """Times training steps of LeNet on 28x28 images of noise, or of VGG, ResNet or DenseNet on 32x32, with PyTorch, as
 bench_step does mpad's, and prints images/s and peak memory as a line of JSON for each precision and mode, or the error of
 one that fails. On a GPU images are there already, tensors are channels_last, cuDNN measures which of its algorithms is the
-fastest, and float is float: TF32 is off. Mixed precision is torch.autocast to half with a GradScaler. --mode study is the
-study's arrangement: pools of separate tensor operations with the minimal rule, tensors in PyTorch's layout, mini-batches of
-a DataLoader without workers or pinned memory, and the loss read at each step."""
+fastest, and float is float: TF32 is off. Mixed precision is torch.autocast to half with a GradScaler. --mode study is
+the study's arrangement: pools of separate tensor operations with the minimal rule, tensors in PyTorch's layout,
+mini-batches of a DataLoader without workers or pinned memory, and the loss read at each step."""
 import argparse
 import contextlib
 import itertools
@@ -145,7 +145,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4, help="timed, behind those that warm up: 1, or 10 on a GPU")
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="cpu")
     parser.add_argument("--mode", nargs="+", choices=("eager", "graph", "compile", "study"), default=["eager"],
-                        help="the study's arrangement; on a GPU: a CUDA graph of the whole step, or one of the compiled network")
+                        help="study: its arrangement; on a GPU: a CUDA graph of the whole step, or one of the compiled net")
     arguments = parser.parse_args()
     device = choose_device(arguments.device, "networks_torch")
     if device == "cpu" and not {"eager", "study"}.issuperset(arguments.mode):

@@ -36,8 +36,8 @@ def compiled(function):
 
 
 def training_calls(forward, backward, function, sets):
-    """What to time of a function as training uses it: its forward with gradients recorded, and by itself its backward for
-    random gradients of the output, of all arguments, so that a compiler chooses what is kept in between."""
+    """What to time of a function as training uses it, so that a compiler chooses what is kept in between: its forward with
+    gradients recorded, and alone its backward to all arguments, for random gradients of the output."""
     function = torch.enable_grad()(function)
     leaves = [tuple(tensor.detach().requires_grad_() for tensor in arguments) for arguments in sets]
 
@@ -75,8 +75,8 @@ def captured(run):
 
 
 def quartiles(run, device, seconds):
-    """First quartile, median and third quartile of the time of run(): after one to warm up, five or more, and `seconds`;
-    of those that take many times as long, three."""
+    """First quartile, median and third quartile of the seconds of run(): after one to warm up, five or more, and
+    `seconds`; of those that take many times as long, three."""
 
     def on_cuda():
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)

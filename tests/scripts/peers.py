@@ -53,7 +53,7 @@ class Training(unittest.TestCase):
     """Gradients that are timed by autograd are those of the operations that are timed by themselves."""
 
     def both(self, function, sets):
-        """For each set: the function's output, a random gradient of it, and the gradients of all arguments, taken twice."""
+        """For each set: the function's output, a random gradient of it, and those of all arguments, taken twice."""
         import torch
         import torch_timing
         with torch.no_grad():
@@ -96,6 +96,15 @@ class Training(unittest.TestCase):
             wanted = [*layer.backward(x, grad_sum, *saved), grad_sum]
             for found, expected in zip(gradients, wanted):
                 self.assertTrue(torch.equal(found, expected))
+
+
+class Gpu(str):
+    """Code that asks takes it for cuda, PyTorch for a CPU."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return other == "cuda"
 
 
 class Graph:
@@ -150,6 +159,38 @@ class Graphs(unittest.TestCase):
         records, called, _ = self.records(lambda graph, stream: contextlib.nullcontext(), "^graph$")
         self.assertEqual((list(records), called), (["graph"], {"torch": 40, "separate": 0, "torch_compile": 0}))
 
+    def variants(self, module, subject):
+        """By kernel, what a peer times of an input on a GPU, without a compiler."""
+        import torch
+        import torch_timing
+        gpu, found = Gpu("cpu"), {}
+        with (stand_in(lambda graph, stream: contextlib.nullcontext()), torch.no_grad(),
+              mock.patch.object(module, "sets_for", lambda device, size: 2),
+              mock.patch.object(module, "compiled", lambda function: function, create=True),
+              mock.patch("torch.compile", create=True)):
+            for record in torch_timing.records_of(module.calls_of(subject, gpu), re.compile(""), gpu):
+                kernel, _, variant = record["name"].rpartition("/")
+                found.setdefault(kernel.partition("/float")[0], set()).add(variant)
+        return found
+
+    def test_what_is_timed_of_each_kernel(self):
+        import batch_norm_torch
+        import conv2d_torch
+        import maxpool_torch
+        eager, compiled = {"torch", "graph"}, {"torch_compile", "graph_compile"}
+        both = eager | compiled | {"torch_channels_last", "graph_channels_last"}
+        allocated = {"torch_preallocated", "torch_channels_last_preallocated"}
+        self.assertEqual(self.variants(maxpool_torch, ("stem", ((2, 8, 8, 8), 3, 2, 1), "float", 50)),
+                         {"maxpool_forward": both, "maxpool_backward/native": both | allocated,
+                          "relu_maxpool_forward": both, "relu_maxpool_backward/native": both})
+        self.assertEqual(self.variants(conv2d_torch, ("fc3", "float")),
+                         {"conv2d_forward": eager, "conv2d_backward_data": eager, "conv2d_backward_weight": eager})
+        passes = [f"{name}_{one}" for name in ("", "_relu", "_add_relu") for one in ("forward", "backward")]
+        for least, more in ((1 << 23, set()), (1, compiled)):
+            with mock.patch.object(batch_norm_torch, "COMPILED_FROM", least):
+                found = self.variants(batch_norm_torch, ("vgg5", (4, 8, 2, 2), "float"))
+            self.assertEqual(found, {f"batch_norm{one}": eager | (more if "relu" in one else set()) for one in passes})
+
     def test_a_capture_that_fails_costs_its_own_record(self):
         refuse = mock.Mock(side_effect=RuntimeError("operation not permitted\nwhen stream is capturing"))
         records, _, said = self.records(refuse, "torch$|^graph$")
@@ -194,7 +235,7 @@ class Study(unittest.TestCase):
     def test_pool_shares_gradients_among_ties(self):
         import maxpool_torch
         import torch
-        x = torch.tensor([[[[1.0, 2.0, 5.0, 5.0], [3.0, 0.0, 5.0, 4.0], [0, 0, -1, -1], [0, 0, -2, -1]]]], requires_grad=True)
+        x = torch.tensor([[[[1.0, 2, 5, 5], [3, 0, 5, 4], [0, 0, -1, -1], [0, 0, -2, -1]]]], requires_grad=True)
         y = maxpool_torch.SeparatePool(2)(x)
         self.assertEqual(y.tolist(), [[[[3, 5], [0, -1]]]])
         y.backward(torch.tensor([[[[2.0, 6.0], [8.0, 3.0]]]]))
@@ -212,7 +253,8 @@ class Study(unittest.TestCase):
                 self.assertTrue(torch.equal(some[:, 0], labels.float()))
 
     def test_steps(self):
-        done = peer("networks_torch.py", "--network", "lenet", "--batch-size", 4, "--steps", 2, "--mode", "eager", "study")
+        done = peer("networks_torch.py", "--network", "lenet", "--batch-size", 4, "--steps", 2,
+                    "--mode", "eager", "study")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         lines = list(map(json.loads, done.stdout.splitlines()))
         self.assertEqual([line["mode"] for line in lines], ["eager", "study"])
@@ -230,7 +272,8 @@ class Study(unittest.TestCase):
         record = {"images/s": 100.0, "peak MiB": 1.0, "faults/step": 0.0}
         fake = mock.Mock(device="cuda", **{"bench.return_value": ([record], programs.Run("", 1.0)),
                                            "peer.return_value": ([], programs.Run("", 1.0))})
-        plan = mock.Mock(networks=tuple(steps.subjects.values()), together=(("32",),), rounds=1, modes=("eager", "study"))
+        plan = mock.Mock(networks=tuple(steps.subjects.values()), together=(("32",),), rounds=1,
+                         modes=("eager", "study"))
         steps.measure(fake, plan)
         asked = [(call.args, call.args[call.args.index("--mode") + 1]) for call in fake.peer.call_args_list]
         self.assertEqual([mode for _, mode in asked].count("eager"), len(steps.subjects))
