@@ -7,11 +7,11 @@
 
 namespace mpad::bench {
 
-/// Registers body(state) under a name, in microseconds of the time that it sets. On CUDA a round is many calls, of
-/// which the time is that of one: a few rounds say it.
+/// Registers body(state) under a name, in microseconds of the time that it sets. On CUDA, where a round is many calls,
+/// it runs least_rounds.
 inline void add(Device device, const std::string& name, auto body) {
   auto* const one = benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond);
-  device == Device::cuda ? one->Iterations(5) : one->MinTime(0.1);
+  device == Device::cuda ? one->Iterations(least_rounds) : one->MinTime(0.1);
 }
 
 /// Runs what add_all(device) registers, as the command line says. Returns 0, or 2 after a line on standard error if

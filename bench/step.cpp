@@ -122,8 +122,9 @@ void run(benchmark::State& state, Device device, Training training) {
   using benchmark::Counter;
   training.step();
   const long faults = usage().ru_minflt;
-  bench::time_rounds(state, device, 1, [&](std::size_t) { training.step(); });
-  const auto steps = static_cast<double>(state.iterations() + 1);  // one warms up
+  double steps = 0;
+  const auto step = [&](std::size_t) { training.step(), ++steps; };
+  bench::time_rounds(state, device, 1, step, benchmark::kMillisecond);
   state.counters["faults/step"] = static_cast<double>(usage().ru_minflt - faults) / steps;
   state.counters["images/s"] = Counter(training.batch(), Counter::kIsIterationInvariantRate);
   state.counters["peak MiB"] = static_cast<double>(usage().ru_maxrss) / 1024;
@@ -132,10 +133,11 @@ void run(benchmark::State& state, Device device, Training training) {
 /// The process's memory after every hundred steps.
 void run_thousand(benchmark::State& state, Device device, Training training) {
   int steps = 0;
-  bench::time_rounds(state, device, 1, [&](std::size_t) {
+  const auto step = [&](std::size_t) {
     training.step();
     if (++steps % 100 == 0) state.counters["MiB after " + std::to_string(steps)] = resident_mib();
-  });
+  };
+  bench::time_rounds(state, device, 1, step, benchmark::kMillisecond);
 }
 
 benchmark::internal::Benchmark* add(Device device, const std::string& name, auto body) {

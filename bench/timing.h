@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -67,11 +68,32 @@ double seconds_of_round(Device device, std::size_t sets, F&& call) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(calls);
 }
 
-/// Runs rounds for as long as the benchmark asks; the first, which is not timed, warms up.
+/// What lies at this part of the way through sorted values, on a straight line between two of them.
+inline double quantile(const std::vector<double>& sorted, double part) {
+  const double place = part * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const double above = sorted[std::min(below + 1, sorted.size() - 1)];
+  return std::lerp(sorted[below], above, place - static_cast<double>(below));
+}
+
+/// Fewer rounds say little of how far they lie apart.
+constexpr std::size_t least_rounds = 5;
+
+/// Runs rounds for as long as the benchmark asks, least_rounds or more, behind one that warms up. The benchmark's time
+/// is the median of theirs; counters first_quartile and third_quartile are in `unit`, which is the benchmark's.
 template <class F>
-void time_rounds(benchmark::State& state, Device device, std::size_t sets, const F& call) {
+void time_rounds(benchmark::State& state, Device device, std::size_t sets, const F& call,
+                 benchmark::TimeUnit unit = benchmark::kMicrosecond) {
   seconds_of_round(device, sets, call);
-  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(seconds_of_round(device, sets, call));
+  std::vector<double> seconds;
+  for ([[maybe_unused]] auto _ : state) seconds.push_back(seconds_of_round(device, sets, call));
+  while (seconds.size() < least_rounds) seconds.push_back(seconds_of_round(device, sets, call));
+  std::ranges::sort(seconds);
+  // Google Benchmark divides by its iterations.
+  state.SetIterationTime(quantile(seconds, 0.5) * static_cast<double>(state.iterations()));
+  const double scale = benchmark::GetTimeUnitMultiplier(unit);
+  state.counters["first_quartile"] = scale * quantile(seconds, 0.25);
+  state.counters["third_quartile"] = scale * quantile(seconds, 0.75);
 }
 
 /// Counts `amount` of an iteration: how much of it a second takes, and what per cent that is of the ceiling.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the records of a family of kernels say, mpad's and its peer's, by what was measured: of
-the round of the median time."""
+the round of the median time. Quartiles are those of the time that a record gives the median of."""
 import re
 import statistics
 from typing import NamedTuple
 
 dtypes = ("half", "float", "double")
+quartiles = ("first_quartile", "third_quartile")
 _name = re.compile(r"(?P<kernel>\w+)(?:/(?P<rule>[\w:.]+))?/(?P<dtype>float|half|double)/(?P<case>\w+)"
                    r"(?:/ties:(?P<ties>\d+))?(?:/(?P<rest>.*))?")
 
@@ -44,6 +45,15 @@ def peers(results):
     for (what, system), records in _grouped(results["peers"]).items():
         systems.setdefault(system, {})[what] = _middle(records)["real_time"]
     return systems
+
+
+def with_spread(figure, rows):
+    """A figure and the spread of the records that it comes from: half the distance of their quartiles, in per cent of the
+    middle between these; the median of the records'. The figure alone where they have no quartiles."""
+    pairs = [[row[key] for key in quartiles] for row in rows if all(key in row for key in quartiles)]
+    if not pairs:
+        return figure
+    return f"{figure} ±{statistics.median(100 * (third - first) / (third + first) for first, third in pairs):.1f}%"
 
 
 def ceiling(rows, rate, share):

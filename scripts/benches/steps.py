@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 
+from benches import records
 from benches.programs import Failed
 
 title = "Training steps, batch 128"
@@ -28,10 +29,14 @@ studied = (lenet, vgg)  # also in the study's arrangement, which takes long
 _only_cuda = ("16", "mixed")  # of PyTorch's
 
 
+def _quartiles_of(record):
+    return {key: record[key] for key in records.quartiles if key in record}
+
+
 def ours(programs, subject, one, kind="step"):
     (record,), found = programs.bench("bench_step", f"^{kind}/{subject.name}/{bits[one]}/")
     return {"images_per_second": record["images/s"], "peak_memory_mib": record["peak MiB"],
-            "faults_per_step": record["faults/step"], "cores": found.cores}
+            "faults_per_step": record["faults/step"], "cores": found.cores, **_quartiles_of(record)}
 
 
 def steps_of_peer(programs, subject, precisions):
@@ -55,7 +60,7 @@ def peers(programs, subject, precisions, mode):
             print(f"{subject.title}, PyTorch {mode}, {answer['bits']}: FAILED: {answer['error']}", flush=True)
     return {answer["bits"]: {"images_per_second": answer["images_per_second"],
                              "peak_memory_mib": answer["peak_memory_mib"], "cores": found.cores,
-                             "settings": answer.get("settings", {})}
+                             "settings": answer.get("settings", {}), **_quartiles_of(answer)}
             for answer in answers if "error" not in answer}
 
 
@@ -99,6 +104,11 @@ def settings(results):
                  if row.get("settings")), {})
 
 
+def speed_of(rows):
+    """The median speed of rounds, and how far steps lie apart."""
+    return records.with_spread(f"{median(rows, 'images_per_second'):.1f}", rows)
+
+
 def table(results):
     """A ratio is to mpad's step as a graph where there is one."""
     keys = next(iter(results.values()), {})
@@ -110,12 +120,12 @@ def table(results):
     yield f"| {' | '.join(titles)} |"
     yield "|---|---|" + "--:|" * (len(titles) - 2)
     for name, rows in results.items():
-        plain = median(rows["ours"], "images_per_second")
-        speed = median(rows[graph_of_ours], "images_per_second") if graphs else plain
-        others = [median(rows[mode], "images_per_second") if rows[mode] else None for mode in modes]
+        speed = median(rows[graph_of_ours if graphs else "ours"], "images_per_second")
+        others = [rows[mode] for mode in modes]
         first = rows[modes[0]] if modes else []
-        cells = [*name.split("/"), f"{plain:.1f}", *([f"{speed:.1f}"] if graphs else []), f"{1000 * 128 / speed:.2f}",
-                 *(cell for other in others for cell in ((f"{other:.1f}", f"{speed / other:.2f}") if other else ("", ""))),
+        cells = [*name.split("/"), *(speed_of(rows[key]) for key in ("ours", *graphs)), f"{1000 * 128 / speed:.2f}",
+                 *(cell for other in others
+                   for cell in ((speed_of(other), f"{speed / median(other, 'images_per_second'):.2f}") if other else ("", ""))),
                  f"{median(rows['ours'], 'peak_memory_mib'):.0f}",
                  f"{median(first, 'peak_memory_mib'):.0f}" if first else "",
                  f"{median(rows['ours'], 'faults_per_step'):.1f}"]

@@ -44,6 +44,9 @@ class Bench(support.ProgramTest):
             rate, seconds = benchmark["bytes_per_second"], 1e-6 * benchmark["real_time"]
             self.assertAlmostEqual(rate * seconds / minimal_bytes, 1, places=3)
             self.assertGreater(benchmark["per_cent_of_copy"], 0)
+            self.assertGreater(benchmark["first_quartile"], 0)
+            self.assertLessEqual(benchmark["first_quartile"], benchmark["real_time"] * (1 + 1e-9))
+            self.assertLessEqual(benchmark["real_time"], benchmark["third_quartile"] * (1 + 1e-9))
 
     def test_unknown_option(self):
         result = self.call("--nonsense")
@@ -75,6 +78,14 @@ class Compare(support.ProgramTest):
 | {forward} | 2.0 |  |  | 15.0 | 7.50 |
 | {backward} | 4.0 | 100.0 | 25.00 | 16.0 | 4.00 |
 """)
+
+    def test_spread_behind_times_that_have_quartiles(self):
+        ours = [record("a", 10.0, first_quartile=first, third_quartile=third, per_cent_of_copy=50.0)
+                for first, third in ((9.5, 10.5), (9.0, 11.0), (10.0, 10.0))]
+        peers = [record("a/old", 5.0), record("a/torch", 0.02, "ms", first_quartile=0.0195, third_quartile=0.0205)]
+        result = self.compare(ours, peers)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(result.stdout.splitlines()[-1], "| a | 10.0 ±5.0% | 50 | 5.0 | 0.50 | 20.0 ±2.5% | 2.00 |")
 
     def test_what_is_no_pair_of_results(self):
         good = [record("a/torch", 1.0)]

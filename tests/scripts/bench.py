@@ -50,6 +50,8 @@ class Bench(unittest.TestCase):
         self.assertEqual(set(steps), {"LeNet-5/32", "LeNet-5/64", "LeNet-5/16", "LeNet-5/mixed"})
         for rows in steps.values():
             self.assertGreater(rows["ours"][0]["images_per_second"], 0)
+            self.assertGreater(rows["ours"][0]["third_quartile"], 0)
+        self.assertRegex(written, r"\| LeNet-5 \| 32 \| [\d.]+ ±[\d.]+% \|")
         for name in ("pools", "convolutions", "norms", "growth") if has_matplotlib else ():
             self.assertTrue((self.out / f"{name}.svg").exists(), name)
             self.assertIn(f"]({name}.svg)\n", written)
@@ -165,6 +167,12 @@ class Records(unittest.TestCase):
         self.assertEqual(records.peers(results), {"torch_compile": {what: 5.0}})
         self.assertEqual(records.copy_rate(results), 2.0)
         self.assertIsNone(records.copy_rate({"ours": [{"name": "conv2d_forward/float/fc3", "real_time": 1.0}]}))
+
+    def test_spread(self):
+        from benches import records
+        rows = [{"first_quartile": 9.0, "third_quartile": 11.0}, {"first_quartile": 3.0, "third_quartile": 3.0}]
+        self.assertEqual(records.with_spread("10", rows), "10 ±5.0%")
+        self.assertEqual(records.with_spread("10", [{"first_quartile": 9.0}, {}]), "10")
 
     def test_work_of_layers_is_what_was_counted(self):
         from benches import kernels, records
