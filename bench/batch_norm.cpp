@@ -3,8 +3,8 @@
 // backward, on the CPU or with --device=cuda. Counters: minimal bytes per second (forward: x twice and y, and the
 // addend; backward: x and the gradient twice, and grad_x, and behind a sum y and the addend's gradient), and what per
 // cent that is of a copy timed in the same way in the same run. bench/peers/batch_norm_torch.py times PyTorch's.
-#include "activations.h"
 #include "run.h"
+#include "shapes.h"
 
 #include <fmt/format.h>
 
@@ -14,10 +14,9 @@ using namespace mpad;
 Device device = Device::cpu;
 
 std::vector<bench::Activation> cases() {
-  if (bench::is_emulated(device)) return {{"tiny", {8, 4, 4, 16}}};
-  std::vector<bench::Activation> all = bench::vgg_activations;
-  all.push_back(bench::stem);
-  if (device == Device::cuda) all.push_back(bench::stem256);
+  if (bench::is_emulated(device)) return {{"tiny", {8, 4, 4, 16}, {}, true, true}};
+  std::vector<bench::Activation> all = bench::activations(device);
+  std::erase_if(all, [](const bench::Activation& it) { return !it.normalised; });
   return all;
 }
 
@@ -92,14 +91,14 @@ void run(benchmark::State& state, const Shape& shape, DType dtype, Rest rest, bo
 
 void add_all(Device on) {
   device = on;
-  for (const auto& [name, shape] : cases())
+  for (const bench::Activation& it : cases())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const Rest rest : {Rest::none, Rest::relu, Rest::add_relu})
         for (const bool is_forward : {true, false})
           bench::add(device,
                      fmt::format("batch_norm{}_{}/{}/{}", name_of(rest), is_forward ? "forward" : "backward",
-                                 to_string(dtype), name),
-                     [=, shape = shape](benchmark::State& state) { run(state, shape, dtype, rest, is_forward); });
+                                 to_string(dtype), it.name),
+                     [=, shape = it.shape](benchmark::State& state) { run(state, shape, dtype, rest, is_forward); });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // product timed in the same way in the same run. bench/peers/conv2d_torch.py times PyTorch's. pooled_...: the forward
 // with bias, ReLU and a 2x2 pool, in one pass or apart; from one set of buffers, as in a network.
 #include "run.h"
+#include "shapes.h"
 
 #include <fmt/format.h>
 
@@ -11,28 +12,15 @@
 
 namespace {
 using namespace mpad;
+using bench::Layer;
 
 Device device = Device::cpu;
 
-struct Layer {
-  const char* name;
-  std::int64_t h, c, k;
-  Window window;
-};
-
-const Window kSame{3, 1, 1}, kHalving{3, 2, 1}, kPoint{1}, kPointHalving{1, 2};
-const Layer layers[] = {
-    {"lenet1", 28, 1, 6, {5}},           {"lenet2", 12, 6, 16, {5}},
-    {"fc1", 1, 256, 120, kPoint},        {"fc2", 1, 120, 84, kPoint},
-    {"fc3", 1, 84, 10, kPoint},          {"vgg1", 32, 3, 64, kSame},
-    {"vgg2", 16, 64, 128, kSame},        {"vgg3", 8, 128, 256, kSame},
-    {"vgg4", 8, 256, 256, kSame},        {"vgg5", 4, 256, 512, kSame},
-    {"vgg6", 4, 512, 512, kSame},        {"vgg7", 2, 512, 512, kSame},
-    {"resnet1", 16, 64, 64, kSame},      {"resnet2a", 16, 64, 128, kHalving},
-    {"resnet2", 8, 128, 128, kSame},     {"resnet2d", 16, 64, 128, kPointHalving},
-    {"resnet3a", 8, 128, 256, kHalving}, {"resnet4a", 4, 256, 512, kHalving},
-    {"bottleneck", 16, 64, 256, kPoint}, {"stem", 64, 3, 64, {7, 2, 3}},
-};
+/// What a layer slides over.
+Sliding sliding(const Layer& layer) {
+  const std::int64_t batch = bench::is_emulated(device) ? 1 : bench::layers_batch;
+  return slide("bench", layer.window, {batch, layer.size, layer.size, layer.c});
+}
 
 enum class Pass { forward, data, weight };
 constexpr const char* passes[] = {"forward", "backward_data", "backward_weight"};
@@ -70,8 +58,7 @@ double product_rate(DType dtype) {
 }
 
 void run(benchmark::State& state, const Layer& layer, DType dtype, Pass pass) {
-  const std::int64_t batch = bench::is_emulated(device) ? 1 : 128;
-  const Sliding s = slide("bench", layer.window, {batch, layer.h, layer.h, layer.c});
+  const Sliding s = sliding(layer);
   const Pair kernel = layer.window.kernel;
   const Buffers first{bench::random_tensor({s.n, s.h, s.w, s.c}, dtype, device),
                       bench::random_tensor({layer.k, kernel.h, kernel.w, s.c}, dtype, device),
@@ -87,7 +74,7 @@ void run(benchmark::State& state, const Layer& layer, DType dtype, Pass pass) {
 
 /// The forward of a layer with ReLU and a 2x2 pool behind it: in one pass, or one after the other.
 void run_pooled(benchmark::State& state, const Layer& layer, DType dtype, bool in_one_pass) {
-  const Sliding s = slide("bench", layer.window, {bench::is_emulated(device) ? 1 : 128, layer.h, layer.h, layer.c});
+  const Sliding s = sliding(layer);
   const Shape output{s.n, s.oh, s.ow, layer.k};
   const Sliding pool = slide("bench", {2, 2}, output);
   const Pair kernel = layer.window.kernel;
@@ -108,13 +95,14 @@ void run_pooled(benchmark::State& state, const Layer& layer, DType dtype, bool i
 
 void add_all(Device on) {
   device = on;
-  for (const Layer& layer : layers)
+  for (const Layer& layer : bench::layers())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const bool in_one_pass : {true, false})
-        if (const std::string name = layer.name; name == "lenet1" || name == "lenet2" || name.starts_with("vgg"))
-          bench::add(device, fmt::format("pooled_{}/{}/{}", in_one_pass ? "one_pass" : "apart", to_string(dtype), name),
+        if (layer.name.starts_with("lenet") || layer.name.starts_with("vgg"))
+          bench::add(device,
+                     fmt::format("pooled_{}/{}/{}", in_one_pass ? "one_pass" : "apart", to_string(dtype), layer.name),
                      [=](benchmark::State& state) { run_pooled(state, layer, dtype, in_one_pass); });
-  for (const Layer& layer : layers)
+  for (const Layer& layer : bench::layers())
     for (const DType dtype : {DType::f32, DType::f16, DType::f64})
       for (const Pass pass : {Pass::forward, Pass::data, Pass::weight})
         bench::add(device, fmt::format("conv2d_{}/{}/{}", passes[static_cast<int>(pass)], to_string(dtype), layer.name),

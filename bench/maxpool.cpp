@@ -2,8 +2,8 @@
 // Max pooling, alone and behind a ReLU: forward and backward, by rule, dtype, shape and rate of ties, on the CPU or
 // with --device=cuda. Counters: minimal bytes per second, and what per cent that is of a copy timed in the same way in
 // the same run.
-#include "activations.h"
 #include "run.h"
+#include "shapes.h"
 
 #include <mpad/core/half.h>
 #include <mpad/core/jacobian.h>
@@ -19,27 +19,11 @@ using namespace mpad;
 
 Device device = Device::cpu;
 
-struct Case {
-  const char* name;
-  Shape input;
-  Window window;
-};
+using Case = bench::Activation;
 
-const Window kHalving{.kernel = 2, .stride = 2}, kStem{.kernel = 3, .stride = 2, .pad = 1};
-
-/// VGG's five pools at batch 128, the 3x3 stem pool of ResNet, and an input far larger than the caches; on CUDA, larger
-/// ones too.
 std::vector<Case> cases() {
-  if (bench::is_emulated(device)) return {{"tiny2", {2, 8, 8, 16}, kHalving}, {"tiny3", {2, 9, 9, 16}, kStem}};
-  std::vector<Case> all;
-  for (const auto& [name, shape] : bench::vgg_activations) all.push_back({name, shape, kHalving});
-  all.push_back({bench::stem.name, bench::stem.shape, kStem});
-  all.push_back({"large", {64, 128, 128, 64}, kHalving});
-  if (device == Device::cuda) {
-    all.push_back({"vgg224", {128, 224, 224, 64}, kHalving});
-    all.push_back({bench::stem256.name, bench::stem256.shape, kStem});
-  }
-  return all;
+  if (!bench::is_emulated(device)) return bench::activations(device);
+  return {{"tiny2", {2, 8, 8, 16}, {2, 2}, true, false}, {"tiny3", {2, 9, 9, 16}, {3, 2, 1}, true, false}};
 }
 
 /// Uniform in [-1, 1), in eight images again and again; or one of -1, 0 and 1: a 2x2 window has one maximum of three
@@ -70,8 +54,8 @@ struct Problem {
   std::size_t bytes = 0;  ///< least traffic of a call: x, y and masks
 
   Problem(const Case& shape, DType dtype, bool ties, bool has_between)
-      : sliding(slide("bench", shape.window, shape.input)) {
-    const Tensor x = make_input(shape.input, dtype, ties);
+      : sliding(slide("bench", shape.window, shape.shape)) {
+    const Tensor x = make_input(shape.shape, dtype, ties);
     const Shape output{sliding.n, sliding.oh, sliding.ow, sliding.c};
     // The codes of relu_maxpool have one bit more than masks; in these windows both take the same type.
     const DType mask = mask_dtype(shape.window.taps());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The kernels of batch normalisation, on every backend.
+#include "../bench/shapes.h"
 #include "batch_norm_support.h"
 
 #include <mpad/core/parallel.h>
@@ -50,6 +51,18 @@ void check_same(const Normalized& got, const Normalized& want) {
 
 TEST_CASE("batch normalisation in training follows its definition") {
   for_each_case([](auto where, const Batch& batch) { check_definition(normalize(where, batch), Definition(batch)); });
+}
+
+TEST_CASE("batch normalisation of what it is timed on follows its definition", "[timed]") {
+  for (const bench::Activation& it : bench::activations(Device::cuda)) {
+    if (!it.normalised) continue;
+    const Batch batch = make_batch(it.shape[1] * it.shape[2], it.shape[3], DType::f32);
+    const Definition want(batch);
+    on_each_backend([&](auto where) {
+      INFO(name_of(where) << ' ' << it.name);
+      check_definition(normalize(where, batch), want);
+    });
+  }
 }
 
 TEST_CASE("batch normalisation by running statistics follows its definition") {

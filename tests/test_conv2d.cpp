@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Convolution against the definition, computed in double, on every backend.
+#include "../bench/shapes.h"
 #include "conv2d_support.h"
 
 #include <mpad/core/parallel.h>
@@ -24,25 +25,36 @@ double worst_error(const Tensor& got, const std::vector<double>& want, const std
   return worst;
 }
 
+void check_integers(const Case& c, DType dtype) {
+  const Problem p = make(c, dtype, true);
+  const Results want = reference(p, false);
+  // Sums of more than 2048 units leave half's integers: there the exact sum is rounded once.
+  const auto rounded = [&](const std::vector<double>& v, const Tensor& like) {
+    return Tensor::from(v, like.shape(), dtype).values();
+  };
+  on_each_backend([&](auto where) {
+    INFO(name_of(where) << ": " << describe(p));
+    const Computed got = compute(where, p);
+    CHECK(got.y.values() == rounded(want.y, got.y));
+    CHECK(got.grad_x.values() == rounded(want.grad_x, got.grad_x));
+    CHECK(got.grad_weight.values() == rounded(want.grad_weight, got.grad_weight));
+  });
+}
+
 }  // namespace
 
 TEST_CASE("convolutions of small integers are exact in every type") {
   for (const Case& c : kCases)
-    for (DType dtype : real_dtypes) {
-      const Problem p = make(c, dtype, true);
-      const Results want = reference(p, false);
-      // Sums of more than 2048 units leave half's integers: there the exact sum is rounded once.
-      const auto rounded = [&](const std::vector<double>& v, const Tensor& like) {
-        return Tensor::from(v, like.shape(), dtype).values();
-      };
-      on_each_backend([&](auto where) {
-        INFO(name_of(where) << ": " << describe(p));
-        const Computed got = compute(where, p);
-        CHECK(got.y.values() == rounded(want.y, got.y));
-        CHECK(got.grad_x.values() == rounded(want.grad_x, got.grad_x));
-        CHECK(got.grad_weight.values() == rounded(want.grad_weight, got.grad_weight));
-      });
-    }
+    for (DType dtype : real_dtypes) check_integers(c, dtype);
+}
+
+TEST_CASE("layers that are timed are exact on small integers", "[timed]") {
+  for (const bench::Layer& layer : bench::layers()) {
+    const Case c{1, layer.size, layer.size, layer.c, layer.k, layer.window};
+    check_integers(c, DType::f32);
+    // The largest filters take the emulation seconds.
+    if (c.k * c.c * c.window.taps() < 1 << 19) check_integers(c, DType::f16);
+  }
 }
 
 // A sum of m products in any order, each product and partial sum rounded, is within about m * u * sum |a * b| of the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "../bench/shapes.h"
 #include "pool_geometries.h"
 
 #include <mpad/core/parallel.h>
@@ -101,6 +102,27 @@ TEST_CASE("every rule and accumulation gives the same bits on every backend") {
             CHECK(same_bits(unpool(where, pooled, grad_y, rule, accumulate), want));
           });
         }
+    }
+}
+
+TEST_CASE("pools that are timed give the same bits on every backend, those of the reference forward", "[timed]") {
+  for (const bench::Activation& it : bench::activations(Device::cuda))
+    for (const DType dtype : {DType::f16, DType::f32}) {
+      const Sliding s = slide("test", it.window, {1, it.shape[1], it.shape[2], it.shape[3]});
+      const Tensor x = random_integers(input_of(s), dtype, 71, 4), grad_y = random_tensor(output_of(s), dtype, 72);
+      const Reference reference = reference_pool(s, x.values());
+      const CpuWith<Isa::portable> portable;
+      const Pooled want = pool(portable, s, x);
+      CHECK(want.y.values() == reference.y);
+      CHECK(masks_of(want.mask) == reference.mask);
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << it.name);
+        const Pooled got = pool(where, s, x);
+        CHECK(same_bits(got.y, want.y));
+        CHECK(same_bits(got.mask, want.mask));
+        for (const TieRule& rule : {TieRule::native(), TieRule::minimal()})
+          CHECK(same_bits(unpool(where, got, grad_y, rule), unpool(portable, want, grad_y, rule)));
+      });
     }
 }
 
