@@ -142,7 +142,7 @@ void run_thousand(benchmark::State& state, Device device, Training training) {
 
 benchmark::internal::Benchmark* add(Device device, const std::string& name, auto body) {
   auto* const one = benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMillisecond);
-  return device == Device::cuda ? one->Iterations(20) : one;
+  return device == Device::cpu ? one : one->Iterations(bench::is_emulated(device) ? 1 : 20);
 }
 
 void add_steps(Device device, const std::string& kind, bool as_graph) {

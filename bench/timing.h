@@ -48,10 +48,10 @@ inline std::size_t sets_for(Device device, std::size_t bytes) {
   return device == Device::cpu ? 1 : 4 * cuda::device_info().l2_cache / std::max<std::size_t>(1, bytes) + 1;
 }
 
-/// Seconds of one call, as the mean over a round: call(set) for each set (on CUDA, eight calls at least).
+/// Seconds of one call, as the mean over a round: call(set) for each set (on a GPU, eight calls at least).
 template <class F>
 double seconds_of_round(Device device, std::size_t sets, F&& call) {
-  const std::size_t calls = device == Device::cpu ? sets : std::max<std::size_t>(sets, 8);
+  const std::size_t calls = device == Device::cpu || is_emulated(device) ? sets : std::max<std::size_t>(sets, 8);
   const auto round = [&] {
     for (std::size_t i = 0; i < calls; ++i) call(i % sets);
   };
