@@ -17,6 +17,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -147,6 +149,27 @@ inline double copy_rate(Device device) {
     return best;
   }();
   return rate;
+}
+
+/// Operations per second of a product of two square matrices, the best of eight; timed once for each dtype.
+inline double product_rate(Device device, DType dtype) {
+  static std::map<DType, double> rates;
+  if (const auto found = rates.find(dtype); found != rates.end()) return found->second;
+  const std::int64_t n = is_emulated(device) ? 64 : device == Device::cpu ? 1024 : 8192;
+  const Tensor a = random_tensor({n, n}, dtype, device), b = random_tensor({n, n}, dtype, device),
+               c({n, n}, dtype, device);
+  const auto product = [&](std::size_t) {
+    on(device, [&](auto where) { kernels::linear_forward(where, a.view(), b.view(), View{}, c.view()); });
+  };
+  double best = 0;
+  for (int repeat = 0; repeat < 8; ++repeat)
+    best = std::max(best, 2.0 * static_cast<double>(n * n * n) / seconds_of_round(device, 1, product));
+  return rates[dtype] = best;
+}
+
+/// Counts the operations of an iteration, against a large product's.
+inline void count_operations(benchmark::State& state, Device device, DType dtype, double operations) {
+  count(state, operations, "FLOP/s", product_rate(device, dtype), "per_cent_of_product");
 }
 
 /// Counts the bytes that an iteration has to move, against a copy's.

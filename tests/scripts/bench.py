@@ -174,6 +174,38 @@ class Records(unittest.TestCase):
         self.assertEqual(records.with_spread("10", rows), "10 ±5.0%")
         self.assertEqual(records.with_spread("10", [{"first_quartile": 9.0}, {}]), "10")
 
+    def test_table_of_fused_kernels(self):
+        from benches import kernels
+        rows = [{"name": f"pooled_{how}/half/vgg2/iterations:5/manual_time", "real_time": time, "per_cent_of_product": 25.0,
+                 "first_quartile": time * 0.99, "third_quartile": time * 1.01}
+                for how, time in (("one_pass", 10.0), ("apart", 15.0))]
+        table = list(kernels.convolutions.table({"ours": rows, "peers": [], "settings": {}}))
+        self.assertEqual(table[-1], "| pooled/half/vgg2 | 10.0 ±1.0% | 25 | 15.0 ±1.0% | 1.50 |")
+        self.assertEqual(table[1].splitlines()[1].count("|"), table[-1].count("|"))
+        self.assertEqual(len(list(kernels.norms.table({"ours": rows[:1], "peers": [], "settings": {}}))), 1)
+
+    def test_fused_kernels_are_timed_on_cuda_alone(self):
+        from benches import kernels
+
+        class Fake:
+            seconds = 1
+
+            def __init__(self, device):
+                self.device = device
+
+            def bench(self, _, pattern, __):
+                listed = subprocess.run([build / "bin/bench_conv2d", "--benchmark_list_tests", f"--benchmark_filter={pattern}"],
+                                        capture_output=True, text=True, check=True).stdout
+                return [{"name": name} for name in listed.split()], None
+
+        plan = {device: Steps().plan(device, "") for device in ("cpu", "cuda")}
+        names = {device: {record["name"].split("/")[0] for record in
+                          kernels.convolutions.measure(Fake(device), plan[device])["ours"]} for device in plan}
+        passes = {"conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight"}
+        self.assertEqual(names["cpu"], passes)
+        self.assertEqual(names["cuda"], passes | {f"{what}_{how}" for what in ("pooled", "conv2d_batch_norm")
+                                                  for how in ("one_pass", "apart")})
+
     def test_work_of_layers_is_what_was_counted(self):
         from benches import kernels, records
         results = json.loads((MEASURED / "convolutions.json").read_text())["results"]
