@@ -2,7 +2,8 @@
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
 // unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph; those of
 // mixed have activations in half and masters in float, and look whether gradients are finite, as a training does.
-// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own.
+// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own. Operations
+// are those of convolutions and linear layers; product/... has the rate of a large product of matrices beside them.
 #include "run.h"
 
 #include <mpad/mpad.h>
@@ -55,6 +56,13 @@ Tensor cycling_labels(std::int64_t n, Device device) {
   return labels.to(device);
 }
 
+/// Of a step: forward, and gradients of what each layer takes and of its weights; none of the images.
+double operations_of(Module& model, const Shape& batch) {
+  const ModelSummary one = summary(model, {1, batch[1], batch[2], batch[3]});
+  const auto first = std::ranges::find_if(one.layers, [](const LayerSummary& it) { return it.multiply_adds > 0; });
+  return 2.0 * static_cast<double>(batch[0] * (3 * one.multiply_adds - first->multiply_adds));
+}
+
 /// A network, its optimizer and a batch.
 class Training {
  public:
@@ -67,6 +75,7 @@ class Training {
         labels_(cycling_labels(batch_, device)) {
     model_->to(mixed_ ? DType::f32 : precision.dtype);
     model_->to(device);
+    operations_ = operations_of(*model_, {batch_, subject.size, subject.size, subject.channels});
     sgd_ = std::make_unique<Sgd>(
         *model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4, .float_masters = mixed_});
     if (as_graph) record();
@@ -79,6 +88,7 @@ class Training {
     mixed_ ? apply_scaled() : sgd_->step();
   }
   auto batch() const { return static_cast<double>(batch_); }
+  double operations() const { return operations_; }
 
  private:
   void record() {
@@ -98,6 +108,7 @@ class Training {
   }
 
   std::int64_t batch_;
+  double operations_ = 0;
   bool mixed_;
   std::unique_ptr<Module> model_;
   Tensor images_, labels_;
@@ -127,6 +138,7 @@ void run(benchmark::State& state, Device device, Training training) {
   bench::time_rounds(state, device, 1, step, benchmark::kMillisecond);
   state.counters["faults/step"] = static_cast<double>(usage().ru_minflt - faults) / steps;
   state.counters["images/s"] = Counter(training.batch(), Counter::kIsIterationInvariantRate);
+  state.counters["FLOP/s"] = Counter(training.operations(), Counter::kIsIterationInvariantRate);
   state.counters["peak MiB"] = static_cast<double>(usage().ru_maxrss) / 1024;
 }
 
@@ -167,10 +179,22 @@ void add_growth(Device device) {
   })->Iterations(1000);
 }
 
+/// The ceilings of the steps' operations per second; rows of their own, because matrices count in a process's memory.
+void add_products(Device device) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::f16})
+    add(device, "product/" + to_string(dtype), [=](benchmark::State& state) {
+      const double rate = bench::product_rate(device, dtype);
+      const auto n = static_cast<double>(bench::product_size(device));
+      for ([[maybe_unused]] auto _ : state) state.SetIterationTime(2 * n * n * n / rate);
+      state.counters["FLOP/s"] = rate;
+    })->Iterations(1);
+}
+
 void add_all(Device device) {
   add_steps(device, "step", false);
   if (device == Device::cuda) add_steps(device, "graph", true);
   add_growth(device);
+  add_products(device);
 }
 
 }  // namespace

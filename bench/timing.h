@@ -151,11 +151,16 @@ inline double copy_rate(Device device) {
   return rate;
 }
 
+/// Rows and columns of the matrices whose product is the ceiling of others.
+inline std::int64_t product_size(Device device) {
+  return is_emulated(device) ? 64 : device == Device::cpu ? 1024 : 8192;
+}
+
 /// Operations per second of a product of two square matrices, the best of eight; timed once for each dtype.
 inline double product_rate(Device device, DType dtype) {
   static std::map<DType, double> rates;
   if (const auto found = rates.find(dtype); found != rates.end()) return found->second;
-  const std::int64_t n = is_emulated(device) ? 64 : device == Device::cpu ? 1024 : 8192;
+  const std::int64_t n = product_size(device);
   const Tensor a = random_tensor({n, n}, dtype, device), b = random_tensor({n, n}, dtype, device),
                c({n, n}, dtype, device);
   const auto product = [&](std::size_t) {

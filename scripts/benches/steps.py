@@ -26,6 +26,7 @@ densenet = Subject("DenseNet-121, BN", "densenet121_bn", ("--network", "densenet
 subjects = {it.name: it for it in (lenet, vgg, vgg_bn, resnet, resnet50, densenet)}
 bits = {"32": "float", "64": "double", "16": "half", "mixed": "mixed"}  # bench_step's names of them
 studied = (lenet, vgg)  # also in the study's arrangement, which takes long
+_dtype = {"mixed": "half"}  # of what it multiplies, where that is another
 _only_cuda = ("16", "mixed")  # of PyTorch's
 
 
@@ -36,7 +37,14 @@ def _quartiles_of(record):
 def ours(programs, subject, one, kind="step"):
     (record,), found = programs.bench("bench_step", f"^{kind}/{subject.name}/{bits[one]}/")
     return {"images_per_second": record["images/s"], "peak_memory_mib": record["peak MiB"],
-            "faults_per_step": record["faults/step"], "cores": found.cores, **_quartiles_of(record)}
+            "faults_per_step": record["faults/step"], "operations_per_second": record["FLOP/s"], "cores": found.cores,
+            **_quartiles_of(record)}
+
+
+def product_rate(programs, one):
+    """Operations per second of a large product of matrices in a precision."""
+    (record,), _ = programs.bench("bench_step", f"^product/{_dtype.get(bits[one], bits[one])}/")
+    return record["FLOP/s"]
 
 
 def steps_of_peer(programs, subject, precisions):
@@ -75,7 +83,7 @@ def measure(programs, plan):
     """For each network and precision what each round of mpad, on a GPU also as a graph, and of PyTorch in each mode gave.
     A mode that fails leaves its own rows empty.
     """
-    measured = {}
+    measured, products = {}, {one: product_rate(programs, one) for together in plan.together for one in together}
     kinds = {"ours": "step"} | ({graph_of_ours: "graph"} if programs.device == "cuda" else {})
     for subject in plan.networks:
         for together in plan.together:
@@ -83,7 +91,9 @@ def measure(programs, plan):
             for _ in range(plan.rounds):
                 for one in together:
                     for name, kind in kinds.items():
-                        rows[one][name].append(ours(programs, subject, one, kind))
+                        row = ours(programs, subject, one, kind)
+                        row["per_cent_of_product"] = 100 * row["operations_per_second"] / products[one]
+                        rows[one][name].append(row)
                 with_peer = [one for one in together if programs.device == "cuda" or one not in _only_cuda]
                 for mode in plan.modes if with_peer else ():
                     if mode == "study" and subject not in studied:
@@ -110,20 +120,22 @@ def speed_of(rows):
 
 
 def table(results):
-    """A ratio is to mpad's step as a graph where there is one."""
+    """A ratio, and the part of a large product's operations per second, is of mpad's step as a graph where there is one."""
     keys = next(iter(results.values()), {})
     graphs = [graph_of_ours] if graph_of_ours in keys else []
     modes = [key for key in keys if key not in ("ours", *graphs)]
     titles = ["network", "bits", "mpad, images/s", *(["as a graph, images/s"] if graphs else []), "ms",
-              *(title for mode in modes for title in (f"PyTorch {mode}, images/s", "ratio")),
+              "% of product", *(title for mode in modes for title in (f"PyTorch {mode}, images/s", "ratio")),
               "mpad, MiB", "PyTorch, MiB", "mpad, page faults per step"]
     yield f"| {' | '.join(titles)} |"
     yield "|---|---|" + "--:|" * (len(titles) - 2)
     for name, rows in results.items():
-        speed = median(rows[graph_of_ours if graphs else "ours"], "images_per_second")
+        best = rows[graph_of_ours if graphs else "ours"]
+        speed = median(best, "images_per_second")
         others = [rows[mode] for mode in modes]
         first = rows[modes[0]] if modes else []
         cells = [*name.split("/"), *(speed_of(rows[key]) for key in ("ours", *graphs)), f"{1000 * 128 / speed:.2f}",
+                 f"{median(best, 'per_cent_of_product'):.0f}" if "per_cent_of_product" in best[0] else "",
                  *(cell for other in others
                    for cell in ((speed_of(other), f"{speed / median(other, 'images_per_second'):.2f}") if other else ("", ""))),
                  f"{median(rows['ours'], 'peak_memory_mib'):.0f}",

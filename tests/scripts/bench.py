@@ -121,7 +121,8 @@ class Steps(unittest.TestCase):
             device = "cuda"
 
             def bench(self, _, pattern):
-                record = {"images/s": 100.0, "peak MiB": 1.0, "faults/step": 0.0}
+                record = {"images/s": 100.0, "peak MiB": 1.0, "faults/step": 0.0,
+                          "FLOP/s": 4e9 if pattern.startswith("^product/") else 1e9}
                 return [record], programs.Run("", 1.0)
 
             def peer(self, _, *options):
@@ -142,7 +143,13 @@ class Steps(unittest.TestCase):
                           "DenseNet-121, BN/16": [1, 1, 0, 0], "DenseNet-121, BN/mixed": [1, 0, 0, 0]})
         table = list(steps.table(measured))
         self.assertEqual({row.count("|") for row in table}, {table[0].count("|")})
-        self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 50.0 | 2.00 |  |  |  |  |", table[-1])
+        self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 25 | 50.0 | 2.00 |  |  |  |  |", table[-1])
+
+    def test_results_from_before_quartiles_and_operations(self):
+        from benches import steps
+        table = list(steps.table(json.loads((MEASURED / "steps.json").read_text())["results"]))
+        self.assertEqual({row.count("|") for row in table}, {table[0].count("|")})
+        self.assertNotIn("±", "".join(table))
 
     @unittest.skipUnless(has_torch, "no PyTorch")
     def test_mixed_precision_of_pytorch_on_a_cpu(self):
