@@ -6,8 +6,7 @@ namespace mpad::cuda {
 /// Whether there are products by warpgroups: on a device of compute capability 9.0, in a build for sm_90a.
 bool has_groups();
 
-/// Whether convolutions in half use the tensor cores by warpgroups: where they are there and $MPAD_WGMMA is
-/// 1.
+/// Whether convolutions in half use them: where $MPAD_WGMMA is 1.
 bool multiplies_by_groups();
 
 }  // namespace mpad::cuda
