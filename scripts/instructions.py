@@ -68,7 +68,7 @@ def missing(name, found):
         return "loads of 16 bytes"
     if (packed or writes) and not found.stores16:
         return "stores of 16 bytes"
-    if product := re.match(r"multiply_tiles<(\w+), (?:GroupShape|[^>]*>), Runs<(\d+), (\d+)>", name):
+    if product := re.match(r"multiply_tiles<(\w+), \w+<[^>]*>, Runs<(\d+), (\d+)>", name):
         element, *runs = product.groups()
         full = str(16 // _bytes[element])
         if "GroupShape" in product[0] and not found.group_products:

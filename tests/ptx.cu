@@ -27,31 +27,35 @@ __global__ void multiply_half_kernel(const __half* a, const __half* b, float* c)
   }
 }
 
-template <kernels::Contiguous a_contiguous, kernels::Contiguous b_contiguous>
+template <int columns, kernels::Contiguous a_contiguous, kernels::Contiguous b_contiguous>
 __global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a, const __half* b, float* c) {
   using kernels::Contiguous;
-  using TileA = kernels::GroupShape::TileA<__half, a_contiguous>;
-  using TileB = kernels::GroupShape::TileB<__half, b_contiguous>;
+  using Shape = kernels::GroupShape<columns>;
+  using TileA = typename Shape::template TileA<__half, a_contiguous>;
+  using TileB = typename Shape::template TileB<__half, b_contiguous>;
   MPAD_SHARED_PERMUTED(__half, left, [128 * 32]);
-  MPAD_SHARED_PERMUTED(__half, right, [128 * 32]);
+  MPAD_SHARED_PERMUTED(__half, right, [columns * 32]);
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 32; i += 128) {
-    const int along_a = i / 32, depth_a = i % 32, along_b = i % 128, depth_b = i / 128;
+    const int along = i / 32, depth = i % 32;
     if constexpr (a_contiguous == Contiguous::depth)
-      left[TileA::offset(along_a, depth_a)] = a[TileA::source_row(along_a) * 32 + depth_a];
+      left[TileA::offset(along, depth)] = a[TileA::source_row(along) * 32 + depth];
     else
-      left[TileA::offset(depth_a, along_a)] = a[i];
-    right[b_contiguous == Contiguous::depth ? TileB::offset(along_b, depth_b) : TileB::offset(depth_b, along_b)] = b[i];
+      left[TileA::offset(depth, along)] = a[i];
+  }
+  for (int i = static_cast<int>(threadIdx.x); i < columns * 32; i += 128) {
+    const int along = i % columns, depth = i / columns;
+    right[b_contiguous == Contiguous::depth ? TileB::offset(along, depth) : TileB::offset(depth, along)] = b[i];
   }
   kernels::fence_for_groups();
   __syncthreads();
-  kernels::WarpProduct<__half, kernels::GroupShape, a_contiguous, b_contiguous> product;
+  kernels::WarpProduct<__half, Shape, a_contiguous, b_contiguous> product;
   product.multiply(left, right);
   product.finish();
 #pragma unroll
   for (int i = 0; i < product.rows; ++i)
 #pragma unroll
     for (int j = 0; j < product.runs; ++j)
-      for (int e = 0; e < 2; ++e) c[product.row(i) * 128 + product.column(j) + e] = product.run(i, j).element[e];
+      for (int e = 0; e < 2; ++e) c[product.row(i) * columns + product.column(j) + e] = product.run(i, j).element[e];
 }
 
 __global__ void multiply_double_kernel(const double* a, const double* b, const double* sums, double* c) {
@@ -122,7 +126,9 @@ void multiply_half(Cuda where, View a, View b, View c) {
 void multiply_by_group(Cuda where, bool a_transposed, bool b_transposed, View a, View b, View c) {
   using kernels::Contiguous;
   const auto multiply = [&]<Contiguous of_a, Contiguous of_b>() {
-    run(where, multiply_by_group_kernel<of_a, of_b>, 128, at<const __half>(a), at<const __half>(b), at<float>(c));
+    const auto kernel =
+        b.shape[1] == 64 ? multiply_by_group_kernel<64, of_a, of_b> : multiply_by_group_kernel<128, of_a, of_b>;
+    run(where, kernel, 128, at<const __half>(a), at<const __half>(b), at<float>(c));
   };
   constexpr Contiguous depth = Contiguous::depth, extent = Contiguous::extent;
   if (a_transposed)

@@ -8,7 +8,7 @@ namespace mpad::test {
 
 /// c (16x16, float) = a (16x16, half) * b (16x16, half), rows, through ldmatrix and mma.
 void multiply_half(Cuda where, View a, View b, View c);
-/// c 128x128 = a 128x32 * b 32x128, all row-major, by a warpgroup, which finds a and b in shared memory with their
+/// c = a 128x32 * b, 32x64 or 32x128, all row-major, by a warpgroup, which finds a and b in shared memory with their
 /// depth contiguous or, if transposed, their extent. Needs has_groups().
 void multiply_by_group(Cuda where, bool a_transposed, bool b_transposed, View a, View b, View c);
 /// c (8x8) = sums (8x8) + a (8x4) * b (4x8), rows of doubles.

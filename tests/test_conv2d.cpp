@@ -229,7 +229,8 @@ class Groups {
 
 // The order of a product's terms is the emulation's; tensor cores have their own.
 TEST_CASE("products by warpgroups have the bits of products by warps under the emulation") {
-  for (const Case& c : {Case{1, 12, 11, 72, 136, {1}}, Case{1, 10, 9, 72, 72, {3, 1, 1}}}) {
+  for (const Case& c :
+       {Case{1, 12, 11, 72, 136, {1}}, Case{1, 10, 9, 72, 72, {3, 1, 1}}, Case{1, 15, 13, 56, 48, {1}}}) {
     const Problem p = make(c, DType::f16, false);
     INFO(describe(p));
     const auto by_groups = [&](bool asked) {

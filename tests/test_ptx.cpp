@@ -75,15 +75,16 @@ TEST_CASE("a warpgroup multiplies slices of halves, however they lie in shared m
     WARN("skipped: expected a device of compute capability 9.0 and a build for sm_90a");
     return;
   }
-  const Tensor a = small_integers({128, 32}, DType::f16, 1), b = small_integers({32, 128}, DType::f16, 2);
-  for (const bool a_transposed : {false, true})
-    for (const bool b_transposed : {false, true}) {
-      INFO("a transposed " << a_transposed << ", b transposed " << b_transposed);
-      const Tensor c = run_kernel(current_cuda(), {a, b}, {{{128, 128}, DType::f32}}, [&](auto in, auto out) {
-        multiply_by_group(current_cuda(), a_transposed, b_transposed, in[0], in[1], out[0]);
-      })[0];
-      CHECK(c.values() == product(a, b, {}));
-    }
+  for (const std::int64_t columns : {64, 128})
+    for (const bool a_transposed : {false, true})
+      for (const bool b_transposed : {false, true}) {
+        INFO(columns << " columns, a transposed " << a_transposed << ", b transposed " << b_transposed);
+        const Tensor a = small_integers({128, 32}, DType::f16, 1), b = small_integers({32, columns}, DType::f16, 2);
+        const Tensor c = run_kernel(current_cuda(), {a, b}, {{{128, columns}, DType::f32}}, [&](auto in, auto out) {
+          multiply_by_group(current_cuda(), a_transposed, b_transposed, in[0], in[1], out[0]);
+        })[0];
+        CHECK(c.values() == product(a, b, {}));
+      }
 }
 
 TEST_CASE("the double mma adds the product of an 8x4 and a 4x8 tile") {

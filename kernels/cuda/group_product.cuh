@@ -12,22 +12,23 @@ struct WarpRows : SharedTile<half, Contiguous::depth, 128> {
   __device__ static int source_row(int row) { return row % 64 / 16 * 32 + row / 64 * 16 + row % 16; }
 };
 
-/// A tile of 128 x 128 by one warpgroup.
+/// A tile of 128 rows and 64 or 128 columns by one warpgroup.
+template <int columns>
 struct GroupShape {
   template <class T, Contiguous contiguous>
   using TileA = std::conditional_t<contiguous == Contiguous::depth, WarpRows, PanelTile<128>>;
   template <class T, Contiguous contiguous>
-  using TileB =
-      std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, Contiguous::depth, 128>, PanelTile<128>>;
+  using TileB = std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, Contiguous::depth, columns>,
+                                   PanelTile<columns>>;
   static constexpr bool asynchronous = true;
-  static constexpr int m = 128, n = 128, threads = 128, sums = m * n / threads;
+  static constexpr int m = 128, n = columns, threads = 128, sums = m * n / threads;
 };
 
 /// multiply() starts a product, which reads the slices until finish(); sums are there behind it.
-template <Contiguous a_contiguous, Contiguous b_contiguous>
-class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
+template <int columns, Contiguous a_contiguous, Contiguous b_contiguous>
+class WarpProduct<half, GroupShape<columns>, a_contiguous, b_contiguous> {
  public:
-  static constexpr int rows = 4, runs = 16, lanes_of_row = 4;
+  static constexpr int rows = 4, runs = columns / 8, lanes_of_row = 4;
 
   __device__ void multiply(const half* a, const half* b) {
     begin_group();
@@ -50,12 +51,12 @@ class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
   }
   __device__ static int column(int j) { return 8 * j + static_cast<int>(threadIdx.x) % 4 * 2; }
   __device__ Pack<float, 2> run(int i, int j) const {
-    const float(&sums)[64] = sums_[i / 2];
+    const float(&sums)[columns / 2] = sums_[i / 2];
     return {{sums[4 * j + i % 2 * 2], sums[4 * j + i % 2 * 2 + 1]}};
   }
 
  private:
-  static constexpr int block_m = 64, blocks = GroupShape::m / block_m;
+  static constexpr int block_m = 64, blocks = GroupShape<columns>::m / block_m;
 
   /// The i-th block of 64 rows or columns of a slice, from this depth on.
   template <Contiguous contiguous>
@@ -67,7 +68,7 @@ class WarpProduct<half, GroupShape, a_contiguous, b_contiguous> {
       return {slice + i * panel + depth * 64, panel * bytes, 8 * 64 * bytes};
   }
 
-  float sums_[blocks][64] = {};
+  float sums_[blocks][columns / 2] = {};
 };
 
 }  // namespace mpad::kernels

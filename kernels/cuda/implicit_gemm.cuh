@@ -340,7 +340,12 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)
-        if (cut.large && cuda::multiplies_by_groups()) return with(GroupShape());
+        if (cuda::multiplies_by_groups()) {
+          if (cut.large) return with(GroupShape<128>());
+          // Where nothing is cut there are tiles enough.
+          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts() == 1)
+            return with(GroupShape<64>());
+        }
       if (cut.large) return with(LargeShape<T>());
     }
     with(SmallShape());

@@ -167,9 +167,9 @@ __device__ inline void begin_group() {
 #endif
 }
 
-/// Starts d (64 x 128, float) += a (64 x 16) * b (16 x 128), of halves, by the 128 threads of a warpgroup, all of which
-/// call it. d of thread 32 w + l: element 4 j + 2 e + i is at row 16 w + l / 4 + 8 e, column 8 j + 2 (l % 4) + i. Until
-/// wait_group, d must be left alone and the operands as they are. For sm_90a alone.
+/// Starts d (64 x 2 sums, float) += a (64 x 16) * b (16 x 2 sums), of halves, by the 128 threads of a warpgroup, all of
+/// which call it; 32 or 64 sums. d of thread 32 w + l: element 4 j + 2 e + i is at row 16 w + l / 4 + 8 e, column
+/// 8 j + 2 (l % 4) + i. Until wait_group, d must be left alone and the operands as they are. For sm_90a alone.
 template <bool a_transposed, bool b_transposed>
 __device__ inline void start_group_product(float (&d)[64], const GroupMatrix<a_transposed>& a,
                                            const GroupMatrix<b_transposed>& b MPAD_WHERE) {
@@ -200,6 +200,30 @@ __device__ inline void start_group_product(float (&d)[64], const GroupMatrix<a_t
         "n"(static_cast<int>(b_transposed)));
 #endif
 }
+template <bool a_transposed, bool b_transposed>
+__device__ inline void start_group_product(float (&d)[32], const GroupMatrix<a_transposed>& a,
+                                           const GroupMatrix<b_transposed>& b MPAD_WHERE) {
+#if defined(MPAD_EMULATED)
+  emulation::issue_group_product(d, a.operand(), b.operand(), where);
+#elif defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("trap;");
+#else
+  asm volatile(
+      "{\n"
+      ".reg .pred p;\n"
+      "setp.ne.b32 p, 1, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, p, 1, 1, %34, %35;\n"
+      "}\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "l"(a.descriptor()), "l"(b.descriptor()), "n"(static_cast<int>(a_transposed)),
+        "n"(static_cast<int>(b_transposed)));
+#endif
+}
 
 /// The products that this warpgroup started since the last call become a group.
 __device__ inline void commit_group() {
@@ -211,7 +235,8 @@ __device__ inline void commit_group() {
 }
 
 /// Waits for all groups of products, which d is the sums of.
-__device__ inline void wait_group(float (&d)[64]) {
+template <int sums>
+__device__ inline void wait_group(float (&d)[sums]) {
 #if defined(MPAD_EMULATED)
   emulation::Block::current().group_products().wait(0);
   static_cast<void>(d);

@@ -13,10 +13,10 @@ namespace {
 float half_at(const void* place) { return __half2float(*static_cast<const __half*>(place)); }
 
 // Sums are formed in order of the depth.
-void multiply(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
+void multiply(std::span<float> sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
   const unsigned first_row = thread / 32 * 16 + thread % 32 / 4, first_column = thread % 4 * 2;
   for (unsigned e = 0; e < 2; ++e)
-    for (unsigned j = 0; j < 16; ++j)
+    for (unsigned j = 0; j < sums.size() / 4; ++j)
       for (unsigned i = 0; i < 2; ++i)
         for (unsigned k = 0; k < 16; ++k)
           sums[4 * j + 2 * e + i] += half_at(a.at(first_row + 8 * e, k)) * half_at(b.at(first_column + 8 * j + i, k));
@@ -37,7 +37,7 @@ void GroupProducts::reset() {
   committed_ = 0;
 }
 
-void GroupProducts::issue(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
+void GroupProducts::issue(std::span<float> sums, const GroupOperand& a, const GroupOperand& b, unsigned thread) {
   pending_.push_back({sums, a, b, thread, committed_});
 }
 
@@ -48,10 +48,10 @@ void GroupProducts::wait(unsigned remaining) {
   std::erase_if(pending_, finished);
 }
 
-void issue_group_product(float* sums, const GroupOperand& a, const GroupOperand& b, Location where) {
+void issue_group_product(std::span<float> sums, const GroupOperand& a, const GroupOperand& b, Location where) {
   Block& block = Block::current();
   for (const GroupOperand* operand : {&a, &b})
-    for (unsigned along = 0; along < (operand == &a ? 64U : 128U); along += 8)
+    for (unsigned along = 0; along < (operand == &a ? 64U : 2 * sums.size()); along += 8)
       if (!block.shared().contains(operand->at(along, 15), 2))
         block.scheduler().fail("wgmma in " + to_string(where) + ": expected operands in shared memory");
   const auto all_here = [](int(&)[warp_size], LaneMask) { return std::string(); };

@@ -4,6 +4,7 @@
 #pragma once
 #include "location.h"
 
+#include <span>
 #include <vector>
 
 namespace mpad::emulation {
@@ -22,9 +23,9 @@ struct GroupOperand {
 class GroupProducts {
  public:
   void reset();
-  /// sums += its part of a * b, 64 x 16 by 16 x 128. The sums of thread 32 w + l of a warpgroup: element 4 j + 2 e + i
-  /// is at row 16 w + l / 4 + 8 e and column 8 j + 2 (l % 4) + i.
-  void issue(float* sums, const GroupOperand& a, const GroupOperand& b, unsigned thread);
+  /// sums += its part of a * b, 64 x 16 by 16 x 2 sums. The sums of thread 32 w + l of a warpgroup: element 4 j + 2 e +
+  /// i is at row 16 w + l / 4 + 8 e and column 8 j + 2 (l % 4) + i.
+  void issue(std::span<float> sums, const GroupOperand& a, const GroupOperand& b, unsigned thread);
   /// What was issued since the last commit becomes a group.
   void commit() { ++committed_; }
   /// Forms all products of groups but the newest `remaining`.
@@ -32,7 +33,7 @@ class GroupProducts {
 
  private:
   struct Product {
-    float* sums;
+    std::span<float> sums;
     GroupOperand a, b;
     unsigned thread, group;
   };
@@ -41,6 +42,6 @@ class GroupProducts {
 };
 
 /// Issues a product of the current thread, whose whole warp takes part; fails on what is not in shared memory.
-void issue_group_product(float* sums, const GroupOperand& a, const GroupOperand& b, Location where);
+void issue_group_product(std::span<float> sums, const GroupOperand& a, const GroupOperand& b, Location where);
 
 }  // namespace mpad::emulation

@@ -62,7 +62,7 @@ class Instructions(unittest.TestCase):
                          "copies of 16 bytes alone")
         self.assertEqual(self.missing(half.format("8, 8"), product + copy.format(16)), "")
         self.assertEqual(self.missing(half.format("8, 2"), product), "")
-        group = "multiply_tiles<__half, GroupShape, Runs<8, 8>, Operand>"
+        group = "multiply_tiles<__half, GroupShape<64>, Runs<8, 8>, Operand>"
         self.assertEqual(self.missing(group, product + copy.format(16)), "products by warpgroups")
         self.assertEqual(self.missing(group, "wgmma.mma_async.sync {%f1};\n" + copy.format(16)), "")
         self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
