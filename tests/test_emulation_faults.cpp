@@ -136,3 +136,14 @@ TEST_CASE("a copy is not there before the wait for it") {
   CHECK(std::isnan(y.values()[0]));
   CHECK(y.values()[1] == 5);
 }
+
+TEST_CASE("a warp that runs ahead overwrites what others still have to read, in reversed order") {
+  const SettingsScope scope;
+  const DeviceArray<float> y(1024);
+  for (const auto order : {mpad::emulation::Order::forward, mpad::emulation::Order::reversed}) {
+    settings().order = order;
+    overtake_readers(y.data());
+    CHECK((y.values()[0] == 256e3f) == (order == mpad::emulation::Order::forward));
+    CHECK(y.values()[1] == 512e3f);
+  }
+}

@@ -29,10 +29,13 @@ void Barrier::release() {
   result_ = votes_;
   waiting_ = 0;
   const unsigned last = scheduler_.current();
+  released_.clear();
   for (const unsigned thread : scheduler_.sequence()) {
     const ThreadState state = scheduler_.thread(thread).state;
-    if (state == ThreadState::at_barrier || (thread == last && state == ThreadState::running)) scheduler_.wake(thread);
+    if (state == ThreadState::at_barrier || (thread == last && state == ThreadState::running))
+      released_.push_back(thread);
   }
+  scheduler_.wake(released_);
 }
 
 }  // namespace mpad::emulation

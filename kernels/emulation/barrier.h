@@ -2,6 +2,8 @@
 #pragma once
 #include "scheduler.h"
 
+#include <vector>
+
 namespace mpad::emulation {
 
 /// What the threads of a block said at a barrier.
@@ -26,6 +28,7 @@ class Barrier {
   unsigned waiting_ = 0, first_ = 0;
   Location where_;
   Votes votes_, result_;
+  std::vector<unsigned> released_;  // as a member, for its memory
 };
 
 }  // namespace mpad::emulation

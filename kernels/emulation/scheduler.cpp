@@ -94,16 +94,32 @@ void Scheduler::wait(ThreadState state, const char* operation, Location where) {
   if (failed_) throw Cancelled();
 }
 
+void Scheduler::wake(std::span<const unsigned> threads) {
+  if (order_ == Order::reversed)
+    ready_.insert(ready_.end(), threads.rbegin(), threads.rend());
+  else
+    ready_.insert(ready_.end(), threads.begin(), threads.end());
+}
+
+unsigned Scheduler::take_ready() {
+  if (order_ == Order::reversed) {
+    const unsigned last = ready_.back();
+    ready_.pop_back();
+    return last;
+  }
+  const unsigned next = ready_[ready_front_++];
+  if (ready_front_ == ready_.size()) {
+    ready_.clear();
+    ready_front_ = 0;
+  }
+  return next;
+}
+
 void Scheduler::switch_to_next() {
   const bool stuck = ready_front_ == ready_.size() && started_ == size_ && done_ < size_;
   if (stuck) cancel(describe_deadlock());
   if (ready_front_ < ready_.size()) {
-    const unsigned next = ready_[ready_front_++];
-    if (ready_front_ == ready_.size()) {
-      ready_.clear();
-      ready_front_ = 0;
-    }
-    switch_to(*threads_[next].fiber);
+    switch_to(*threads_[take_ready()].fiber);
   } else if (started_ < size_) {
     switch_to(take_fiber());
   } else {
@@ -136,7 +152,7 @@ void Scheduler::cancel(std::string diagnosis) {
   ready_front_ = 0;
   for (unsigned i = 0; i < size_; ++i) {
     const ThreadState state = threads_[i].state;
-    if (state == ThreadState::at_barrier || state == ThreadState::at_warp_operation) wake(i);
+    if (state == ThreadState::at_barrier || state == ThreadState::at_warp_operation) wake({&i, 1});
   }
 }
 

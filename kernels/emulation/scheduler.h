@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ class Scheduler {
 
   /// Suspends the current thread until it is woken.
   void wait(ThreadState state, const char* operation, Location where);
-  /// Queues a thread; it may be the current one, which then has to wait() at once.
-  void wake(unsigned thread) { ready_.push_back(thread); }
+  /// Queues threads, which run in this order; the current one may be among them and then has to wait() at once. They
+  /// run after those that were woken before or, in reversed order, ahead of them, so that a warp gets as far as it can.
+  void wake(std::span<const unsigned> threads);
   /// Ends the kernel with a diagnosis: the current thread unwinds, then every other one.
   [[noreturn]] void fail(std::string diagnosis);
 
@@ -59,6 +61,7 @@ class Scheduler {
   void run_thread(unsigned thread);
   void park();
   void switch_to_next();
+  unsigned take_ready();
   void switch_to(Fiber& fiber);
   Fiber& take_fiber();
   void cancel(std::string diagnosis);
@@ -71,7 +74,7 @@ class Scheduler {
 
   std::vector<Thread> threads_;
   std::vector<unsigned> sequence_;
-  std::vector<unsigned> ready_;  // a queue: those before ready_front_ have run
+  std::vector<unsigned> ready_;  // a queue: those before ready_front_ have run; or, in reversed order, a stack
   std::size_t ready_front_ = 0;
   const std::function<void()>* body_ = nullptr;
   dim3 shape_{0, 0, 0};  // that the threads are arranged for, in this order

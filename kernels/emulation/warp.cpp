@@ -53,10 +53,13 @@ Warp::Operation& Warp::pending(LaneMask mask, const char* operation, Location wh
 void Warp::release(LaneMask mask) {
   std::erase_if(pending_, [](const Operation& operation) { return operation.arrived == operation.mask; });
   const Permutation order(settings().order, warp_size);
+  unsigned threads[warp_size];
+  std::size_t count = 0;
   for (unsigned i = 0; i < warp_size; ++i) {
     const auto lane = static_cast<unsigned>(order(i));
-    if (mask >> lane & 1) scheduler_.wake(first_thread_ + lane);
+    if (mask >> lane & 1) threads[count++] = first_thread_ + lane;
   }
+  scheduler_.wake({threads, count});
 }
 
 }  // namespace mpad::emulation

@@ -81,6 +81,23 @@ __global__ void race_without_barrier_kernel(float* y) {
   y[i] = i == 0 ? -1.0f : tile[i - 1];
 }
 
+__device__ float sum_of_warp(float value) {
+  for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(0xffffffff, value, distance);
+  return value;
+}
+
+__global__ void overtake_readers_kernel(float* y) {
+  MPAD_SHARED(float, partial, [8]);
+  const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  for (int round = 0; round < 2; ++round) {
+    const float sum = sum_of_warp(1000.0f * static_cast<float>(round + 1));
+    if (lane == 0) partial[warp] = sum;
+    __syncthreads();
+    const float total = sum_of_warp(lane < 8 ? partial[lane] : 0);
+    if (threadIdx.x == 0) y[round] = total;
+  }
+}
+
 __global__ void read_uninitialised_shared_kernel(float* y) {
   MPAD_SHARED(float, tile, [64]);
   y[threadIdx.x] = tile[threadIdx.x];
@@ -134,6 +151,7 @@ void misaligned_copy(float* y) { launch("fault", misaligned_copy_kernel, 1, 1, 0
 void misaligned_ldmatrix(float* y) { launch("fault", misaligned_ldmatrix_kernel, 1, 32, 0, nullptr, y); }
 void ldmatrix_of_global_memory(float* y) { launch("fault", ldmatrix_of_global_memory_kernel, 1, 32, 0, nullptr, y); }
 void race_without_barrier(float* y) { launch("race", race_without_barrier_kernel, 1, 128, 0, nullptr, y); }
+void overtake_readers(float* y) { launch("race", overtake_readers_kernel, 1, 256, 0, nullptr, y); }
 void read_uninitialised_shared(float* y) { launch("read", read_uninitialised_shared_kernel, 1, 64, 0, nullptr, y); }
 void read_before_copy(const float* x, float* y) { launch("read", read_before_copy_kernel, 1, 1, 0, nullptr, x, y); }
 void overflow_static_shared(float* y) { launch("fault", write_static_shared_kernel, 1, 64, 0, nullptr, y, 1); }

@@ -20,6 +20,9 @@ void misaligned_ldmatrix(float* y);
 void ldmatrix_of_global_memory(float* y);
 /// y[i] should be i - 1; a barrier is missing between the write of element i and the read of i - 1.
 void race_without_barrier(float* y);
+/// y[round] should be 1,000 or 2,000 times 256, the sum over a block: a barrier is missing between the read of one
+/// round's partial sums and the write of the next one's, so a warp that runs ahead overwrites what others have to read.
+void overtake_readers(float* y);
 /// y[i] = element i of shared memory that nobody wrote.
 void read_uninitialised_shared(float* y);
 /// Reads a copy that nobody waited for, then the same after the wait: y[0] and y[1].
