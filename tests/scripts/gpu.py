@@ -11,7 +11,7 @@ source = pathlib.Path(sys.argv[1])
 failures = []
 benchmark = ('[ "$1" = --device=cuda ] || exit 2\n[ "$FAULT" != "benchmark" ] || { echo "illegal address" >&2; exit 1; }\n'
              'echo \'{"benchmarks": [{"name": "a/real_time", "real_time": 2.0, "time_unit": "us", "images/s": 10, '
-             '"peak MiB": 1, "faults/step": 0}]}\'')
+             '"peak MiB": 1, "faults/step": 0, "FLOP/s": 5}]}\'')
 stubs = {
     "nvidia-smi": '[ "$FAULT" != "no gpu" ] || { echo "No devices were found"; exit 6; }\n'
                   'echo "Stub GPU, 9.0, 580.1, 80000 MiB, 1980 MHz, 3201 MHz"',
