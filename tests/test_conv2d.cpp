@@ -76,8 +76,8 @@ TEST_CASE("convolutions of random values stay within the bound of their sums") {
       const auto taps = static_cast<double>(c.window.taps());
       const double pixels = static_cast<double>(p.grad_y.numel()) / static_cast<double>(std::max<std::int64_t>(c.k, 1));
       on_each_backend([&](auto where) {
-        // Precision does not depend on the geometry: a third of the cases is enough where they may be emulated.
-        if (device_of(where) == Device::cuda && (&c - kCases) % 3 != 0) return;
+        // Precision does not depend on the geometry: two thirds of the cases are enough where they may be emulated.
+        if (device_of(where) == Device::cuda && (&c - kCases) % 3 == 1) return;
         INFO(name_of(where) << ": " << describe(p));
         const Computed got = compute(where, p);
         CHECK(within(got.y, want.y, scale.y, taps * static_cast<double>(c.c)));
