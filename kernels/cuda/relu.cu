@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "relu.cuh"
+
 #include "elementwise.cuh"
 
 #include <kernels.h>
@@ -16,10 +18,7 @@ struct Relu {
 template <class A>
 struct ReluGradient {
   A at_zero;
-  __device__ void operator()(A saved, A grad, A& out) const {
-    const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
-    out = saved < A(0) ? A(0) : saved == A(0) ? tied : grad;
-  }
+  __device__ void operator()(A saved, A grad, A& out) const { out = relu_gradient(saved, grad, at_zero); }
 };
 
 }  // namespace
