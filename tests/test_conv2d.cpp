@@ -6,8 +6,7 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
-#include <cstdlib>
-#include <optional>
+#include <cuda/groups.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -212,17 +211,13 @@ namespace {
 /// Whether convolutions take products by warpgroups, while it lives.
 class Groups {
  public:
-  explicit Groups(bool asked) {
-    if (const char* value = std::getenv(name)) before_ = value;
-    setenv(name, asked ? "1" : "0", 1);
-  }
-  ~Groups() { before_ ? setenv(name, before_->c_str(), 1) : unsetenv(name); }
+  explicit Groups(bool ask) : before_(cuda::ask_for_groups(ask)) {}
+  ~Groups() { cuda::ask_for_groups(before_); }
   Groups(const Groups&) = delete;
   Groups& operator=(const Groups&) = delete;
 
  private:
-  static constexpr const char* name = "MPAD_WGMMA";
-  std::optional<std::string> before_{};
+  bool before_;
 };
 
 }  // namespace
@@ -233,8 +228,8 @@ TEST_CASE("products by warpgroups have the bits of products by warps under the e
        {Case{1, 12, 11, 72, 136, {1}}, Case{1, 10, 9, 72, 72, {3, 1, 1}}, Case{1, 15, 13, 56, 48, {1}}}) {
     const Problem p = make(c, DType::f16, false);
     INFO(describe(p));
-    const auto by_groups = [&](bool asked) {
-      const Groups groups(asked);
+    const auto by_groups = [&](bool ask) {
+      const Groups groups(ask);
       return compute(current_cuda(), p);
     };
     CHECK(same(by_groups(true), by_groups(false)));

@@ -3,15 +3,19 @@
 
 #include "runtime.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <string_view>
 
 namespace mpad::cuda {
 namespace {
 
-bool is_asked_for() {
-  const char* value = std::getenv("MPAD_WGMMA");
-  return value != nullptr && std::string_view(value) == "1";
+std::atomic<bool>& asked() {
+  static std::atomic<bool> by_environment = [] {
+    const char* value = std::getenv("MPAD_WGMMA");
+    return value != nullptr && std::string_view(value) == "1";
+  }();
+  return by_environment;
 }
 
 // The device that was asked first answers for all.
@@ -33,6 +37,8 @@ bool has_groups() {
   return there;
 }
 
-bool multiplies_by_groups() { return is_asked_for() && has_groups(); }
+bool ask_for_groups(bool ask) { return asked().exchange(ask); }
+
+bool multiplies_by_groups() { return asked() && has_groups(); }
 
 }  // namespace mpad::cuda
