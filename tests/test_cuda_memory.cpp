@@ -4,10 +4,11 @@
 #include "backends.h"
 #include "small_device.h"
 
+#include <mpad/core/exact_memory.h>
+
 #include <cuda/scratch.h>
 
 #include <algorithm>
-#include <string_view>
 #include <thread>
 
 #ifdef MPAD_WITH_EMULATION
@@ -21,11 +22,6 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 constexpr std::size_t unit = SmallDevice::unit;
-
-bool is_exact() {
-  const char* mode = std::getenv("MPAD_MEMORY");
-  return mode != nullptr && std::string_view(mode) == "exact";
-}
 
 MemoryStatistics now() { return memory_statistics(Device::cuda); }
 
@@ -56,7 +52,7 @@ TEST_CASE("device memory is counted, cached, reused and given back") {
   release_cached_memory(Device::cuda);
   const MemoryStatistics before = now();
   CHECK(before.cached == 0);
-  const std::size_t size = is_exact() ? 1000 : 1024;
+  const std::size_t size = has_exact_memory() ? 1000 : 1024;
   Buffer buffer = take(1000);
   CHECK(reinterpret_cast<std::uintptr_t>(buffer.get()) % 64 == 0);
   CHECK(now().in_use == before.in_use + size);
@@ -65,17 +61,17 @@ TEST_CASE("device memory is counted, cached, reused and given back") {
   const std::byte* place = buffer.get();
   buffer.reset();
   CHECK(now().in_use == before.in_use);
-  CHECK(now().cached == (is_exact() ? 0 : size));
+  CHECK(now().cached == (has_exact_memory() ? 0 : size));
   const Buffer again = take(820);
-  if (!is_exact()) CHECK(again.get() == place);
-  CHECK(now().system_allocations == before.system_allocations + (is_exact() ? 2 : 1));
+  if (!has_exact_memory()) CHECK(again.get() == place);
+  CHECK(now().system_allocations == before.system_allocations + (has_exact_memory() ? 2 : 1));
   release_cached_memory(Device::cuda);
   CHECK(now().cached == 0);
 }
 
 TEST_CASE("a block is reused in order of its stream, not by another") {
   if (!can_use_cuda()) return;
-  if (is_exact()) return;  // nothing is reused
+  if (has_exact_memory()) return;  // nothing is reused
   release_cached_memory(Device::cuda);
   const cuda::Stream a, b;
   const auto place_on = [](const cuda::Stream& stream) {
@@ -118,7 +114,7 @@ TEST_CASE("cached blocks of every stream are given back before a request fails")
     CHECK(place_of(100 * unit) != nullptr);
   }
   CHECK(place_of(60 * unit) != nullptr);
-  CHECK(now().cached == (is_exact() ? 0 : 160 * unit));
+  CHECK(now().cached == (has_exact_memory() ? 0 : 160 * unit));
   CHECK(place_of(200 * unit) != nullptr);
   CHECK_THAT(error_of(300 * unit), ContainsSubstring(", 0 cached for graphs"));
 }
@@ -146,7 +142,7 @@ TEST_CASE("scratch memory is the same block again until it must grow") {
   const float* first = block(Scratch::taps, 1000);
   CHECK(reinterpret_cast<std::uintptr_t>(first) % 256 == 0);
   CHECK(block(Scratch::taps, 1000) == first);
-  if (!is_exact()) CHECK(block(Scratch::taps, 10) == first);
+  if (!has_exact_memory()) CHECK(block(Scratch::taps, 10) == first);
   const float* other = block(Scratch::weights, 1000);
   CHECK(other != first);
   CHECK(block(Scratch::taps, 1000) != other);
@@ -187,7 +183,7 @@ TEST_CASE("exact scratch memory is NaN again at each request, but not what graph
     return std::count(values.begin(), values.end(), 1.0F);
   };
   const cuda::Stream stream, of_graph;
-  CHECK(left_of_ones(stream.where(), Scratch::partial_sums) == (is_exact() ? 0 : count));
+  CHECK(left_of_ones(stream.where(), Scratch::partial_sums) == (has_exact_memory() ? 0 : count));
   CHECK(left_of_ones(stream.where(), Scratch::workspace) == count);
   release_memory_of(stream.where());
   const HeldMemory held(of_graph.where());
@@ -246,7 +242,7 @@ TEST_CASE("a launch that fails for want of memory says what was used, cached and
 }
 
 TEST_CASE("cuBLAS takes the memory for its handle that tensors gave back") {
-  if (!can_use_cuda() || is_exact()) return;
+  if (!can_use_cuda() || has_exact_memory()) return;
   const Tensor x = Tensor::full({2, 3}, 1, DType::f32, Device::cuda),
                weight = Tensor::full({1, 3}, 2, x.dtype(), x.device());
   const Tensor y({2, 1}, x.dtype(), x.device());

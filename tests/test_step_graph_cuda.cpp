@@ -3,6 +3,7 @@
 #include "backends.h"
 #include "training_support.h"
 
+#include <mpad/core/exact_memory.h>
 #include <mpad/nn/batch_norm.h>
 #include <mpad/nn/layers.h>
 #include <mpad/nn/residual.h>
@@ -157,12 +158,10 @@ TEST_CASE("steps of networks that fuse and branch have their bits as a graph") {
 
 TEST_CASE("steps ask the device for memory at first only, and as a graph never again") {
   if (!can_use_cuda()) return;
-  const char* memory = std::getenv("MPAD_MEMORY");
-  const bool is_exact = memory != nullptr && std::string_view(memory) == "exact";
   std::vector<Batch> batches;
   for (std::uint64_t i = 0; i < 8; ++i) batches.push_back(batch_of(i, DType::f32, Device::cuda));
   for (const bool as_graph : {false, true}) {
-    if (is_exact && !as_graph) continue;  // asks for all anew, each time
+    if (has_exact_memory() && !as_graph) continue;  // asks for all anew, each time
     Training training(DType::f32, Device::cuda, as_graph, branched);
     const auto steps = [&](std::size_t from, std::size_t to) {
       for (std::size_t i = from; i < to; ++i) training.step(batches[i]);

@@ -5,13 +5,13 @@
 #include "graph.h"
 #include "runtime.h"
 
+#include <mpad/core/exact_memory.h>
+
 #include <cuda_runtime_api.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <map>
 #include <memory>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,15 +33,6 @@ thread_local std::map<void*, std::vector<Block>> held;
 
 std::atomic<KeptMemory (*)()> reclaim{nullptr};
 
-// As large as asked, no larger, so that memory checkers see the first byte out of bounds (mpad/memory.h).
-bool is_exact() {
-  static const bool exact = [] {
-    const char* mode = std::getenv("MPAD_MEMORY");
-    return mode != nullptr && std::string_view(mode) == "exact";
-  }();
-  return exact;
-}
-
 void spoil(Cuda where, const Block& block) {
   kernels::check_cuda("scratch",
                       cudaMemsetAsync(block.memory.get(), 0xFF, block.size, static_cast<cudaStream_t>(where.stream)));
@@ -60,13 +51,13 @@ void* allocate_or_throw(std::size_t bytes) {
 void* scratch_bytes(Cuda where, Scratch purpose, std::size_t bytes) {
   Block& block = blocks[{where.stream, purpose}];
   const auto kept = held.find(where.stream);
-  if (bytes > block.size || !block.memory || (bytes != block.size && is_exact())) {
+  if (bytes > block.size || !block.memory || (bytes != block.size && has_exact_memory())) {
     if (kept != held.end() && block.memory) kept->second.push_back(std::move(block));
     block = {};
     block.memory.reset(allocate_or_throw(bytes > 0 ? bytes : 1));
     block.size = bytes;
   }
-  if (is_exact() && purpose != Scratch::workspace && kept == held.end() && !is_recording()) spoil(where, block);
+  if (has_exact_memory() && purpose != Scratch::workspace && kept == held.end() && !is_recording()) spoil(where, block);
   return block.memory.get();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/exact_memory.h>
 #include <mpad/memory.h>
 
 #include <cuda/runtime.h>
@@ -11,7 +12,6 @@
 #include <mutex>
 #include <new>
 #include <set>
-#include <string_view>
 #include <utility>
 
 namespace mpad {
@@ -43,13 +43,6 @@ constexpr System cuda_system{Device::cuda, cuda::allocate, [](void* block) { cud
                              [](const MemoryStatistics& now) {
                                return cuda::describe_memory({now.in_use, now.cached});
                              }};
-
-bool is_exact() {
-  const char* mode = std::getenv("MPAD_MEMORY");
-  require(mode == nullptr || std::string_view(mode) == "exact" || std::string_view(mode) == "cached",
-          "MPAD_MEMORY: expected exact or cached, got {}", mode ? mode : "");
-  return mode != nullptr && std::string_view(mode) == "exact";
-}
 
 class Cache {
  public:
@@ -150,7 +143,7 @@ class Cache {
   }
 
   const System& system_;
-  const bool exact_ = is_exact();
+  const bool exact_ = has_exact_memory();
   std::mutex mutex_{};
   std::multimap<Key, std::byte*> free_{};
   std::set<void*> held_{};  // streams
