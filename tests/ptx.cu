@@ -66,8 +66,8 @@ __global__ void multiply_double_kernel(const double* a, const double* b, const d
   c[at + 1] = part[1];
 }
 
-__global__ void copy_async_kernel(const char* x, char* y, int valid) {
-  MPAD_SHARED(char, tile, [3][16]);
+__global__ void copy_async_kernel(const std::uint8_t* x, std::uint8_t* y, int valid) {
+  MPAD_SHARED(std::uint8_t, tile, [3][16]);
   kernels::cp_async<16>(tile[0], x, valid);
   for (int i = 0; i < 2; ++i) kernels::cp_async<8>(tile[1] + 8 * i, x + 8 * i, min(max(valid - 8 * i, 0), 8));
   for (int i = 0; i < 4; ++i) kernels::cp_async<4>(tile[2] + 4 * i, x + 4 * i, min(max(valid - 4 * i, 0), 4));
@@ -106,9 +106,11 @@ __global__ void compare_floats_kernel(const float* a, const float* b, float* lar
   larger[threadIdx.x] = kernels::max_or_nan(a[threadIdx.x], b[threadIdx.x]);
 }
 
+/// Halves or their masks, two at a time.
 template <class T>
-T* at(const View& view) {
-  return static_cast<T*>(view.data);
+auto* in_pairs(const View& view) {
+  using Pair = std::conditional_t<std::is_const_v<T>, const std::uint32_t, std::uint32_t>;
+  return reinterpret_cast<Pair*>(view.as<T>());
 }
 
 /// A block of so many threads.
@@ -121,14 +123,14 @@ void run(Cuda where, void (*kernel)(Parameters...), std::int64_t threads, Args..
 }  // namespace
 
 void multiply_half(Cuda where, View a, View b, View c) {
-  run(where, multiply_half_kernel, 32, at<const __half>(a), at<const __half>(b), at<float>(c));
+  run(where, multiply_half_kernel, 32, a.as<const __half>(), b.as<const __half>(), c.as<float>());
 }
 void multiply_by_group(Cuda where, bool a_transposed, bool b_transposed, View a, View b, View c) {
   using kernels::Contiguous;
   const auto multiply = [&]<Contiguous of_a, Contiguous of_b>() {
     const auto kernel =
         b.shape[1] == 64 ? multiply_by_group_kernel<64, of_a, of_b> : multiply_by_group_kernel<128, of_a, of_b>;
-    run(where, kernel, 128, at<const __half>(a), at<const __half>(b), at<float>(c));
+    run(where, kernel, 128, a.as<const __half>(), b.as<const __half>(), c.as<float>());
   };
   constexpr Contiguous depth = Contiguous::depth, extent = Contiguous::extent;
   if (a_transposed)
@@ -137,20 +139,19 @@ void multiply_by_group(Cuda where, bool a_transposed, bool b_transposed, View a,
     b_transposed ? multiply.operator()<depth, extent>() : multiply.operator()<depth, depth>();
 }
 void multiply_double(Cuda where, View a, View b, View sums, View c) {
-  run(where, multiply_double_kernel, 32, at<const double>(a), at<const double>(b), at<const double>(sums),
-      at<double>(c));
+  run(where, multiply_double_kernel, 32, a.as<const double>(), b.as<const double>(), sums.as<const double>(),
+      c.as<double>());
 }
 void copy_async(Cuda where, View x, View y, int valid) {
-  run(where, copy_async_kernel, 1, at<const char>(x), at<char>(y), valid);
+  run(where, copy_async_kernel, 1, x.as<const std::uint8_t>(), y.as<std::uint8_t>(), valid);
 }
-void pipeline(Cuda where, View x, View y) { run(where, pipeline_kernel, 32, at<const float>(x), at<float>(y)); }
+void pipeline(Cuda where, View x, View y) { run(where, pipeline_kernel, 32, x.as<const float>(), y.as<float>()); }
 void compare_halves(Cuda where, View a, View b, View larger, View equal, View unequal) {
-  using Pair = std::uint32_t;
-  run(where, compare_halves_kernel, a.numel() / 2, at<const Pair>(a), at<const Pair>(b), at<Pair>(larger),
-      at<Pair>(equal), at<Pair>(unequal));
+  run(where, compare_halves_kernel, a.numel() / 2, in_pairs<const __half>(a), in_pairs<const __half>(b),
+      in_pairs<__half>(larger), in_pairs<std::uint16_t>(equal), in_pairs<std::uint16_t>(unequal));
 }
 void compare_floats(Cuda where, View a, View b, View larger) {
-  run(where, compare_floats_kernel, a.numel(), at<const float>(a), at<const float>(b), at<float>(larger));
+  run(where, compare_floats_kernel, a.numel(), a.as<const float>(), b.as<const float>(), larger.as<float>());
 }
 
 }  // namespace mpad::test
