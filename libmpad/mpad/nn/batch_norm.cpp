@@ -13,10 +13,10 @@ BatchNorm::BatchNorm(const char* name, int rank, std::int64_t channels, const Ba
   running_var_ = Tensor::full({channels}, 1);
 }
 
-Tensor BatchNorm::forward(const Tensor& x) {
+Tensor BatchNorm::forward(const Tensor& x, const BatchNormOptions& options, const Tensor& addend) const {
   require(x.shape().rank() == rank_, "{}: expected an input of shape {}, got {}", name_, rank_ == 2 ? "n,c" : "n,h,w,c",
           x.shape());
-  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options());
+  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options, addend);
 }
 
 BatchNormOptions BatchNorm::options() const {

@@ -10,7 +10,9 @@ namespace mpad {
 /// batches.
 class BatchNorm : public Module {
  public:
-  Tensor forward(const Tensor& x) override;
+  Tensor forward(const Tensor& x) override { return forward(x, options(), {}); }
+  /// The same with other options and batch_norm's addend.
+  Tensor forward(const Tensor& x, const BatchNormOptions& options, const Tensor& addend) const;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
   /// Those that it was made with, with `training` as Module::train says.

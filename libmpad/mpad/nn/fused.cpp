@@ -39,7 +39,7 @@ Tensor call_add_relu(Conv2d& first, Module& second, const Tensor& x, const Tenso
   options.relu = true;
   options.alpha = alpha;
   if (sums_columns(*norm, x.device())) return first.forward_norm(x, *norm, options, addend);
-  return batch_norm(first(x), norm->weight(), norm->bias(), norm->running_mean(), norm->running_var(), options, addend);
+  return norm->forward(first(x), options, addend);
 }
 
 }  // namespace mpad
