@@ -23,6 +23,14 @@ struct Placement {
           draw.flip && random.word[2] >> 31 != 0};
 }
 
+/// The draw of a key, or, for null, as it is.
+[[gnu::always_inline]] MPAD_HD inline CropFlip keyed(CropFlip draw, const std::uint64_t* key) {
+  if (key == nullptr) return draw;
+  draw.seed = key[0];
+  draw.stream = key[1];
+  return draw;
+}
+
 /// The first byte of the pixel of an image rows,columns,channels that comes to (row, column); null if from outside.
 [[gnu::always_inline]] MPAD_HD inline const std::uint8_t* source_pixel(const Placement& p, const std::uint8_t* image,
                                                                        std::int64_t rows, std::int64_t columns,

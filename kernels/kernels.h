@@ -9,6 +9,7 @@
 #include <mpad/core/jacobian.h>
 #include <mpad/core/types.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -219,6 +220,8 @@ void count_correct(Where, View logits, View labels, View correct);
 // ---- optimizer
 // Parameter and state have one dtype. The gradient has it too, or is half where they are float (master weights, which
 // the arithmetic is done with): then `rounded`, half too, gets the parameter rounded once more. Else it has no data.
+// `numbers`, in the memory that the step works on, are what changes from step to step (optimizer.h, numbers_of): they
+// are read as the step is taken and stand for those it was given. No data: those count.
 /// With d = unscale * grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on
 /// the first step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No
 /// buffer (no data) where momentum is 0.
@@ -228,7 +231,8 @@ struct SgdStep {
   double unscale = 1;
 };
 template <class Where>
-void sgd_step(Where, const SgdStep&, View parameter, View grad, View momentum_buffer, View rounded = {});
+void sgd_step(Where, const SgdStep&, View parameter, View grad, View momentum_buffer, View rounded = {},
+              View numbers = {});
 /// Kingma and Ba, ICLR 2015, algorithm 1, with d as above (Adam) or the decay taken off the parameter (decoupled:
 /// AdamW, Loshchilov and Hutter, ICLR 2019). `step` counts from 1.
 struct AdamStep {
@@ -239,7 +243,7 @@ struct AdamStep {
 };
 template <class Where>
 void adam_step(Where, const AdamStep&, View parameter, View grad, View first_moment, View second_moment,
-               View rounded = {});
+               View rounded = {}, View numbers = {});
 
 // ---- nonfinite
 /// Number of elements of x that are infinite or NaN, into the i32 scalar `count`; at most 2^31 - 1 elements.
@@ -253,16 +257,29 @@ template <class Where>
 void gather_images(Where, View bytes, View indices, View table, View y);
 /// The same of images that are shifted and mirrored at random (kernels/crop_flip.h): by up to `pad` pixels either way,
 /// bytes of 0 coming in from outside, and left to right for one half of them if `flip`. What happens to image i is a
-/// function of (seed, stream, i).
+/// function of (seed, stream, i). `key` (u64, 2) is both as they are when it runs, in the place of those given; no
+/// data: those count.
 struct CropFlip {
   std::uint64_t seed, stream;
   std::int32_t pad;
   bool flip;
 };
 template <class Where>
-void augment_images(Where, const CropFlip&, View bytes, View indices, View table, View y);
+void augment_images(Where, const CropFlip&, View bytes, View indices, View table, View y, View key = {});
 /// y = the labels (i32, N) that `indices` (i32, n) name; y i32 n.
 template <class Where>
 void gather_labels(Where, View labels, View indices, View y);
+
+// ---- table
+/// A table of any element type, and a place for one of its rows, row.numel() elements.
+struct TableRow {
+  View table, row;
+};
+/// row = row `at` (i32, one element) of its table, of each of the two. Nobody checks that there is one.
+template <class Where>
+void read_rows(Where, View at, const std::array<TableRow, 2>& rows);
+/// The way back; then at += 1.
+template <class Where>
+void write_rows(Where, View at, const std::array<TableRow, 2>& rows);
 
 }  // namespace mpad::kernels

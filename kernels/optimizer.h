@@ -4,31 +4,46 @@
 #pragma once
 #include <kernels.h>
 
+#include <array>
 #include <cmath>
 
 namespace mpad::kernels {
 namespace {
+
+/// What changes from step to step: the rate, whether it is the first step (1 or 0), and unscale.
+inline std::array<double, 3> numbers_of(const SgdStep& s) { return {s.lr, s.first ? 1.0 : 0.0, s.unscale}; }
+
+/// The rate and the root of the second moment, both corrected, what a decay of the parameter leaves, and unscale.
+inline std::array<double, 4> numbers_of(const AdamStep& s) {
+  const auto step = static_cast<double>(s.step);
+  return {s.lr / (1 - std::pow(s.beta1, step)), std::sqrt(1 - std::pow(s.beta2, step)),
+          s.decoupled ? 1 - s.lr * s.weight_decay : 1, s.unscale};
+}
 
 /// d = direction(p, g), v = buffer(v, d), p = moved(p, d, v) with v as it is stored; without momentum
 /// p = moved(p, d).
 template <class A>
 struct SgdUpdate {
   explicit SgdUpdate(const SgdStep& s)
-      : lr(A(s.lr)),
-        decay(A(s.weight_decay)),
+      : decay(A(s.weight_decay)),
         momentum(A(s.momentum)),
-        unscale(A(s.unscale)),
         of_gradient(A(s.nesterov ? 1 : 0)),
-        of_buffer(A(s.nesterov ? s.momentum : 1)),
-        first(s.first) {}
+        of_buffer(A(s.nesterov ? s.momentum : 1)) {
+    take(numbers_of(s).data());
+  }
+  MPAD_HD void take(const double* numbers) {
+    lr = A(numbers[0]);
+    first = numbers[1] != 0;
+    unscale = A(numbers[2]);
+  }
 
   [[gnu::always_inline]] MPAD_HD A direction(A p, A g) const { return unscale * g + decay * p; }
   [[gnu::always_inline]] MPAD_HD A buffer(A v, A d) const { return first ? d : momentum * v + d; }
   [[gnu::always_inline]] MPAD_HD A moved(A p, A d, A v) const { return p - lr * (of_gradient * d + of_buffer * v); }
   [[gnu::always_inline]] MPAD_HD A moved(A p, A d) const { return p - lr * d; }
 
-  A lr, decay, momentum, unscale, of_gradient, of_buffer;
-  bool first;
+  A lr = 0, decay, momentum, unscale = 1, of_gradient, of_buffer;
+  bool first = false;
 };
 
 /// Algorithm 1 of the paper with its two corrections moved into the coefficients.
@@ -39,12 +54,16 @@ struct AdamUpdate {
         beta2(A(s.beta2)),
         share1(A(1 - s.beta1)),
         share2(A(1 - s.beta2)),
-        rate(A(s.lr / (1 - std::pow(s.beta1, static_cast<double>(s.step))))),
-        correction2(A(std::sqrt(1 - std::pow(s.beta2, static_cast<double>(s.step))))),
         epsilon(A(s.epsilon)),
-        unscale(A(s.unscale)),
-        coupled_decay(A(s.decoupled ? 0 : s.weight_decay)),
-        kept(A(s.decoupled ? 1 - s.lr * s.weight_decay : 1)) {}
+        coupled_decay(A(s.decoupled ? 0 : s.weight_decay)) {
+    take(numbers_of(s).data());
+  }
+  MPAD_HD void take(const double* numbers) {
+    rate = A(numbers[0]);
+    correction2 = A(numbers[1]);
+    kept = A(numbers[2]);
+    unscale = A(numbers[3]);
+  }
 
   [[gnu::always_inline]] MPAD_HD void operator()(A& p, A g, A& m, A& v) const {
     const A value = kept * p, d = unscale * g + coupled_decay * value;
@@ -53,7 +72,7 @@ struct AdamUpdate {
     p = value - rate * m / (std::sqrt(v) / correction2 + epsilon);
   }
 
-  A beta1, beta2, share1, share2, rate, correction2, epsilon, unscale, coupled_decay, kept;
+  A beta1, beta2, share1, share2, rate = 0, correction2 = 1, epsilon, unscale = 1, coupled_decay, kept = 1;
 };
 
 /// Calls f<M, G>() with the types of parameter and gradient.

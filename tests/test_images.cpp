@@ -132,6 +132,24 @@ TEST_CASE("images are shifted and mirrored as their index draws") {
     }
 }
 
+TEST_CASE("a key in memory stands for the seed and stream that were given") {
+  const kernels::CropFlip given{1, 2, 4, true};
+  const Problem p = make({9, 11, 6, 3, 20}, DType::f32);
+  for (const std::uint64_t seed : {std::uint64_t{1}, ~std::uint64_t{0}}) {
+    const Tensor key({2}, DType::u64);
+    key.span<std::uint64_t>()[0] = seed;
+    key.span<std::uint64_t>()[1] = 1ull << 40;
+    const std::vector<double> want = augmented_reference({seed, 1ull << 40, given.pad, given.flip}, p);
+    CHECK(want != augmented_reference(given, p));
+    on_each_backend([&](auto where) {
+      const Tensor y = run_kernel(
+          where, {p.bytes, p.indices, p.table, key}, {{{p.c.taken, p.c.h, p.c.w, p.c.c}, p.table.dtype()}},
+          [&](auto in, auto out) { kernels::augment_images(where, given, in[0], in[1], in[2], out[0], in[3]); })[0];
+      CHECK(y.values() == want);
+    });
+  }
+}
+
 TEST_CASE("augmentation that does nothing gathers images") {
   const Problem p = make({9, 11, 6, 3, 20}, DType::f32);
   on_each_backend([&](auto where) { CHECK(augmented(where, {7, 8, 0, false}, p).values() == reference(p)); });

@@ -22,8 +22,9 @@ void gather_images(Cpu, View bytes, View indices, View table, View y) {
 }
 
 template <>
-void augment_images(Cpu, const CropFlip& draw, View bytes, View indices, View table, View y) {
+void augment_images(Cpu, const CropFlip& draw, View bytes, View indices, View table, View y, View key) {
   with_type(y.dtype, [&]<class T>() {
+    const CropFlip drawn = keyed(draw, key.data ? key.as<const std::uint64_t>() : nullptr);
     const auto* in = bytes.as<const std::uint8_t>();
     const auto* index = indices.as<const std::int32_t>();
     const T* map = table.as<const T>();
@@ -32,7 +33,7 @@ void augment_images(Cpu, const CropFlip& draw, View bytes, View indices, View ta
     const std::int64_t size = rows * columns * channels;
     parallel_for(y.shape[0], 16, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        const Placement placement = place(draw, index[i]);
+        const Placement placement = place(drawn, index[i]);
         T* to = out + i * size;
         for (std::int64_t row = 0; row < rows; ++row)
           for (std::int64_t column = 0; column < columns; ++column) {

@@ -7,6 +7,14 @@
 namespace mpad::kernels {
 namespace {
 
+/// A step's coefficients; those that change are the numbers', if there are any.
+template <class Update, class Step>
+Update update_of(const Step& step, const View& numbers) {
+  Update update(step);
+  if (numbers.data) update.take(numbers.as<const double>());
+  return update;
+}
+
 /// A block of the copy that the network computes with, where parameters are master weights.
 template <class M, class G>
 void round_masters(const M* parameter, const View& rounded, std::int64_t begin, std::int64_t size) {
@@ -48,11 +56,11 @@ void sgd_momentum(const SgdUpdate<acc_t<M>>& update, M* parameter, const G* grad
 }  // namespace
 
 template <>
-void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum_buffer, View rounded) {
+void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum_buffer, View rounded, View numbers) {
   with_masters(parameter, grad, [&]<class M, class G>() {
     M *p = parameter.as<M>(), *v = momentum_buffer.data ? momentum_buffer.as<M>() : nullptr;
     const G* g = grad.as<const G>();
-    const SgdUpdate<acc_t<M>> update(step);
+    const auto update = update_of<SgdUpdate<acc_t<M>>>(step, numbers);
     for_each_block(parameter.numel(), [&](std::int64_t begin, std::int64_t size) {
       if (v)
         sgd_momentum(update, p + begin, g + begin, v + begin, size);
@@ -65,22 +73,23 @@ void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum
 
 template <>
 void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment,
-               View rounded) {
+               View rounded, View numbers) {
   with_masters(parameter, grad, [&]<class M, class G>() {
     M *p = parameter.as<M>(), *m = first_moment.as<M>(), *v = second_moment.as<M>();
     const G* g = grad.as<const G>();
-    for_each_block(parameter.numel(), [=, update = AdamUpdate<acc_t<M>>(step)](std::int64_t begin, std::int64_t size) {
-      Block<M> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
-      Block<const G> grads(g + begin, size);
-      auto *pp = parameters.load(), *mm = firsts.load(), *vv = seconds.load();
-      const auto* gg = grads.load();
-      MPAD_LANES
-      for (std::int64_t i = 0; i < size; ++i) update(pp[i], gg[i], mm[i], vv[i]);
-      firsts.store();
-      seconds.store();
-      parameters.store();
-      round_masters<M, G>(p, rounded, begin, size);
-    });
+    for_each_block(parameter.numel(),
+                   [=, update = update_of<AdamUpdate<acc_t<M>>>(step, numbers)](std::int64_t begin, std::int64_t size) {
+                     Block<M> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
+                     Block<const G> grads(g + begin, size);
+                     auto *pp = parameters.load(), *mm = firsts.load(), *vv = seconds.load();
+                     const auto* gg = grads.load();
+                     MPAD_LANES
+                     for (std::int64_t i = 0; i < size; ++i) update(pp[i], gg[i], mm[i], vv[i]);
+                     firsts.store();
+                     seconds.store();
+                     parameters.store();
+                     round_masters<M, G>(p, rounded, begin, size);
+                   });
   });
 }
 

@@ -33,13 +33,14 @@ struct ImageShape {
 
 template <class T, int size>
 __global__ void __launch_bounds__(kImageThreads)
-    augment_images_kernel(std::int64_t count, ImageShape shape, CropFlip draw, const std::uint8_t* bytes,
-                          const std::int32_t* indices, const T* table, T* y) {
+    augment_images_kernel(std::int64_t count, ImageShape shape, CropFlip draw, const std::uint64_t* key,
+                          const std::uint8_t* bytes, const std::int32_t* indices, const T* table, T* y) {
   const auto [rows, columns, channels] = shape;
+  const CropFlip drawn = keyed(draw, key);
   const std::int64_t image = rows * columns * channels;
   for (std::int64_t n = blockIdx.x; n < count; n += gridDim.x) {
     const std::uint8_t* from = bytes + indices[n] * image;
-    const Placement placement = place(draw, indices[n]);
+    const Placement placement = place(drawn, indices[n]);
 #pragma unroll 1
     for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
       Pack<T, size> values;
@@ -84,14 +85,15 @@ void gather_images(Cuda where, View bytes, View indices, View table, View y) {
 }
 
 template <>
-void augment_images(Cuda where, const CropFlip& draw, View bytes, View indices, View table, View y) {
+void augment_images(Cuda where, const CropFlip& draw, View bytes, View indices, View table, View y, View key) {
   with_type(y.dtype, [&]<class T>() {
     const ImageShape shape{y.shape[1], y.shape[2], y.shape[3]};
     const bool aligned = is_aligned<full_pack<T>>(y.as<T>());
     with_pack_size<T>(aligned ? shape.rows * shape.columns * shape.channels : 1, [&]<int size>() {
       const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(y.shape[0], 1 << 20));
       launch("augment_images", augment_images_kernel<T, size>, blocks, kImageThreads, 0,
-             static_cast<cudaStream_t>(where.stream), y.shape[0], shape, draw, bytes.as<const std::uint8_t>(),
+             static_cast<cudaStream_t>(where.stream), y.shape[0], shape, draw,
+             key.data ? key.as<const std::uint64_t>() : nullptr, bytes.as<const std::uint8_t>(),
              indices.as<const std::int32_t>(), table.as<const T>(), y.as<T>());
     });
   });

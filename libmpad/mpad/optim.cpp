@@ -4,9 +4,13 @@
 #include <mpad/ops.h>
 #include <mpad/optim.h>
 
+#include <cuda/graph.h>
 #include <kernels.h>
+#include <optimizer.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace mpad {
 namespace {
@@ -27,21 +31,24 @@ void check_alike(const std::vector<NamedTensor>& tensors) {
   }
 }
 
-// The parameters of a float module in one array; the module's own become half.
-Tensor take_masters(Module& module) {
-  const std::vector<NamedTensor> found = parameters(module);
-  check_alike(found);
-  const Tensor& first = found.front().tensor;
-  require(first.dtype() == DType::f32, "optimizer: expected float parameters to keep as masters, got {}",
-          first.dtype());
-  const Tensor masters({total_size(found)}, DType::f32, first.device());
+// The parameters of a float module go there; its own become half.
+void take_masters(Module& module, const Tensor& masters) {
   std::int64_t offset = 0;
-  for (const auto& [path, tensor] : found) {
+  for (const auto& [path, tensor] : parameters(module)) {
     masters.slice(offset, tensor.shape()).copy_from(tensor);
     offset += tensor.numel();
   }
   module.to(DType::f16, DType::f32);
-  return masters;
+}
+
+// So many arrays of zeros in one, each where 16 bytes and more can be accessed at once.
+std::vector<Tensor> make_arena(std::size_t arrays, std::int64_t size, DType dtype, Device device) {
+  constexpr std::int64_t granule = 64;  // elements
+  const std::int64_t room = (size + granule - 1) / granule * granule;
+  const Tensor arena = Tensor::zeros({static_cast<std::int64_t>(arrays) * room}, dtype, device);
+  std::vector<Tensor> parts;
+  for (std::size_t i = 0; i < arrays; ++i) parts.push_back(arena.slice(static_cast<std::int64_t>(i) * room, {size}));
+  return parts;
 }
 
 const SgdOptions& checked(const SgdOptions& options) {
@@ -62,26 +69,48 @@ const AdamOptions& checked(const AdamOptions& options) {
   return options;
 }
 
+kernels::SgdStep step_of(const SgdOptions& o, double lr, std::int64_t step, double unscale) {
+  return {lr, o.momentum, o.weight_decay, o.nesterov, step == 1, unscale};
+}
+
+kernels::AdamStep step_of(const AdamOptions& o, double lr, std::int64_t step, double unscale) {
+  return {lr, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.decoupled, step, unscale};
+}
+
+// What changes from step to step, as kernels want it.
+template <class Options>
+std::vector<double> numbers_by(const Options& options, double lr, std::int64_t step, double unscale) {
+  const auto numbers = kernels::numbers_of(step_of(options, lr, step, unscale));
+  return {numbers.begin(), numbers.end()};
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names) {
   set_lr(lr);
-  if (float_masters) masters_ = take_masters(module);
   const std::vector<NamedTensor> found = parameters(module);
   check_alike(found);
-  const DType dtype = found.front().tensor.dtype(), state_dtype = masters_ ? masters_.dtype() : dtype;
+  const DType dtype = found.front().tensor.dtype();
+  require(!float_masters || dtype == DType::f32, "optimizer: expected float parameters to keep as masters, got {}",
+          dtype);
+  if (float_masters) state_names.push_back("master");
   const Device device = found.front().tensor.device();
-  const Shape size{total_size(found)};
-  parameters_ = Tensor(size, dtype, device);
-  gradients_ = Tensor::zeros(size, dtype, device);
-  for (const char* name : state_names) state_.push_back({name, Tensor::zeros(size, state_dtype, device)});
+  const std::int64_t size = total_size(found);
+  std::vector<Tensor> arrays = make_arena(state_names.size() + (float_masters ? 0 : 2), size, dtype, device);
+  if (float_masters) {
+    masters_ = arrays.back();
+    take_masters(module, masters_);
+    std::ranges::copy(make_arena(2, size, DType::f16, device), std::back_inserter(arrays));
+  }
+  parameters_ = arrays[arrays.size() - 2];
+  gradients_ = arrays[arrays.size() - 1];
+  for (std::size_t i = 0; i < state_names.size(); ++i) state_.push_back({state_names[i], arrays[i]});
   std::int64_t offset = 0;
-  for (const auto& [path, tensor] : found) {
+  for (const auto& [path, tensor] : parameters(module)) {
     tensor.rebind(parameters_.slice(offset, tensor.shape()), gradients_.slice(offset, tensor.shape()));
     members_.push_back(tensor);
     offset += tensor.numel();
   }
-  if (masters_) state_.push_back({"master", masters_});
 }
 
 void Optimizer::set_lr(double lr) {
@@ -92,13 +121,28 @@ void Optimizer::set_lr(double lr) {
 void Optimizer::step(double scale) {
   require(std::isfinite(scale) && scale > 0, "optimizer: expected gradients times a finite number above 0, got {}",
           scale);
-  zero_missing_gradients();
+  require(!cuda::is_recording(),
+          "optimizer: expected a step that is not recorded as a graph, got one (it would use the same numbers each "
+          "time; step_by() reads them)");
   ++steps_;
+  apply_and_drop({}, 1 / scale);
+}
+
+void Optimizer::step_by(const Tensor& numbers) {
+  const auto count = std::ssize(this->numbers(lr_, 1));
+  require(numbers.dtype() == DType::f64 && numbers.numel() == count && numbers.device() == device(),
+          "optimizer: expected numbers of a step, double {} on {}, got {} {} on {}", count, to_string(device()),
+          numbers.dtype(), numbers.shape(), to_string(numbers.device()));
+  apply_and_drop(numbers.view(), 1);
+}
+
+void Optimizer::apply_and_drop(const View& numbers, double unscale) {
+  zero_missing_gradients();
   const View parameters = parameters_.view(), gradients = gradients_.view();
   if (masters_)
-    apply({masters_.view(), gradients, parameters, 1 / scale});
+    apply({masters_.view(), gradients, parameters, numbers, unscale});
   else
-    apply({parameters, gradients, {}, 1 / scale});
+    apply({parameters, gradients, {}, numbers, unscale});
   skip();
 }
 
@@ -137,12 +181,14 @@ Sgd::Sgd(Module& module, const SgdOptions& options)
                 options.momentum != 0 ? std::vector{"momentum"} : std::vector<const char*>{}),
       options_(options) {}
 
+std::vector<double> Sgd::numbers_of(double lr, std::int64_t step, double unscale) const {
+  return numbers_by(options_, lr, step, unscale);
+}
+
 void Sgd::apply(const Step& s) {
-  const kernels::SgdStep step{lr(),         options_.momentum, options_.weight_decay, options_.nesterov,
-                              steps() == 1, s.unscale};
   on(device(), [&](auto where) {
-    kernels::sgd_step(where, step, s.parameters, s.gradients, options_.momentum != 0 ? state_view(0) : View{},
-                      s.rounded);
+    kernels::sgd_step(where, step_of(options_, lr(), steps(), s.unscale), s.parameters, s.gradients,
+                      options_.momentum != 0 ? state_view(0) : View{}, s.rounded, s.numbers);
   });
 }
 
@@ -150,11 +196,14 @@ Adam::Adam(Module& module, const AdamOptions& options)
     : Optimizer(module, checked(options).lr, options.float_masters, {"first_moment", "second_moment"}),
       options_(options) {}
 
+std::vector<double> Adam::numbers_of(double lr, std::int64_t step, double unscale) const {
+  return numbers_by(options_, lr, step, unscale);
+}
+
 void Adam::apply(const Step& s) {
-  const AdamOptions& o = options_;
-  const kernels::AdamStep step{lr(), o.beta1, o.beta2, o.epsilon, o.weight_decay, o.decoupled, steps(), s.unscale};
   on(device(), [&](auto where) {
-    kernels::adam_step(where, step, s.parameters, s.gradients, state_view(0), state_view(1), s.rounded);
+    kernels::adam_step(where, step_of(options_, lr(), steps(), s.unscale), s.parameters, s.gradients, state_view(0),
+                       state_view(1), s.rounded, s.numbers);
   });
 }
 

@@ -8,9 +8,9 @@
 
 namespace mpad {
 
-/// Holds parameters, gradients and its state in one array each, so that a step is one kernel. Making an optimizer moves
-/// the module's parameters into that array; every handle on them sees the new place. Throws Error, and moves nothing,
-/// on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
+/// Holds parameters, gradients and its state in one arena, an array each, so that a step is one kernel. Making an
+/// optimizer moves the module's parameters there; every handle on them sees the new place. Throws Error, and moves
+/// nothing, on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
 ///
 /// With float masters, the parameters of a float module move into the optimizer, and the module gets copies of them
 /// rounded to half, anew after each step; the optimizer's state is float too (Micikevicius et al., ICLR 2018). Buffers
@@ -21,8 +21,16 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Applies the gradients over `scale` and drops them. A parameter that got none counts as having gradient 0.
+  /// Applies the gradients over `scale` and drops them. A parameter that got none counts as having gradient 0. Throws
+  /// Error in a step that is recorded as a graph, whose numbers would be those of one step each time.
   void step(double scale = 1);
+  /// The numbers that change from step to step: those of step `step` (from 1) at this rate, for gradients over `scale`.
+  std::vector<double> numbers(double lr, std::int64_t step, double scale = 1) const {
+    return numbers_of(lr, step, 1 / scale);
+  }
+  /// step(), by numbers() in a tensor on the parameters' device (double), which are read when the step is computed, so
+  /// that it can be recorded (step_graph.h). steps() does not count it.
+  void step_by(const Tensor& numbers);
   /// Drops the gradients.
   void skip();
   /// Whether all gradients are finite. Waits for the device.
@@ -42,17 +50,19 @@ class Optimizer {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  protected:
-  /// What a step works on: the arrays of kernels.h, and what it multiplies gradients by.
+  /// What a step works on: the arrays of kernels.h, and what it multiplies gradients by unless numbers say so.
   struct Step {
-    View parameters, gradients, rounded;
-    double unscale;
+    View parameters, gradients, rounded, numbers{};
+    double unscale = 1;
   };
   Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names);
   virtual void apply(const Step& step) = 0;
+  virtual std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const = 0;
   View state_view(std::size_t i) const { return state_.at(i).tensor.view(); }
   Device device() const { return parameters_.device(); }
 
  private:
+  void apply_and_drop(const View& numbers, double unscale);
   void zero_missing_gradients() const;
 
   double lr_ = 0;
@@ -75,6 +85,7 @@ class Sgd final : public Optimizer {
 
  private:
   void apply(const Step& step) override;
+  std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const override;
   SgdOptions options_;
 };
 
@@ -93,6 +104,7 @@ class Adam final : public Optimizer {
 
  private:
   void apply(const Step& step) override;
+  std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const override;
   AdamOptions options_;
 };
 
