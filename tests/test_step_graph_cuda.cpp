@@ -176,19 +176,34 @@ TEST_CASE("steps ask the device for memory at first only, and as a graph never a
 
 TEST_CASE("a training as a graph has the bits of the training, its last mini-batch and its collapse included") {
   for (const Device device : devices())
-    for (const char* kind : {"float", "mixed", "collapsing"}) {
+    for (const std::string kind : {"float", "half by Adam", "many", "fewer than a batch", "mixed", "mixed, collapsing",
+                                   "collapsing", "collapsing later"}) {
       CAPTURE(to_string(device), kind);
       Settings settings = graph_settings(device);
-      if (kind == std::string("collapsing")) settings.lr = 1e30;
-      if (kind == std::string("mixed")) settings.mixed = true, settings.dtype = DType::f16;
+      if (kind == "half by Adam") settings.optimizer = OptimizerKind::adam, settings.dtype = DType::f16;
+      if (kind == "fewer than a batch") settings.batch_size = 64;
+      if (kind.starts_with("mixed")) settings.mixed = true, settings.dtype = DType::f16;
+      const bool collapses = kind.find("collapsing") != std::string::npos;
+      if (collapses) settings.lr = 1e30;
+      if (kind == "collapsing later")
+        settings.lr = 0.05, settings.schedule = Schedule::Kind::step, settings.step_every = 1,
+        settings.step_factor = 1e30;
       Settings plain = settings;
       plain.graph = false;
-      Trainer a(settings, 0, make_small, spots_split()), b(plain, 0, make_small, spots_split());
-      while (!a.finished()) a.run_epoch();
+      Split images = spots_split();
+      if (kind == "many") images.train = spots(650, 1);  // more than are queued at once
+      images.train.augment = {.crop_pad = 1};
+      Trainer a(settings, 0, make_small, images), b(plain, 0, make_small, images);
+      std::int64_t told = 0;
+      while (!a.finished()) a.run_epoch([&](std::int64_t trained) { told += trained; });
       while (!b.finished()) b.run_epoch();
       CHECK(same_state(a, b));
       CHECK(a.results().back().collapsed == b.results().back().collapsed);
-      CHECK(a.results().back().collapsed.empty() == (settings.lr < 1));
+      CHECK(a.results().back().collapsed.empty() != collapses);
+      std::int64_t trained = 0;
+      for (const EpochResult& result : a.results()) trained += result.images;
+      CHECK(told == trained);
+      for (std::size_t i = 0; i < a.results().size(); ++i) CHECK(a.results()[i].images == b.results()[i].images);
     }
 }
 
@@ -250,6 +265,13 @@ TEST_CASE("what happens once and for all in a graph is refused") {
   };
   CHECK_THROWS_WITH(call_twice(model, [&] { backward(dropout(batch.images, 0.5, true)); }),
                     ContainsSubstring("dropout: expected a step that is not recorded as a graph, got one"));
+  Sgd sgd(*model, {.lr = 0.1});
+  CHECK_THROWS_WITH(call_twice(model,
+                               [&] {
+                                 backward(batch.images);
+                                 sgd.step();
+                               }),
+                    ContainsSubstring("optimizer: expected a step that is not recorded as a graph, got one"));
   CHECK_THROWS_WITH(call_twice(model,
                                [&] {
                                  backward(batch.images);

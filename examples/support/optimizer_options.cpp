@@ -29,8 +29,7 @@ void add_training_options(CommandLine& line, Settings& s) {
   group.number("--warmup", "E", s.warmup, "Epochs of linear warm-up before the schedule");
   group.number("--epochs", "N", s.epochs, "Passes over the training images");
   group.number("--batch-size", "N", s.batch_size, "Images in a step");
-  group.flag("--graph", s.graph,
-             "On CUDA, queue forward and backward of a step as one graph; results do not depend on it");
+  group.flag("--graph", s.graph, "On CUDA, queue a step as one graph; results do not depend on it");
 }
 
 void OptimizerOptions::add_with(CommandLine& line, const std::string& default_rates, Settings& s) {

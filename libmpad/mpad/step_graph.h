@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Forward and backward of a training step as one CUDA graph.
+// A training step as one CUDA graph.
 #pragma once
 #include <mpad/nn/module.h>
 
@@ -9,27 +9,30 @@
 
 namespace mpad {
 
-/// Work that leaves gradients in a module's parameters, the same in every step: on CUDA its kernels are recorded once
-/// and queued as one graph from then on, which takes the host as long as to launch one kernel. The bits are those of
-/// the work itself. On the CPU every call calls the work.
+/// Work on a module's parameters, the same in every step: on CUDA its kernels are recorded once and queued as one graph
+/// from then on, which takes the host as long as to launch one kernel. The bits are those of the work itself. On the
+/// CPU every call calls the work.
 ///
 ///     Tensor loss;
-///     StepGraph gradients(model, [&] {
+///     StepGraph step(model, [&] {
 ///       Tape tape;
 ///       loss = cross_entropy(model(images), labels);
 ///       tape.backward(loss);
+///       sgd.step_by(numbers);
 ///     });
 ///     for (...) {
 ///       images.copy_from(...);
 ///       labels.copy_from(...);
-///       gradients();
-///       sgd.step();
+///       numbers.copy_from(...);  // Optimizer::numbers
+///       step();
 ///     }
+///
+/// Work that ends with gradients leaves them in the parameters, for an optimizer's step() beside it.
 ///
 /// Each call works on the same tensors with the same numbers: what changes is copied into tensors that stay in place,
 /// and results are read in those that the work has made, which each call overwrites. Whether the module is in training
 /// or evaluation is recorded too. What the work may not do, because it would happen once and for all, throws Error:
-/// wait for a result, copy between the device and the host, or draw at random (dropout).
+/// wait for a result, copy between the device and the host, draw at random (dropout), or call Optimizer::step().
 class StepGraph {
  public:
   /// The module's parameters are on one device, and stay where they are.
@@ -38,7 +41,7 @@ class StepGraph {
   StepGraph(const StepGraph&) = delete;
   StepGraph& operator=(const StepGraph&) = delete;
 
-  /// Computes the gradients. On CUDA the first call runs the work as it is, on a stream of its own, and the second
+  /// Does the work. On CUDA the first call runs the work as it is, on a stream of its own, and the second
   /// records it: all calls are to come from one thread. Throws Error if a parameter still has a gradient, and what the
   /// work throws.
   void operator()();

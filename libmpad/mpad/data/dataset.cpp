@@ -155,18 +155,39 @@ Batch Batches::make(const Tensor& indices, const Tensor& pixels) const {
   const std::int64_t n = indices.numel();
   const Device device = indices.device();
   const Batch batch{Tensor({n, s[1], s[2], s[3]}, dataset_.dtype, device), Tensor({n}, DType::i32, device)};
-  const Tensor bytes = pixels.to(device), from = pass_ ? in_order_.slice(0, {n}) : indices;
-  on(device, [&](auto where) {
-    if (augmenting_ && !pass_) {
-      const kernels::CropFlip draw{augmenting_->seed(), augmenting_->stream(), dataset_.augment.crop_pad,
-                                   dataset_.augment.flip};
-      kernels::augment_images(where, draw, bytes.view(), from.view(), table_.view(), batch.images.view());
-    } else {
-      kernels::gather_images(where, bytes.view(), from.view(), table_.view(), batch.images.view());
-    }
-    kernels::gather_labels(where, dataset_.labels.view(), indices.view(), batch.labels.view());
-  });
+  gather_images(pixels.to(device), pass_ ? in_order_.slice(0, {n}) : indices, {}, batch.images);
+  gather_labels(indices, batch.labels);
   return batch;
+}
+
+Tensor Batches::key() const {
+  const Tensor key({2}, DType::u64);
+  const Rng from = augmenting_.value_or(Rng(0));
+  key.span<std::uint64_t>()[0] = from.seed();
+  key.span<std::uint64_t>()[1] = from.stream();
+  return key;
+}
+
+void Batches::gather(const Tensor& indices, const Tensor& key, const Batch& batch) const {
+  require(!pass_, "{}: expected images in memory, got a source", dataset_.name);
+  gather_images(dataset_.pixels, indices, key, batch.images);
+  gather_labels(indices, batch.labels);
+}
+
+void Batches::gather_images(const Tensor& bytes, const Tensor& indices, const Tensor& key, const Tensor& images) const {
+  on(images.device(), [&](auto where) {
+    if (!augmenting_ || pass_)
+      return kernels::gather_images(where, bytes.view(), indices.view(), table_.view(), images.view());
+    const kernels::CropFlip draw{augmenting_->seed(), augmenting_->stream(), dataset_.augment.crop_pad,
+                                 dataset_.augment.flip};
+    kernels::augment_images(where, draw, bytes.view(), indices.view(), table_.view(), images.view(),
+                            key ? key.view() : View{});
+  });
+}
+
+void Batches::gather_labels(const Tensor& indices, const Tensor& labels) const {
+  on(labels.device(),
+     [&](auto where) { kernels::gather_labels(where, dataset_.labels.view(), indices.view(), labels.view()); });
 }
 
 }  // namespace mpad

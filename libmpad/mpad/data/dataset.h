@@ -68,6 +68,14 @@ class Batches {
   std::int64_t size() const;
   Batch operator[](std::int64_t i) const;
 
+  /// The images' indices in the order of the pass (i32 N, on the data set's device).
+  const Tensor& order() const { return order_; }
+  /// What the pass augments by, as gather() takes it (u64 2, on the CPU).
+  Tensor key() const;
+  /// Fills a batch with images of a data set in memory, those that `indices` name (i32 n), augmented by a pass's key if
+  /// passes over this data set are; both tensors are on the data set's device, and read when the images are made.
+  void gather(const Tensor& indices, const Tensor& key, const Batch& batch) const;
+
   /// Goes forward once. Images of a source are read ahead by threads that live as long as the iterator.
   class Iterator {
    public:
@@ -91,6 +99,8 @@ class Batches {
  private:
   Tensor indices(std::int64_t i) const;
   Batch make(const Tensor& indices, const Tensor& pixels) const;
+  void gather_images(const Tensor& bytes, const Tensor& indices, const Tensor& key, const Tensor& images) const;
+  void gather_labels(const Tensor& indices, const Tensor& labels) const;
 
   Dataset dataset_;
   std::int64_t batch_size_;

@@ -4,9 +4,8 @@
 #include <mpad/train/gradient_step.h>
 
 namespace mpad {
-namespace {
 
-Forward run(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw) {
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw) {
   const RandomScope random(draw);
   Tape tape;
   const Tensor logits = model(batch.images), loss = loss_of(logits, batch.labels, float_loss);
@@ -14,14 +13,14 @@ Forward run(Module& model, const Batch& batch, bool float_loss, double scale, co
   return {loss, correct_rows(logits, batch.labels)};
 }
 
-}  // namespace
-
 /// A graph, and the tensors that it reads and writes.
 struct GradientStep::Recorded {
   Recorded(Module& model, const Batch& like, bool float_loss, double of_scale, const Rng& draw)
       : batch{empty_like(like.images), empty_like(like.labels)},
         scale(of_scale),
-        graph(model, [this, &model, float_loss, draw] { forward = run(model, batch, float_loss, scale, draw); }) {}
+        graph(model, [this, &model, float_loss, draw] {
+          forward = compute_gradients(model, batch, float_loss, scale, draw);
+        }) {}
 
   Batch batch;
   double scale;
@@ -36,8 +35,9 @@ GradientStep::GradientStep(GradientStep&&) noexcept = default;
 GradientStep& GradientStep::operator=(GradientStep&&) noexcept = default;
 
 Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& draw) {
-  if (!graph_ || batch.images.device() != Device::cuda) return compute(batch, scale, draw);
-  if (recorded_ && recorded_->batch.images.shape() != batch.images.shape()) return compute(batch, scale, draw);
+  const bool fits = !recorded_ || recorded_->batch.images.shape() == batch.images.shape();
+  if (!graph_ || batch.images.device() != Device::cuda || !fits)
+    return compute_gradients(*model_, batch, float_loss_, scale, draw);
   if (!recorded_ || recorded_->scale != scale) {
     recorded_.reset();  // first, for its memory
     recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_, scale, draw);
@@ -46,10 +46,6 @@ Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& dr
   recorded_->batch.labels.copy_from(batch.labels);
   recorded_->graph();
   return recorded_->forward;
-}
-
-Forward GradientStep::compute(const Batch& batch, double scale, const Rng& draw) const {
-  return run(*model_, batch, float_loss_, scale, draw);
 }
 
 void GradientStep::forget() { recorded_.reset(); }

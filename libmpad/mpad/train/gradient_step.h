@@ -17,9 +17,12 @@ struct Forward {
 /// The mean cross-entropy, in the dtype of the logits or in float.
 Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss);
 
-/// Forward and backward of a training step: leaves the gradient of the mean loss in a model's parameters. As a graph it
-/// records the mini-batches of the first one's size (step_graph.h), anew where the scale changes; others run as they
-/// are.
+/// Forward and backward of a training step: leaves the gradient of the mean loss times `scale` in the model's
+/// parameters; layers draw from `draw`.
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw);
+
+/// The same, as a graph of mini-batches of the first one's size (step_graph.h), recorded anew where the scale changes;
+/// others run as they are.
 class GradientStep {
  public:
   /// With `graph`, mini-batches on CUDA are computed as a graph, by one thread.
@@ -28,10 +31,8 @@ class GradientStep {
   GradientStep(GradientStep&&) noexcept;
   GradientStep& operator=(GradientStep&&) noexcept;
 
-  /// The gradient of the loss times `scale`; layers draw from `draw`. What it returns holds until the next call.
+  /// What it returns holds until the next call.
   Forward operator()(const Batch& batch, double scale, const Rng& draw);
-  /// The same, not as a graph.
-  Forward compute(const Batch& batch, double scale, const Rng& draw) const;
   /// Gives back the memory of what was recorded.
   void forget();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/memory.h>
 #include <mpad/train/largest_batch.h>
+#include <mpad/train/snapshot.h>
 
 namespace mpad {
 namespace {
@@ -13,8 +14,7 @@ bool fits(Module& model, const Dataset& dataset, std::int64_t images, const TryB
   drop_gradients(model);
   release_cached_memory(dataset.labels.device());
   try {
-    const Batches batches = dataset.batches(images);  // which holds memory too
-    try_batch(batches[0]);
+    try_batch(dataset.batches(images));
     return true;
   } catch (const OutOfMemory&) {
     return false;
@@ -24,17 +24,14 @@ bool fits(Module& model, const Dataset& dataset, std::int64_t images, const TryB
 }  // namespace
 
 std::int64_t largest_batch(Module& model, const Dataset& dataset, std::int64_t too_many, const TryBatch& try_batch) {
-  const std::vector<NamedTensor> kept = state(model);
-  std::vector<Tensor> copies;
-  for (const NamedTensor& named : kept) copies.push_back(named.tensor.to(Device::cpu).clone());
+  const Snapshot kept(state(model), Device::cpu);
   std::int64_t most = 0;
   while (too_many - most > 1) {
     const std::int64_t middle = most + (too_many - most) / 2;
     (fits(model, dataset, middle, try_batch) ? most : too_many) = middle;
   }
   drop_gradients(model);
-  // Running statistics have moved.
-  for (std::size_t i = 0; i < kept.size(); ++i) kept[i].tensor.copy_from(copies[i]);
+  kept.restore();  // running statistics have moved
   return most;
 }
 

@@ -8,8 +8,8 @@
 
 namespace mpad {
 
-/// What training does with a batch before its step, and holds until then; throws OutOfMemory.
-using TryBatch = std::function<void(const Batch&)>;
+/// What training does with the first of a pass's mini-batches, and holds until then; throws OutOfMemory.
+using TryBatch = std::function<void(const Batches&)>;
 
 /// The largest number of images, below `too_many`, with which try_batch finds enough memory on the data set's device; 0
 /// if not even one image does. Parameters and buffers of the model stay as they are, gradients are dropped.

@@ -25,9 +25,9 @@ constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
 // Sums over mini-batches, in double whatever the network computes in.
 class Mean {
  public:
-  void add(double loss, const Tensor& correct, std::int64_t images) {
+  void add(double loss, double correct, std::int64_t images) {
     loss_ += loss * static_cast<double>(images);
-    correct_ += static_cast<std::int64_t>(correct.item());
+    correct_ += static_cast<std::int64_t>(correct);
     images_ += images;
   }
   Score score() const {
@@ -85,63 +85,122 @@ Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory&
       test_(prepared(settings, data.test)),
       model_(seeded_model(settings, seed_of(settings, run), make_model)),
       optimizer_(make_optimizer(settings, *model_)),
-      compute_gradients_(*model_, settings.mixed, settings.graph),
+      gradient_step_(*model_, settings.mixed, settings.graph && !queues_steps()),
       steps_per_epoch_(train_.batches(settings.batch_size).size()),
       schedule_(make_schedule(settings, steps_per_epoch_)) {}
 
 const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
   require(!finished(), "trainer: expected an epoch below {}, got {}", settings_.epochs, results_.size());
-  const auto start = Clock::now();
   EpochResult result{.run = run_, .epoch = static_cast<std::int64_t>(results_.size())};
-  train_epoch(result, after_step);
-  result.train_seconds = seconds_since(start);
-  result.test = evaluate(*model_, test_, settings_.batch_size, settings_.mixed);
-  result.seconds = seconds_since(start);
+  train_and_test(result, after_step);
   results_.push_back(result);
   return results_.back();
 }
 
-void Trainer::train_epoch(EpochResult& result, const AfterStep& after_step) {
+void Trainer::train_and_test(EpochResult& result, const AfterStep& after_step) {
+  const auto start = Clock::now();
   try {
     train_batches(result, after_step);
+    result.train_seconds = seconds_since(start);
+    result.test = evaluate(*model_, test_, settings_.batch_size, settings_.mixed);
+    result.seconds = seconds_since(start);
   } catch (const OutOfMemory& error) {
     const std::int64_t tried = std::min(settings_.batch_size, train_.size());
-    compute_gradients_.forget();
-    const std::int64_t most = largest_batch(*model_, train_, tried, [this](const Batch& batch) {
-      const Forward forward = compute_gradients_.compute(batch, scale(), Rng(0));
-      Mean().add(forward.loss.item(), forward.correct, batch.labels.numel());
-    });
+    gradient_step_.forget();
+    queued_.reset();
+    const std::int64_t most =
+        largest_batch(*model_, train_, tried, [this](const Batches& batches) { try_batch(batches); });
     throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
                                   most > 0 ? fmt::format("a batch of {}", most) : "not even a batch of 1"));
   }
 }
 
+// The memory of a step is taken before the optimizer's part.
+void Trainer::try_batch(const Batches& batches) {
+  if (!queues_steps()) {
+    compute_gradients(*model_, batches[0], settings_.mixed, scale(), Rng(0)).loss.item();
+    return;
+  }
+  const Snapshot kept(optimizer_->state(), Device::cpu);
+  const std::int64_t steps = optimizer_->steps();
+  QueuedSteps queued(*model_, *optimizer_, batches);
+  queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0));
+  queued.take(std::min<std::int64_t>(2, queued.size()));  // the second is recorded
+  // What a graph works in serves nothing else: neither the rest of a pass nor a test.
+  if (batches.size() > queued.size()) compute_gradients(*model_, batches[queued.size()], false, 1, Rng(0)).loss.item();
+  evaluate(*model_, test_.first(queued.images()), queued.images());
+  model_->train();
+  kept.restore();
+  optimizer_->set_steps(steps);
+}
+
+/// Of an epoch: what its steps draw from, and their results.
+struct Trainer::Pass {
+  EpochResult& result;
+  const AfterStep& after_step;
+  Rng draws;
+  std::int64_t steps_before;  // of the run; those that mixed precision skips count too
+  std::int64_t steps = 0;
+  Mean mean{};
+
+  void count(double loss, double correct, std::int64_t images) {
+    mean.add(loss, correct, images);
+    ++steps;
+    result.images += images;
+    if (after_step) after_step(images);
+  }
+};
+
 void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   // Streams for each epoch: what a resumed epoch draws depends on its number, not on what was drawn before.
-  const Rng run_rng(seed_of(settings_, run_)), draws = run_rng.split(drawing).split(results_.size());
+  const Rng run_rng(seed_of(settings_, run_));
   Rng order = run_rng.split(shuffling).split(results_.size());
-  // Of the run; those that mixed precision skips count too.
-  const std::int64_t steps_before = result.epoch * steps_per_epoch_;
-  std::int64_t step_of_epoch = 0;
+  Pass pass{result, after_step, run_rng.split(drawing).split(results_.size()), result.epoch * steps_per_epoch_};
+  const Batches batches = train_.batches(settings_.batch_size, order);
   model_->train();
-  Mean mean;
-  for (const Batch& batch : train_.batches(settings_.batch_size, order)) {
-    optimizer_->set_lr(settings_.lr * schedule_.factor(steps_before + step_of_epoch));
-    const Rng draw = draws.split(static_cast<std::uint64_t>(step_of_epoch++));
-    const Forward forward = compute_gradients_(batch, scale(), draw);
-    const double loss = forward.loss.item();
-    mean.add(loss, forward.correct, batch.labels.numel());
-    if (!std::isfinite(loss)) {
-      const RandomScope random(draw);
-      result.collapsed =
-          fmt::format("step {} at {}", steps_before + step_of_epoch, first_nonfinite(*model_, batch.images));
-    }
-    step();
-    result.images += batch.labels.numel();
-    if (after_step) after_step(batch.labels.numel());
-    if (!result.collapsed.empty()) break;
+  if (queues_steps())
+    take_queued(pass, batches);
+  else
+    for (const Batch& batch : batches)
+      if (!take(pass, batch)) break;
+  result.train = pass.mean.score();
+}
+
+// Mixed precision decides on the host whether it takes a step, and images of a source come from there.
+bool Trainer::queues_steps() const {
+  return settings_.graph && settings_.device == Device::cuda && !settings_.mixed && !train_.source;
+}
+
+void Trainer::take_queued(Pass& pass, const Batches& batches) {
+  constexpr std::int64_t at_once = 64;  // some milliseconds of the smallest network, a second of the largest
+  if (!queued_) queued_ = std::make_unique<QueuedSteps>(*model_, *optimizer_, batches);
+  std::vector<double> rates;
+  for (std::int64_t i = 0; i < queued_->size(); ++i) rates.push_back(rate(pass.steps_before + i));
+  queued_->begin(batches, rates);
+  while (pass.steps < queued_->size()) {
+    const QueuedSteps::Results results = queued_->take(std::min(at_once, queued_->size() - pass.steps));
+    if (results.losses.empty()) break;
+    for (std::size_t i = 0; i < results.losses.size(); ++i)
+      pass.count(results.losses[i], results.correct[i], queued_->images());
   }
-  result.train = mean.score();
+  while (pass.steps < batches.size())
+    if (!take(pass, batches[pass.steps])) break;
+}
+
+/// A step; returns whether its loss is finite.
+bool Trainer::take(Pass& pass, const Batch& batch) {
+  optimizer_->set_lr(rate(pass.steps_before + pass.steps));
+  const Rng draw = pass.draws.split(static_cast<std::uint64_t>(pass.steps));
+  const Forward forward = gradient_step_(batch, scale(), draw);
+  const double loss = forward.loss.item(), correct = forward.correct.item();
+  if (!std::isfinite(loss)) {
+    const RandomScope random(draw);
+    pass.result.collapsed =
+        fmt::format("step {} at {}", pass.steps_before + pass.steps + 1, first_nonfinite(*model_, batch.images));
+  }
+  step();
+  pass.count(loss, correct, batch.labels.numel());
+  return pass.result.collapsed.empty();
 }
 
 void Trainer::step() { settings_.mixed ? scaler_.step(*optimizer_) : optimizer_->step(); }
@@ -166,12 +225,13 @@ void Trainer::resume(std::vector<EpochResult> results, std::int64_t steps, const
 
 Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size, bool float_loss) {
   model.train(false);
-  Mean mean;
+  std::vector<std::pair<Forward, std::int64_t>> results;  // read at the end, so that the host waits once
   for (const auto& [images, labels] : dataset.batches(batch_size)) {
     const Tensor logits = model(images);
-    const Tensor loss = loss_of(logits, labels, float_loss), correct = correct_rows(logits, labels);
-    mean.add(loss.item(), correct, labels.numel());
+    results.push_back({{loss_of(logits, labels, float_loss), correct_rows(logits, labels)}, labels.numel()});
   }
+  Mean mean;
+  for (const auto& [forward, images] : results) mean.add(forward.loss.item(), forward.correct.item(), images);
   return mean.score();
 }
 

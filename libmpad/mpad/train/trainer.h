@@ -5,6 +5,7 @@
 #include <mpad/optim.h>
 #include <mpad/train/gradient_step.h>
 #include <mpad/train/loss_scaler.h>
+#include <mpad/train/queued_steps.h>
 #include <mpad/train/results.h>
 
 #include <functional>
@@ -23,7 +24,7 @@ ModelFactory one_at_a_time(ModelFactory make_model);
 /// seed + k: the initialisation, the order of the images of each epoch, and what layers draw in each step.
 class Trainer {
  public:
-  /// Called after each mini-batch with the number of images trained on.
+  /// Called after each mini-batch with the number of images trained on; of steps that are queued, once they are done.
   using AfterStep = std::function<void(std::int64_t images)>;
 
   Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data);
@@ -50,8 +51,14 @@ class Trainer {
   void resume(std::vector<EpochResult> results, std::int64_t steps, const LossScaler& scaler = {});
 
  private:
-  void train_epoch(EpochResult& result, const AfterStep& after_step);
+  struct Pass;
+  void train_and_test(EpochResult& result, const AfterStep& after_step);
   void train_batches(EpochResult& result, const AfterStep& after_step);
+  void try_batch(const Batches& batches);
+  bool queues_steps() const;
+  void take_queued(Pass& pass, const Batches& batches);
+  bool take(Pass& pass, const Batch& batch);
+  double rate(std::int64_t step) const { return settings_.lr * schedule_.factor(step); }
   double scale() const { return settings_.mixed ? scaler_.scale : 1; }
   void step();
 
@@ -60,7 +67,8 @@ class Trainer {
   Dataset train_, test_;
   std::unique_ptr<Module> model_;
   std::unique_ptr<Optimizer> optimizer_;
-  GradientStep compute_gradients_;
+  GradientStep gradient_step_;
+  std::unique_ptr<QueuedSteps> queued_{};
   std::int64_t steps_per_epoch_;
   Schedule schedule_;
   LossScaler scaler_{};
