@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
-// unless the name says another. Names of graph/... are of steps whose forward and backward are a CUDA graph; those of
-// mixed have activations in half and masters in float, and look whether gradients are finite, as a training does.
+// unless the name says another. Names of graph/... are of steps that are a CUDA graph, in mixed precision their forward
+// and backward; those of mixed have activations in half and masters in float, and look whether gradients are finite, as
+// a training does.
 // bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own. Operations
 // are those of convolutions and linear layers; product/... has the rate of a large product of matrices beside them.
 #include "run.h"
@@ -78,14 +79,20 @@ class Training {
     operations_ = operations_of(*model_, {batch_, subject.size, subject.size, subject.channels});
     sgd_ = std::make_unique<Sgd>(
         *model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4, .float_masters = mixed_});
-    if (as_graph) record();
+    if (!as_graph) return;
+    const std::vector<double> numbers = sgd_->numbers(sgd_->lr(), 2);
+    numbers_ = Tensor::from(numbers, {std::ssize(numbers)}, DType::f64).to(device);
+    record();
   }
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
 
   void step() {
     graph_ ? (*graph_)() : compute_gradients();
-    mixed_ ? apply_scaled() : sgd_->step();
+    if (mixed_)
+      apply_scaled();
+    else if (!graph_)
+      sgd_->step();
   }
   auto batch() const { return static_cast<double>(batch_); }
   double operations() const { return operations_; }
@@ -93,7 +100,10 @@ class Training {
  private:
   void record() {
     graph_.reset();  // first, for its memory
-    graph_ = std::make_unique<StepGraph>(*model_, [this] { compute_gradients(); });
+    graph_ = std::make_unique<StepGraph>(*model_, [this] {
+      compute_gradients();
+      if (!mixed_) sgd_->step_by(numbers_);
+    });
   }
 
   void compute_gradients() const {
@@ -114,6 +124,7 @@ class Training {
   Tensor images_, labels_;
   LossScaler scaler_{};
   std::unique_ptr<Sgd> sgd_{};
+  Tensor numbers_{};  // of the optimizer in a graph
   std::unique_ptr<StepGraph> graph_{};
 };
 
