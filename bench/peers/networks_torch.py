@@ -12,6 +12,7 @@ import itertools
 import json
 import pathlib
 import resource
+import statistics
 import sys
 import time
 
@@ -114,23 +115,44 @@ class Training:
         return replay if self.scaler else graph.replay
 
 
-def images_per_second(training, arguments, device):
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    for _ in range(10 if device == "cuda" else 1):
-        training.step()
-    wait()
-    start = time.perf_counter()
-    for _ in range(arguments.steps):
-        training.step()
-    wait()
-    return arguments.steps * arguments.batch_size / (time.perf_counter() - start)
+def seconds_on_cpu(step, steps):
+    step()
+    ends = [time.perf_counter()]
+    for _ in range(steps):
+        step()
+        ends.append(time.perf_counter())
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def seconds_on_cuda(step, steps):
+    """Between events that are queued with the steps, so that the host may run ahead as it does in a training."""
+    for _ in range(10):
+        step()
+    torch.cuda.synchronize()
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(steps + 1)]
+    events[0].record()
+    for event in events[1:]:
+        step()
+        event.record()
+    torch.cuda.synchronize()
+    return [1e-3 * start.elapsed_time(end) for start, end in itertools.pairwise(events)]
+
+
+def times_of(training, arguments, device):
+    """Images per second of the median step, and in which quartiles (ms) the steps lie, if there are several."""
+    seconds = (seconds_on_cuda if device == "cuda" else seconds_on_cpu)(training.step, arguments.steps)
+    found = {"images_per_second": arguments.batch_size / statistics.median(seconds)}
+    if len(seconds) > 1:
+        first, _, third = statistics.quantiles(seconds, method="inclusive")
+        found |= {"first_quartile": 1e3 * first, "third_quartile": 1e3 * third}
+    return found
 
 
 def timed(arguments, device, bits, mode):
     """What is printed of a precision and a mode."""
     training = Training(arguments, device, bits, mode)
     return {"system": f"PyTorch {torch.__version__}", "network": training.name, "mode": mode, "bits": bits,
-            "images_per_second": images_per_second(training, arguments, device),
+            **times_of(training, arguments, device),
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "settings": settings(device)}
 
 

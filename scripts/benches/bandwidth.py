@@ -10,7 +10,8 @@ _rules = {  # of ties in a backward: mark, colour, place beside the shape's, lab
 }
 _peers = {  # label: systems, of which the fastest counts, mark, colour
     "PyTorch": (("torch", "torch_channels_last"), "D", "#d55e00"),
-    "PyTorch, compiled": (("torch_compile",), "v", "#cc79a7"),
+    "PyTorch as a CUDA graph": (("graph", "graph_channels_last"), "s", "#e69f00"),
+    "PyTorch, compiled": (("torch_compile", "graph_compile"), "v", "#cc79a7"),
     "the study's separate operations": (("separate",), "x", "#444444"),
 }
 _peers_place = 0.15

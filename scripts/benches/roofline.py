@@ -7,6 +7,7 @@ from benches import records
 
 _passes = {"forward": "forward", "backward_data": "data gradient", "backward_weight": "weight gradient"}
 _bytes = {"half": 2, "float": 4, "double": 8}
+_peers = (("torch", "PyTorch", "D", "#d55e00"), ("graph", "PyTorch as a CUDA graph", "s", "#e69f00"))
 
 
 def _rate(product):
@@ -30,16 +31,19 @@ def _draw_roof(axis, product, copy, intensities):
     axis.set_xlim(low, high)
 
 
-def _draw_layers(axis, rows, peer):
-    """mpad's and the peer's mark of a layer lie above each other, and a line joins them."""
-    ours = [(x, row["FLOP/s"]) for x, row in rows.values()]
-    both = [(x, row["FLOP/s"], row["real_time"] / peer[what]) for what, (x, row) in rows.items() if what in peer]
-    axis.vlines([x for x, _, _ in both], [speed for _, speed, _ in both], [speed * ratio for _, speed, ratio in both],
-                color="#999999", linewidth=0.8)
-    axis.plot([x for x, _ in ours], [speed for _, speed in ours], "o", color="#0072b2", markersize=5, label="mpad")
-    if both:
-        others = [(x, speed * ratio) for x, speed, ratio in both]
-        axis.plot(*zip(*others), "D", color="#d55e00", markersize=5, markerfacecolor="none", label="PyTorch")
+def _draw_layers(axis, rows, peers):
+    """mpad's and the peers' marks of a layer lie above each other, and lines join them."""
+    for system, label, marker, color in _peers:
+        peer = peers.get(system, {})
+        both = [(x, row["FLOP/s"], row["real_time"] / peer[what]) for what, (x, row) in rows.items() if what in peer]
+        if not both:
+            continue
+        axis.vlines([x for x, _, _ in both], [speed for _, speed, _ in both], [speed * ratio for _, speed, ratio in both],
+                    color="#999999", linewidth=0.8)
+        axis.plot([x for x, _, _ in both], [speed * ratio for _, speed, ratio in both], marker, color=color, markersize=5,
+                  markerfacecolor="none", label=label)
+    axis.plot([x for x, _ in rows.values()], [row["FLOP/s"] for _, row in rows.values()], "o", color="#0072b2",
+              markersize=5, label="mpad")
 
 
 def _name_layers(axis, rows):
@@ -63,7 +67,7 @@ def figure(title, results, work, copy):
     from matplotlib.ticker import EngFormatter
     from studies.plots.style import grid, legend_below
 
-    measured, peer = records.ours(results), records.peers(results).get("torch", {})
+    measured, peers = records.ours(results), records.peers(results)
     placed = {what: (x, row) for what, row in measured.items() if "FLOP/s" in row and (x := _intensity(what, row, work))}
     if not placed:
         return None
@@ -76,7 +80,7 @@ def figure(title, results, work, copy):
             axis.set(xscale="log", yscale="log")
             axis.yaxis.set_major_formatter(EngFormatter(sep=""))
             _draw_roof(axis, product, copy, [x for x, _ in of_dtype.values()])
-            _draw_layers(axis, {what: it for what, it in of_dtype.items() if what.kernel == f"conv2d_{name}"}, peer)
+            _draw_layers(axis, {what: it for what, it in of_dtype.items() if what.kernel == f"conv2d_{name}"}, peers)
         _name_layers(column[0], of_dtype)
         column[0].set_title(f"{dtype}, product: {_rate(product)}", pad=52)
         column[-1].set_xlabel("operations per byte")

@@ -260,8 +260,13 @@ class Study(unittest.TestCase):
         lines = list(map(json.loads, done.stdout.splitlines()))
         self.assertEqual([line["mode"] for line in lines], ["eager", "study"])
         for line in lines:
-            self.assertGreater(line["images_per_second"], 0)
+            median = 1e3 * 4 / line["images_per_second"]
+            self.assertTrue(0 < line["first_quartile"] <= median <= line["third_quartile"])
             self.assertEqual(line["settings"]["device"], "cpu")
+        done = peer("networks_torch.py", "--network", "lenet", "--batch-size", 4, "--steps", 1)
+        line = json.loads(done.stdout)
+        self.assertGreater(line["images_per_second"], 0)
+        self.assertNotIn("first_quartile", line)
 
     def test_modes_of_a_cpu(self):
         done = peer("networks_torch.py", "--mode", "study", "graph")
