@@ -166,7 +166,7 @@ inline double product_rate(Device device, DType dtype) {
   const Tensor a = random_tensor({n, n}, dtype, device), b = random_tensor({n, n}, dtype, device),
                c({n, n}, dtype, device);
   const auto product = [&](std::size_t) {
-    on(device, [&](auto where) { kernels::linear_forward(where, a.view(), b.view(), View{}, c.view()); });
+    on(device, [&](auto where) { kernels::linear_forward(where, a.view(), b.view(), View{}, false, c.view()); });
   };
   double best = 0;
   for (int repeat = 0; repeat < 8; ++repeat)

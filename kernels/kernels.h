@@ -61,6 +61,9 @@ void relu_forward(Where, View x, View y);
 /// alpha is 0.
 template <class Where>
 void relu_backward(Where, double alpha, View saved, View grad_y, View grad_x);
+/// Bit for bit relu_backward of y with ReLU'(0) = 0, then sum_rows of grad_x ...,c into sums c.
+template <class Where>
+void relu_backward_sum_rows(Where, View y, View grad_y, View grad_x, View sums);
 
 // ---- maxpool
 /// x n,h,w,c to y n,oh,ow,c and the tie masks, of y's shape and of mask_dtype(taps): bit r * kernel.w + s is set where
@@ -194,9 +197,9 @@ void conv2d_batch_norm_statistics(Where, const Sliding&, double epsilon, double 
                                   View bias, View y, View mean, View inv_std, View running_mean, View running_var);
 
 // ---- linear
-/// x n,i and weight o,i (and bias o, or no data) to y n,o.
+/// x n,i and weight o,i (and bias o, or no data) to y n,o; with `relu`, bit for bit followed by relu_forward.
 template <class Where>
-void linear_forward(Where, View x, View weight, View bias, View y);
+void linear_forward(Where, View x, View weight, View bias, bool relu, View y);
 /// grad_y n,o and weight to grad_x n,i.
 template <class Where>
 void linear_backward_data(Where, View grad_y, View weight, View grad_x);

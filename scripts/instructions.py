@@ -43,8 +43,8 @@ nothing = read("")
 
 # Kernels whose threads take several channels at once, by name: what the number of them is behind, in the name.
 _packs = (r"map_tiles_kernel<(\d+),", r"window_pool_kernel<(\d+),", r"pool_windows<(\d+),", r"pool_squares<\d+, (\d+),",
-          r"pool_gather<(\d+),", r"pool_gather_blocks<\d+, (\d+),")
-_sums = (r"sum_tiles_kernel<(\d+),", r"sum_chunks_kernel<\w+, (\d+)>", r"sum_parts<\w+, (\d+)>")
+          r"pool_gather<(\d+),", r"pool_gather_blocks<\d+, (\d+),", r"sum_chunks_kernel<\w+, (\d+), GatedValues")
+_sums = (r"sum_tiles_kernel<(\d+),", r"sum_chunks_kernel<\w+, (\d+),", r"sum_parts<\w+, (\d+)>")
 _array = re.compile(r"Array<([\w ]+?)(?: const)?, (true|false), (true|false)>")  # of what, whether read, whether written
 _bytes = {"unsigned char": 1, "__half": 2, "unsigned short": 2, "float": 4, "int": 4, "unsigned int": 4, "double": 8,
           "unsigned long": 8}

@@ -234,6 +234,29 @@ TEST_CASE("row sums have the same bits on every instruction set") {
     }
 }
 
+TEST_CASE("ReLU's backward and row sums in one pass are one and the other, bit for bit") {
+  for (const Matrix& m : matrices)
+    for (DType dtype : real_dtypes) {
+      // Outputs of ReLU, half of them 0; NaN lets the gradient pass.
+      std::vector<double> outputs = random_tensor({m.rows, m.columns}, dtype, 16).values();
+      for (double& value : outputs) value = value < 0 ? 0 : value;
+      if (!outputs.empty()) outputs.back() = NAN;
+      const Tensor y = Tensor::from(outputs, {m.rows, m.columns}, dtype), grad_y = random_tensor(y.shape(), dtype, 17);
+      const Output grad{y.shape(), dtype}, sums{{m.columns}, dtype};
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << m.rows << ',' << m.columns);
+        const std::vector<Tensor> got =
+            run_kernel(where, {y, grad_y}, {grad, sums, grad, sums}, [where](auto in, auto out) {
+              kernels::relu_backward_sum_rows(where, in[0], in[1], out[0], out[1]);
+              kernels::relu_backward(where, 0, in[0], in[1], out[2]);
+              kernels::sum_rows(where, out[2], out[3]);
+            });
+        CHECK(same_bits(got[0], got[2]));
+        CHECK(same_bits(got[1], got[3]));
+      });
+    }
+}
+
 TEST_CASE("sums over rows of half are formed in float") {
   // In half, 2048 + 1 is 2048: a sum of ones would stay there.
   const Tensor ones = Tensor::full({4096, 2}, 1, DType::f16);

@@ -217,7 +217,9 @@ TEST_CASE("cuBLAS without memory for its handle takes what is cached, or says Ou
   const Tensor x = Tensor::full({2, 3}, 1, DType::f32, Device::cuda),
                weight = Tensor::full({1, 3}, 2, x.dtype(), x.device());
   const Tensor y({2, 1}, x.dtype(), x.device());
-  const auto multiply = [&] { kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, y.view()); };
+  const auto multiply = [&] {
+    kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, false, y.view());
+  };
   const SmallDevice device(unit / 2);
   // Handles are made once for each thread.
   std::thread([&] {
@@ -250,7 +252,7 @@ TEST_CASE("cuBLAS takes the memory for its handle that tensors gave back") {
   take(cuda::free_memory() - unit / 2).reset();
   CHECK(cuda::free_memory() < unit);
   std::thread([&] {
-    kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, y.view());
+    kernels::linear_forward(current_cuda(), x.view(), weight.view(), View{}, false, y.view());
     CHECK(y.values() == std::vector<double>{6, 6});
   }).join();
 }

@@ -69,6 +69,12 @@ TEST_CASE("a convolution and ReLU in a row are one operation where the output te
   check([] { return Sequential(convolution(), Relu({.alpha = 0.5})); }, 0, 0);
 }
 
+TEST_CASE("a linear layer and ReLU in a row are one operation where the output tells ReLU's derivative") {
+  check([] { return Sequential(Flatten(), Linear({256, 30}), Relu(), Linear({30, 5})); }, 1, 1);
+  check([] { return Sequential(Flatten(), Linear({.in = 256, .out = 30, .bias = false}), Relu()); }, 1, 1);
+  check([] { return Sequential(Flatten(), Linear({256, 30}), Relu({.alpha = 0.5})); }, 0, 0);
+}
+
 TEST_CASE("a convolution, ReLU and a pool in a row are one operation on CUDA") {
   for (double alpha : {0.0, 0.5})
     check([&] { return Sequential(convolution(), ReluMaxPool2d({alpha}, {.ties = TieRule::minimal()}), Flatten()); }, 0,

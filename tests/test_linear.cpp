@@ -44,7 +44,7 @@ std::vector<Tensor> compute(Where where, const std::vector<Tensor>& in) {
       {in[3].shape(), dtype}, {in[0].shape(), dtype}, {in[1].shape(), dtype}, {in[2].shape(), dtype}};
   return run_kernel(where, in, outputs, [where](auto given, auto out) {
     const View &x = given[0], &weight = given[1], &bias = given[2], &grad_y = given[3];
-    kernels::linear_forward(where, x, weight, bias, out[0]);
+    kernels::linear_forward(where, x, weight, bias, false, out[0]);
     kernels::linear_backward_data(where, grad_y, weight, out[1]);
     kernels::linear_backward_weight(where, x, grad_y, out[2]);
     kernels::sum_rows(where, grad_y, out[3]);
@@ -120,6 +120,48 @@ TEST_CASE("linear layers of random values stay within the bound of their sums") 
     }
 }
 
+TEST_CASE("a linear layer and ReLU in one pass are one and the other, bit for bit") {
+  for (const Size& size : sizes)
+    for (DType dtype : real_dtypes)
+      for (const bool integers : {false, true}) {  // whose sums are 0 at times
+        const std::vector<Tensor> in = make(size, dtype, integers);
+        on_each_backend([&](auto where) {
+          INFO(name_of(where) << " " << to_string(dtype) << " " << size.n << "," << size.in << " -> " << size.out);
+          const Output y{in[3].shape(), dtype};
+          const std::vector<Tensor> got = run_kernel(where, in, {y, y, y, y}, [where](auto given, auto out) {
+            for (const std::size_t i : {0, 2}) {
+              const View bias = i == 0 ? given[2] : View{};
+              kernels::linear_forward(where, given[0], given[1], bias, true, out[i]);
+              kernels::linear_forward(where, given[0], given[1], bias, false, out[i + 1]);
+              kernels::relu_forward(where, out[i + 1], out[i + 1]);
+            }
+          });
+          CHECK(same_bits(got[0], got[1]));
+          CHECK(same_bits(got[2], got[3]));
+        });
+      }
+}
+
+TEST_CASE("ReLU behind a linear layer lets NaN pass and makes both zeros 0") {
+  for (DType dtype : real_dtypes) {
+    const std::vector<Tensor> in{Tensor::from({NAN, -0.0, 0, 1, -1, INFINITY, -INFINITY}, {7, 1}, dtype),
+                                 Tensor::full({1, 1}, 1, dtype), Tensor::from({-0.0}, {1}, dtype)};
+    on_each_backend([&](auto where) {
+      const Tensor y = run_kernel(where, in, {{{7, 1}, dtype}}, [where](auto given, auto out) {
+        kernels::linear_forward(where, given[0], given[1], given[2], true, out[0]);
+      })[0];
+      const std::vector<double> values = y.values();
+      CHECK(std::isnan(values[0]));
+      for (const std::size_t i : {1, 2, 4, 6}) {
+        CHECK(values[i] == 0);
+        CHECK_FALSE(std::signbit(values[i]));
+      }
+      CHECK(values[3] == 1);
+      CHECK(values[5] == INFINITY);
+    });
+  }
+}
+
 TEST_CASE("linear layers give the same bits for any number of threads") {
   for (const Size& size : sizes)
     for (DType dtype : real_dtypes)
@@ -143,7 +185,7 @@ TEST_CASE("the bias is added before the one rounding to half") {
                                Tensor::full({1}, 1, DType::f16)};
   on_each_backend([&](auto where) {
     const Tensor y = run_kernel(where, in, {{{1, 1}, DType::f16}}, [where](auto given, auto out) {
-      kernels::linear_forward(where, given[0], given[1], given[2], out[0]);
+      kernels::linear_forward(where, given[0], given[1], given[2], false, out[0]);
     })[0];
     CHECK(y.values() == std::vector<double>{2050});
   });
@@ -177,6 +219,37 @@ TEST_CASE("gradients of a linear layer match central differences in double") {
   const Function f = [](const std::vector<Tensor>& in) { return linear(in[0], in[1], in[2]); };
   const std::vector<Tensor> in = make({5, 7, 3}, DType::f64, false);
   CHECK(gradient_error(f, {in[0], in[1], in[2]}) <= 1e-7);
+}
+
+TEST_CASE("gradients of a linear layer with ReLU match central differences, and those of the two apart bit for bit") {
+  for (const double alpha : {0.0, 0.5}) {
+    const Function f = [=](const std::vector<Tensor>& in) { return linear_relu(in[0], in[1], in[2], alpha); };
+    const Function apart = [=](const std::vector<Tensor>& in) { return relu(linear(in[0], in[1], in[2]), alpha); };
+    const std::vector<Tensor> smooth = make({5, 7, 3}, DType::f64, false);
+    CHECK(gradient_error(f, {smooth[0], smooth[1], smooth[2]}) <= 1e-7);
+    // Of integers, so that some sums are 0.
+    for (const Device device : devices())
+      for (const DType dtype : real_dtypes) {
+        CAPTURE(to_string(device), to_string(dtype), alpha);
+        const auto gradients_of = [&](const Function& function) {
+          std::vector<Tensor> in = make({31, 4, 33}, dtype, true);
+          for (Tensor& tensor : in) tensor = tensor.to(device);
+          for (std::size_t i = 0; i < 3; ++i) in[i].set_requires_grad();
+          Tape tape;
+          const Tensor y = function(in);
+          tape.backward(dot(y, in[3]));
+          return std::vector<Tensor>{y, in[0].grad(), in[1].grad(), in[2].grad()};
+        };
+        const std::vector<Tensor> got = gradients_of(f), want = gradients_of(apart);
+        CHECK(std::ranges::count(want[0].values(), 0.0) > 0);
+        for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i].to(Device::cpu), want[i].to(Device::cpu)));
+      }
+  }
+}
+
+TEST_CASE("linear_relu names itself where something does not fit") {
+  CHECK_THROWS_WITH(linear_relu(Tensor::zeros({2, 4}), Tensor::zeros({3, 5})),
+                    "linear_relu: expected an input of shape n,5, got 2,4");
 }
 
 TEST_CASE("linear names what does not fit") {

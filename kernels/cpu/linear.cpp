@@ -12,8 +12,8 @@ Sliding one_by_one(std::int64_t rows, std::int64_t columns) { return {Window{.ke
 }  // namespace
 
 template <>
-void linear_forward(Cpu cpu, View x, View weight, View bias, View y) {
-  conv2d_forward(cpu, one_by_one(x.shape[0], x.shape[1]), as_images(x), as_images(weight), bias, false, as_images(y));
+void linear_forward(Cpu cpu, View x, View weight, View bias, bool relu, View y) {
+  conv2d_forward(cpu, one_by_one(x.shape[0], x.shape[1]), as_images(x), as_images(weight), bias, relu, as_images(y));
 }
 
 template <>

@@ -64,4 +64,10 @@ void sum_rows(Cpu, View x, View y) {
   });
 }
 
+template <>
+void relu_backward_sum_rows(Cpu cpu, View y, View grad_y, View grad_x, View sums) {
+  relu_backward(cpu, 0, y, grad_y, grad_x);
+  sum_rows(cpu, grad_x, sums);
+}
+
 }  // namespace mpad::kernels

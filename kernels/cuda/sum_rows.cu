@@ -4,6 +4,7 @@
 // depends on the shape alone.
 #include "elementwise.cuh"
 #include "reduce.cuh"
+#include "relu.cuh"
 #include "scratch.h"
 
 #include <kernels.h>
@@ -26,9 +27,49 @@ struct Layout {
   }
 };
 
+/// What is summed: an array.
+template <class T>
+struct Values {
+  const T* x;
+
+  template <int size>
+  __device__ Pack<T, size> load(std::int64_t at) const {
+    return kernels::load<size>(x + at);
+  }
+  template <int size>
+  __device__ Pack<T, size> use(const Pack<T, size>& part, std::int64_t) const {
+    return part;
+  }
+};
+
+/// The gradient behind ReLU, which is stored as it is summed.
+template <class T>
+struct GatedValues {
+  const T *y, *grad_y;
+  T* grad_x;
+
+  template <int size>
+  struct Pair {
+    Pack<T, size> y, grad;
+  };
+  template <int size>
+  __device__ Pair<size> load(std::int64_t at) const {
+    return {kernels::load<size>(y + at), kernels::load<size>(grad_y + at)};
+  }
+  template <int size>
+  __device__ Pack<T, size> use(const Pair<size>& pair, std::int64_t at) const {
+    Pack<T, size> grad;
+    for (int i = 0; i < size; ++i)
+      grad.element[i] = narrow<T>(relu_gradient(widen(pair.y.element[i]), widen(pair.grad.element[i]), acc_t<T>(0)));
+    store(grad_x + at, grad);
+    return grad;
+  }
+};
+
 /// Block (tile, chunk). One chunk is the result already; of several, sums[column * chunks + chunk] are the parts.
-template <class T, int size>
-__global__ void __launch_bounds__(kThreads) sum_chunks_kernel(Layout layout, const T* x, acc_t<T>* sums, T* y) {
+/// Two blocks share a multiprocessor, so that all chunks run at once.
+template <class T, int size, class Source>
+__global__ void __launch_bounds__(kThreads, 2) sum_chunks_kernel(Layout layout, Source source, acc_t<T>* sums, T* y) {
   using A = acc_t<T>;
   using Sums = Pack<A, size>;
   MPAD_SHARED(Sums, shared, [kThreads]);
@@ -40,10 +81,15 @@ __global__ void __launch_bounds__(kThreads) sum_chunks_kernel(Layout layout, con
   if (has_column) {
     const std::int64_t end = layout.rows * (blockIdx.y + 1) / layout.chunks;
     const std::int64_t first = layout.rows * blockIdx.y / layout.chunks + group;
+    std::int64_t at = (first * layout.packs + pack) * size;
+    const std::int64_t step = groups * layout.packs * size;
     use_in_order(
-        first, end, groups, [&](std::int64_t row) { return load<size>(x + (row * layout.packs + pack) * size); },
-        [&](const Pack<T, size>& part) {
+        first, end, groups,
+        [&](std::int64_t row) { return source.template load<size>((row * layout.packs + pack) * size); },
+        [&](const auto& loaded) {
+          const Pack<T, size> part = source.template use<size>(loaded, at);
           for (int i = 0; i < size; ++i) sum.element[i] += widen(part.element[i]);
+          at += step;
         });
   }
   shared[threadIdx.x] = sum;
@@ -77,17 +123,17 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <class T, int size>
-void sum_packs(Cuda where, std::int64_t rows, std::int64_t columns, const T* x, T* y) {
+template <class T, int size, class Source>
+void sum_packs(const char* op, Cuda where, std::int64_t rows, std::int64_t columns, const Source& source, T* y) {
   const auto stream = static_cast<cudaStream_t>(where.stream);
   const Layout layout(rows, columns / size);
   acc_t<T>* sums = nullptr;
   if (layout.chunks > 1) sums = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, layout.chunks * columns);
   const dim3 grid(static_cast<unsigned>(ceil_div(layout.packs, layout.tile)), static_cast<unsigned>(layout.chunks));
-  launch("sum_rows", sum_chunks_kernel<T, size>, grid, kThreads, 0, stream, layout, x, sums, y);
+  launch(op, sum_chunks_kernel<T, size, Source>, grid, kThreads, 0, stream, layout, source, sums, y);
   if (layout.chunks > 1)
-    launch("sum_rows", add_chunks_kernel<T>, element_blocks(32 * columns), kThreads, 0, stream, columns, layout.chunks,
-           sums, y);
+    launch(op, add_chunks_kernel<T>, element_blocks(32 * columns), kThreads, 0, stream, columns, layout.chunks, sums,
+           y);
 }
 
 }  // namespace
@@ -97,9 +143,24 @@ void sum_rows(Cuda where, View x, View y) {
   const std::int64_t columns = y.numel();
   if (columns == 0) return;
   with_type(y.dtype, [&]<class T>() {
-    const T* in = x.as<const T>();
-    with_pack_size<T>(is_aligned<full_pack<T>>(in) ? columns : 1,
-                      [&]<int size>() { sum_packs<T, size>(where, x.numel() / columns, columns, in, y.as<T>()); });
+    const Values<T> values{x.as<const T>()};
+    with_pack_size<T>(is_aligned<full_pack<T>>(values.x) ? columns : 1, [&]<int size>() {
+      sum_packs<T, size>("sum_rows", where, x.numel() / columns, columns, values, y.as<T>());
+    });
+  });
+}
+
+template <>
+void relu_backward_sum_rows(Cuda where, View y, View grad_y, View grad_x, View sums) {
+  const std::int64_t columns = sums.numel();
+  if (columns == 0) return;
+  with_type(sums.dtype, [&]<class T>() {
+    const GatedValues<T> values{y.as<const T>(), grad_y.as<const T>(), grad_x.as<T>()};
+    const bool aligned = is_aligned<full_pack<T>>(values.y) && is_aligned<full_pack<T>>(values.grad_y) &&
+                         is_aligned<full_pack<T>>(values.grad_x);
+    with_pack_size<T>(aligned ? columns : 1, [&]<int size>() {
+      sum_packs<T, size>("relu_backward", where, y.numel() / columns, columns, values, sums.as<T>());
+    });
   });
 }
 

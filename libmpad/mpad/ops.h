@@ -38,6 +38,10 @@ Tensor relu(const Tensor& x, double alpha = 0);
 /// x n,i times weight o,i transposed, plus bias o (or an empty tensor): n,o.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
+/// relu(linear(...), alpha), bit for bit, forward and backward; with alpha = 0 in one pass, and what lies between is
+/// not kept.
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, double alpha = 0);
+
 struct Conv2dWindow {
   Pair stride = 1, pad = 0, dilation = 1;
 };

@@ -43,11 +43,13 @@ class Instructions(unittest.TestCase):
     def test_memory(self):
         for name in ("map_tiles_kernel<8, Forward<__half, true> >", "pool_squares<2, 4, float, unsigned char, Maximum>",
                      "pool_windows<2, double, unsigned long, Maximum>",
-                     "pool_gather_blocks<3, 2, double, unsigned short, Sum>", f"map_kernel<4, Relu, {array}>"):
+                     "pool_gather_blocks<3, 2, double, unsigned short, Sum>",
+                     "sum_chunks_kernel<__half, 8, GatedValues<__half> >", f"map_kernel<4, Relu, {array}>"):
             self.assertEqual(self.missing(name), "loads of 16 bytes")
             self.assertEqual(self.missing(name, memory.partition("\n")[0]), "stores of 16 bytes")
             self.assertEqual(self.missing(name, memory), "")
-        self.assertEqual(self.missing("sum_chunks_kernel<float, 4>"), "loads of 16 bytes")
+        self.assertEqual(self.missing("sum_chunks_kernel<float, 4, Values<float> >"), "loads of 16 bytes")
+        self.assertEqual(self.missing("sum_chunks_kernel<float, 4, Values<float> >", memory.partition("\n")[0]), "")
         self.assertEqual(self.missing("map_kernel<4, Constant<float>, Array<float, false, true> >"), "stores of 16 bytes")
         for name in ("pool_windows<1, float, unsigned char, Maximum>", f"map_kernel<1, Relu, {array}>",
                      "map_kernel<2, Cast, Array<__half const, true, false>, Array<float, false, true> >"):

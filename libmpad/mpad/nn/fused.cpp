@@ -22,8 +22,10 @@ Tensor after_convolution(const Conv2d& convolution, const Module& second, const 
 
 Tensor call_fused(Module& first, Module& second, const Tensor& x) {
   if (CallObserver::observing()) return {};
-  const auto* convolution = dynamic_cast<const Conv2d*>(&first);
-  return convolution == nullptr ? Tensor() : after_convolution(*convolution, second, x);
+  if (const auto* convolution = dynamic_cast<const Conv2d*>(&first)) return after_convolution(*convolution, second, x);
+  const auto* linear = dynamic_cast<const Linear*>(&first);
+  const auto* relu = dynamic_cast<const Relu*>(&second);
+  return linear != nullptr && relu != nullptr ? linear->forward_relu(x, relu->alpha()) : Tensor();
 }
 
 Tensor call_both(Module& first, Module& second, const Tensor& x) {

@@ -71,6 +71,8 @@ Linear::Linear(const LinearOptions& options) : options_(options) {
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
 
+Tensor Linear::forward_relu(const Tensor& x, double alpha) const { return linear_relu(x, weight_, bias_, alpha); }
+
 void Linear::visit(Visitor& visitor) {
   const Pair image = options_.image;
   visitor.image_weight("weight", weight_, {options_.out, image.h, image.w, options_.in / (image.h * image.w)});

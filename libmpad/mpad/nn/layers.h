@@ -51,6 +51,8 @@ class Linear final : public Module {
  public:
   explicit Linear(const LinearOptions& options);
   Tensor forward(const Tensor& x) override;
+  /// With ReLU behind it: linear_relu.
+  Tensor forward_relu(const Tensor& x, double alpha) const;
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 

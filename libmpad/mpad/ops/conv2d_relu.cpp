@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/dispatch.h>
+#include <mpad/ops/behind_relu.h>
 #include <mpad/ops/convolution.h>
 #include <mpad/ops/view_of.h>
 
@@ -18,10 +19,8 @@ Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   });
   record("conv2d_relu", {x, weight, bias}, y,
          [saved = SavedConvolution(c), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
-           const Tensor grad = empty_like(grad_y);  // of the convolution's output
-           on(grad_y.device(),
-              [&](auto where) { kernels::relu_backward(where, 0, y.view(), grad_y.view(), grad.view()); });
-           saved.backward(grad, gradients);
+           const BehindRelu behind = behind_relu(y, grad_y, gradients);
+           saved.backward(behind.grad, gradients, behind.has_bias);
          });
   return y;
 }

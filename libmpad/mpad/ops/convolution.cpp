@@ -32,13 +32,13 @@ Convolution::Convolution(const char* op, const Tensor& of_x, const Tensor& of_we
       sliding(check(op, x, weight, bias, window)),
       device(common_device(op, {x, weight, bias})) {}
 
-void SavedConvolution::backward(const Tensor& grad_y, Gradients& gradients) const {
+void SavedConvolution::backward(const Tensor& grad_y, Gradients& gradients, bool has_bias) const {
   const Tensor saved_weight = gradients.saved(weight);
   const Terms terms = summed_terms(gradients, x, grad_y);
   on(grad_y.device(), [&](auto where) {
     if (gradients.wanted(1))
       kernels::conv2d_backward_weight(where, sliding, terms.x.view(), terms.grad_y.view(), gradients.into(1).view());
-    if (gradients.wanted(2)) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
+    if (gradients.wanted(2) && !has_bias) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
     if (gradients.wanted(0))
       kernels::conv2d_backward_data(where, sliding, grad_y.view(), saved_weight.view(), gradients.into(0).view());
   });

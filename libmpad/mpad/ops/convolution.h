@@ -21,8 +21,9 @@ struct Convolution {
 struct SavedConvolution {
   explicit SavedConvolution(const Convolution& c) : x(c.x.detach()), weight(c.weight.detach()), sliding(c.sliding) {}
 
-  /// Writes the gradients of x, weight and bias, inputs 0, 1 and 2, given that of the convolution's output.
-  void backward(const Tensor& grad_y, Gradients& gradients) const;
+  /// Writes the gradients of x, weight and bias, inputs 0, 1 and 2, given that of the convolution's output; without the
+  /// bias if that is written already.
+  void backward(const Tensor& grad_y, Gradients& gradients, bool has_bias = false) const;
 
   Tensor x, weight;
   Sliding sliding;
