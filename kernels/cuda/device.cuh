@@ -4,6 +4,7 @@
 //   MPAD_SHARED(float, tile, [64][65]);   a static shared array; a type with commas needs an alias
 //   MPAD_SHARED_PERMUTED(half, tile, [8][64]);   the same, aligned to the 1024 bytes after which permutations repeat
 //   MPAD_DYNAMIC_SHARED(float, buffer);   a pointer to the launch's dynamic shared memory
+//   MPAD_DYNAMIC_SHARED_PERMUTED(half, tile);   the same, aligned to those 1024 bytes
 #pragma once
 #ifdef MPAD_EMULATED
 #include "../emulation/language.h"
@@ -15,4 +16,7 @@
 #define MPAD_DYNAMIC_SHARED(type, name)                                        \
   extern __shared__ __align__(128) unsigned char mpad_dynamic_shared_memory[]; \
   type* const name = reinterpret_cast<type*>(mpad_dynamic_shared_memory)
+#define MPAD_DYNAMIC_SHARED_PERMUTED(type, name)                                         \
+  extern __shared__ __align__(1024) unsigned char mpad_permuted_dynamic_shared_memory[]; \
+  type* const name = reinterpret_cast<type*>(mpad_permuted_dynamic_shared_memory)
 #endif

@@ -24,7 +24,8 @@ struct GroupShape {
   static constexpr int m = 128, n = columns, threads = 128, sums = m * n / threads;
 };
 
-/// multiply() starts a product, which reads the slices until finish(); sums are there behind it.
+/// multiply() starts a product, which reads its slices until finish(), behind which the sums are there, or
+/// finish_before_last() behind the next one's start.
 template <int columns, Contiguous a_contiguous, Contiguous b_contiguous>
 class WarpProduct<half, GroupShape<columns>, a_contiguous, b_contiguous> {
  public:
@@ -39,6 +40,7 @@ class WarpProduct<half, GroupShape<columns>, a_contiguous, b_contiguous> {
         start_group_product(sums_[i], matrix<a_contiguous>(a, i, depth), matrix<b_contiguous>(b, 0, depth));
     commit_group();
   }
+  __device__ void finish_before_last() { wait_for_groups_before_last(); }
   __device__ void finish() {
 #pragma unroll
     for (int i = 0; i < blocks; ++i) wait_group(sums_[i]);

@@ -153,16 +153,36 @@ inline constexpr int resident_blocks =
     Run::a != full_pack<T> || Run::b != full_pack<T> || Shape::threads == 256 || Shape::sums >= 64 ? 2 : 3;
 #endif
 
-template <class T, class Shape, class Run, class A, class B, class To>
+/// Stages that slices of both operands go round in, and how many slices are on their way to them while one is
+/// multiplied. A product by warps has ended when the next slice's begins; one by a warpgroup ends while that runs, and
+/// so keeps a stage longer.
+template <class T, class Shape>
+struct Stages {
+  static constexpr int slice = (Shape::m + Shape::n) * slice_depth<T>;  // elements
+  static constexpr int bytes_of_slice = slice * static_cast<int>(sizeof(T)), fitting = 48 * 1024 / bytes_of_slice;
+  static constexpr int count = Shape::asynchronous || fitting > 4 ? 4 : fitting;
+  static constexpr int ahead = Shape::asynchronous ? count - 2 : count - 1;
+  static constexpr int dynamic_bytes = Shape::asynchronous ? count * bytes_of_slice : 0;
+};
+
+/// `dynamic_bytes` of shared memory, if any, hold the stages.
+template <class T, class Shape, class Run, class A, class B, class To, int dynamic_bytes>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
   using TileA = typename Shape::template TileA<T, A::contiguous>;
   using TileB = typename Shape::template TileB<T, B::contiguous>;
   using LoaderA = TileLoader<typename A::Source, TileA, Shape::threads, Run::a>;
   using LoaderB = TileLoader<typename B::Source, TileB, Shape::threads, Run::b>;
-  constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = a_size + Shape::n * depth;
-  constexpr int fitting = 48 * 1024 / (size * static_cast<int>(sizeof(T))), stages = fitting < 4 ? fitting : 4;
-  MPAD_SHARED_PERMUTED(T, tiles, [stages * size]);
+  constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = Stages<T, Shape>::slice;
+  constexpr int stages = Stages<T, Shape>::count, ahead = Stages<T, Shape>::ahead;
+  T* tiles;
+  if constexpr (dynamic_bytes > 0) {
+    MPAD_DYNAMIC_SHARED_PERMUTED(T, shared);
+    tiles = shared;
+  } else {
+    MPAD_SHARED_PERMUTED(T, shared, [stages * size]);
+    tiles = shared;
+  }
 
   const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
   const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
@@ -181,18 +201,18 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     loading = next(loading);
     cp_async_commit();
   };
-  for (unsigned slice = 0; slice < stages - 1; ++slice) load(slice);
+  for (unsigned slice = 0; slice < ahead; ++slice) load(slice);
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
   for (unsigned slice = 0; slice < count; ++slice) {
-    cp_async_wait<stages - 2>();
-    if constexpr (Shape::asynchronous) {
-      product.finish();
-      fence_for_groups();
-    }
-    __syncthreads();  // the slice is there for all, and the stage of the one before is free
-    if constexpr (!Shape::asynchronous) load(slice + stages - 1);
+    cp_async_wait<ahead - 1>();
+    if constexpr (Shape::asynchronous) fence_for_groups();
+    __syncthreads();  // the slice is there for all, and the stage that is loaded next is free
+    if constexpr (!Shape::asynchronous) load(slice + ahead);
     product.multiply(tiles + multiplying, tiles + multiplying + a_size);
-    if constexpr (Shape::asynchronous) load(slice + stages - 1);  // while the product runs
+    if constexpr (Shape::asynchronous) {
+      load(slice + ahead);  // while this product runs and the one before
+      product.finish_before_last();
+    }
     multiplying = next(multiplying);
   }
   if constexpr (Shape::asynchronous) product.finish();
@@ -335,8 +355,11 @@ template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {
     const auto with = [&]<class Shape>(Shape) {
-      launch(op, multiply_tiles<T, Shape, Run, A, B, To>, dim3(tiles_of<Shape>(to.m, to.n), cut.slices.parts()),
-             Shape::threads, 0, static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
+      constexpr int dynamic_bytes = Stages<T, Shape>::dynamic_bytes;
+      const auto kernel = multiply_tiles<T, Shape, Run, A, B, To, dynamic_bytes>;
+      if (dynamic_bytes > 48 * 1024) allow_shared_bytes(op, kernel, dynamic_bytes);
+      launch(op, kernel, dim3(tiles_of<Shape>(to.m, to.n), cut.slices.parts()), Shape::threads, dynamic_bytes,
+             static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)

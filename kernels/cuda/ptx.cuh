@@ -229,6 +229,15 @@ __device__ inline void commit_group() {
 #endif
 }
 
+/// Waits for all groups of products but the last: the operands of those before may be overwritten by this warpgroup.
+__device__ inline void wait_for_groups_before_last() {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().group_products().wait(1);
+#elif !defined(MPAD_WITHOUT_GROUPS)
+  asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+#endif
+}
+
 /// Waits for all groups of products, which d is the sums of.
 template <int sums>
 __device__ inline void wait_group(float (&d)[sums]) {

@@ -133,5 +133,6 @@ unsigned __activemask() = delete;
 #define MPAD_SHARED_PERMUTED(type, name, extent) MPAD_SHARED(type, name, extent)
 #define MPAD_DYNAMIC_SHARED(type, name) \
   type* const name = static_cast<type*>(::mpad::emulation::Block::current().shared().dynamic())
+#define MPAD_DYNAMIC_SHARED_PERMUTED(type, name) MPAD_DYNAMIC_SHARED(type, name)
 
 #include "intrinsics.h"
