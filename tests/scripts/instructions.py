@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""instructions.py ROOT: what kernel-report finds in PTX and machine code, and misses; and occupancy."""
-import importlib.machinery
-import importlib.util
+"""instructions.py ROOT: what kernel-report finds in PTX and machine code, and misses."""
 import pathlib
 import sys
 import unittest
@@ -72,33 +70,5 @@ class Instructions(unittest.TestCase):
         self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
 
 
-def load_report():
-    loader = importlib.machinery.SourceFileLoader("kernel_report", str(pathlib.Path(sys.argv[1], "scripts/kernel-report")))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    sys.modules[loader.name] = module  # where dataclasses look for it
-    loader.exec_module(module)
-    return module
-
-
-class Occupancy(unittest.TestCase):
-    def occupancy(self, name="map", architecture="sm_90", **properties):
-        return report.Kernel("", "", True, name=name, **properties).occupancy(architecture)
-
-    def test_what_bounds_it(self):
-        self.assertEqual(self.occupancy(registers=32, threads=256), 100)
-        self.assertEqual(self.occupancy(registers=33, threads=256), 75)  # 40 registers a thread, 6 blocks
-        self.assertEqual(self.occupancy(registers=16, threads=32), 50)  # 32 blocks of a warp
-        # 48 KiB and 1 KiB for the system: 4 blocks in 228 KiB; in 64 KiB, where the system takes none, one.
-        self.assertEqual(self.occupancy(registers=64, threads=128, shared=48 << 10), 25)
-        self.assertEqual(self.occupancy(registers=64, threads=128, shared=48 << 10, architecture="sm_75"), 12)
-
-    def test_dynamic_shared_memory(self):
-        tiles = "multiply_tiles<__half, GroupShape<128>, Runs<8, 8>, Operand<Patches<__half>, 0>, {}>"
-        self.assertEqual(self.occupancy(tiles.format(65536), registers=178, threads=128), 12)  # two blocks
-        self.assertEqual(self.occupancy(tiles.format(131072), registers=178, threads=128), 6)  # one
-        self.assertEqual(self.occupancy(tiles.format(0), registers=64, threads=128), 50)
-
-
 if __name__ == "__main__":
-    report = load_report()
     unittest.main(argv=sys.argv[:1])
