@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Picture of kernels that memory bounds: bytes moved per second in per cent of a copy's, by kernel, precision and shape."""
 from benches import records
+from benches.peers import peers
 
 _rules = {  # of ties in a backward: mark, colour, place beside the shape's, label
     "": ("o", "#0072b2", -0.14, "mpad"),
@@ -8,13 +9,7 @@ _rules = {  # of ties in a backward: mark, colour, place beside the shape's, lab
     "minimal": ("s", "#009e73", -0.05, "mpad, minimal"),
     "beta:0.5": ("^", "#56b4e9", 0.04, "mpad, beta:0.5"),
 }
-_peers = {  # label: systems, of which the fastest counts, mark, colour
-    "PyTorch": (("torch", "torch_channels_last"), "D", "#d55e00"),
-    "PyTorch as a CUDA graph": (("graph", "graph_channels_last"), "s", "#e69f00"),
-    "PyTorch, compiled": (("torch_compile", "graph_compile"), "v", "#cc79a7"),
-    "the study's separate operations": (("separate",), "x", "#444444"),
-}
-_peers_place = 0.15
+_place_of_peers, _place_of_graphs = 0.15, 0.27
 _short = 10  # us
 
 
@@ -31,13 +26,13 @@ def _draw_ours(axis, rows, places):
 
 def _draw_peers(axis, rows, systems, places):
     """A peer's share of the copy's rate is mpad's, of the same bytes, by the times of both."""
-    for label, (names, mark, colour) in _peers.items():
-        there = []
-        for what, row in rows.items():
-            if times := [systems[name][what] for name in names if what in systems.get(name, {})]:
-                there.append((places[what.case] + _peers_place, row["per_cent_of_copy"] * row["real_time"] / min(times)))
+    for peer in peers:
+        times, aside = peer.times(systems), _place_of_graphs if peer.graph else _place_of_peers
+        there = [(places[what.case] + aside, row["per_cent_of_copy"] * row["real_time"] / times[what])
+                 for what, row in rows.items() if what in times]
         if there:
-            axis.plot(*zip(*there), mark, color=colour, markeredgewidth=1.3, label=label, markerfacecolor="none")
+            axis.plot(*zip(*there), peer.mark, color=peer.colour, markeredgewidth=1.3, label=peer.label,
+                      markerfacecolor="none")
 
 
 def _draw_roof(axis, moved, copy):

@@ -4,10 +4,10 @@ a copy that were measured along."""
 import math
 
 from benches import records
+from benches.peers import peers
 
 _passes = {"forward": "forward", "backward_data": "data gradient", "backward_weight": "weight gradient"}
 _bytes = {"half": 2, "float": 4, "double": 8}
-_peers = (("torch", "PyTorch", "D", "#d55e00"), ("graph", "PyTorch as a CUDA graph", "s", "#e69f00"))
 
 
 def _rate(product):
@@ -31,17 +31,17 @@ def _draw_roof(axis, product, copy, intensities):
     axis.set_xlim(low, high)
 
 
-def _draw_layers(axis, rows, peers):
+def _draw_layers(axis, rows, systems):
     """mpad's and the peers' marks of a layer lie above each other, and lines join them."""
-    for system, label, marker, color in _peers:
-        peer = peers.get(system, {})
-        both = [(x, row["FLOP/s"], row["real_time"] / peer[what]) for what, (x, row) in rows.items() if what in peer]
+    for peer in peers:
+        times = peer.times(systems)
+        both = [(x, row["FLOP/s"], row["real_time"] / times[what]) for what, (x, row) in rows.items() if what in times]
         if not both:
             continue
         axis.vlines([x for x, _, _ in both], [speed for _, speed, _ in both], [speed * ratio for _, speed, ratio in both],
                     color="#999999", linewidth=0.8)
-        axis.plot([x for x, _, _ in both], [speed * ratio for _, speed, ratio in both], marker, color=color, markersize=5,
-                  markerfacecolor="none", label=label)
+        axis.plot([x for x, _, _ in both], [speed * ratio for _, speed, ratio in both], peer.mark, color=peer.colour,
+                  markersize=5, markerfacecolor="none", label=peer.label)
     axis.plot([x for x, _ in rows.values()], [row["FLOP/s"] for _, row in rows.values()], "o", color="#0072b2",
               markersize=5, label="mpad")
 
@@ -67,7 +67,7 @@ def figure(title, results, work, copy):
     from matplotlib.ticker import EngFormatter
     from studies.plots.style import grid, legend_below
 
-    measured, peers = records.ours(results), records.peers(results)
+    measured, systems = records.ours(results), records.peers(results)
     placed = {what: (x, row) for what, row in measured.items() if "FLOP/s" in row and (x := _intensity(what, row, work))}
     if not placed:
         return None
@@ -80,7 +80,7 @@ def figure(title, results, work, copy):
             axis.set(xscale="log", yscale="log")
             axis.yaxis.set_major_formatter(EngFormatter(sep=""))
             _draw_roof(axis, product, copy, [x for x, _ in of_dtype.values()])
-            _draw_layers(axis, {what: it for what, it in of_dtype.items() if what.kernel == f"conv2d_{name}"}, peers)
+            _draw_layers(axis, {what: it for what, it in of_dtype.items() if what.kernel == f"conv2d_{name}"}, systems)
         _name_layers(column[0], of_dtype)
         column[0].set_title(f"{dtype}, product: {_rate(product)}", pad=52)
         column[-1].set_xlabel("operations per byte")

@@ -70,6 +70,35 @@ class Bench(unittest.TestCase):
         self.assertEqual(drawn[0].keys(), {"pools.svg", "convolutions.svg", "norms.svg"})
         self.assertEqual(drawn[0], drawn[1])
 
+    def drawn(self, family, **faster):
+        """The lines of each axis of the picture of what was measured, by label; beside PyTorch's times some of them, with
+        calls that take a part of it less in other systems."""
+        from benches import kernels, records
+        results = json.loads((MEASURED / f"{family}.json").read_text())["results"]
+        for system, factor in faster.items():
+            results["peers"] += [{**row, "name": row["name"].removesuffix("torch") + system,
+                                  "real_time": row["real_time"] * factor}
+                                 for row in results["peers"] if row["name"].endswith("/torch")]
+        figure = getattr(kernels, family).figure(family, results, records.copy_rate(results))
+        self.addCleanup(figure.clear)
+        return figure, [{line.get_label(): line for line in axis.get_lines()} for axis in figure.axes]
+
+    @unittest.skipUnless(has_matplotlib, "no matplotlib (scripts/install-dependencies plot)")
+    def test_graphs_of_peers_are_drawn(self):
+        faster = {"graph": 0.5, "graph_channels_last": 0.25, "torch_compile": 0.8, "graph_compile": 0.2}
+        speeds = {"PyTorch, CUDA graph": 4, "PyTorch, compiled": 1.25, "PyTorch, compiled, CUDA graph": 5}
+        for family in ("convolutions", "norms"):
+            figure, axes = self.drawn(family, **faster)
+            for lines in axes:
+                for label, speed in speeds.items():
+                    for one, other in zip(lines["PyTorch"].get_ydata(), lines[label].get_ydata(), strict=True):
+                        self.assertAlmostEqual(other / one, speed, 9)
+                peers = [line for label, line in lines.items() if label.startswith("PyTorch")]
+                self.assertEqual(len({line.get_marker() for line in peers}), 4)
+                self.assertEqual(len({line.get_color() for line in peers}), 4)
+            self.assertLessEqual({"PyTorch", *speeds}, {text.get_text() for text in figure.legends[0].get_texts()})
+        self.assertNotIn("PyTorch, CUDA graph", self.drawn("norms")[1][0])
+
     def test_no_matplotlib(self):
         self.out.mkdir()
         (self.out / "matplotlib.py").write_text("raise ImportError")
