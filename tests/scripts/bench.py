@@ -52,6 +52,9 @@ class Bench(unittest.TestCase):
             self.assertGreater(rows["ours"][0]["images_per_second"], 0)
             self.assertGreater(rows["ours"][0]["third_quartile"], 0)
         self.assertRegex(written, r"\| LeNet-5 \| 32 \| [\d.]+ ±[\d.]+% \|")
+        if has_torch:
+            self.assertGreater(steps["LeNet-5/32"]["eager"][0]["third_quartile"], 0)
+            self.assertRegex(written, r"\| LeNet-5 \| 32 \|.* [\d.]+ ±[\d.]+% \|.* [\d.]+ ±[\d.]+% \|")
         for name in ("pools", "convolutions", "norms", "growth") if has_matplotlib else ():
             self.assertTrue((self.out / f"{name}.svg").exists(), name)
             self.assertIn(f"]({name}.svg)\n", written)
@@ -158,7 +161,8 @@ class Steps(unittest.TestCase):
                 mode, bits = options[options.index("--mode") + 1], options[options.index("--bits") + 1:options.index("--mode")]
                 if mode == "compile":
                     raise programs.Failed("networks_torch.py: no compiler")
-                good = {"mode": mode, "images_per_second": 50.0, "peak_memory_mib": 2.0}
+                good = {"mode": mode, "images_per_second": 50.0, "peak_memory_mib": 2.0, "first_quartile": 4.0,
+                        "third_quartile": 6.0}
                 return [{"bits": one, **({"error": "no capture"} if (mode, one) == ("graph", "mixed") else good)}
                         for one in bits], programs.Run("", 1.0)
 
@@ -172,7 +176,7 @@ class Steps(unittest.TestCase):
                           "DenseNet-121, BN/16": [1, 1, 0, 0], "DenseNet-121, BN/mixed": [1, 0, 0, 0]})
         table = list(steps.table(measured))
         self.assertEqual({row.count("|") for row in table}, {table[0].count("|")})
-        self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 25 | 50.0 | 2.00 |  |  |  |  |", table[-1])
+        self.assertIn("| DenseNet-121, BN | mixed | 100.0 | 100.0 | 1280.00 | 25 | 50.0 ±20.0% | 2.00 |  |  |  |  |", table[-1])
 
     def test_results_from_before_quartiles_and_operations(self):
         from benches import steps
