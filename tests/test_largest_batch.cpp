@@ -85,6 +85,7 @@ std::string training_error(std::int64_t images, std::int64_t batch_size, bool gr
   } catch (const OutOfMemory& error) {
     // A graph's own memory does not serve a test, before which steps were taken.
     if (!graph) check_unchanged(trainer.model(), before);
+    CHECK(trainer.optimizer().steps() <= images / batch_size);  // none of those that were tried
     return error.what();
   }
 }

@@ -108,21 +108,23 @@ void Trainer::train_and_test(EpochResult& result, const AfterStep& after_step) {
     const std::int64_t tried = std::min(settings_.batch_size, train_.size());
     gradient_step_.forget();
     queued_.reset();
+    const Snapshot kept(optimizer_->state(), Device::cpu);
+    const std::int64_t steps = optimizer_->steps();
     const std::int64_t most =
         largest_batch(*model_, train_, tried, [this](const Batches& batches) { try_batch(batches); });
+    kept.restore();
+    optimizer_->set_steps(steps);
     throw OutOfMemory(fmt::format("{}; {} would fit", error.what(),
                                   most > 0 ? fmt::format("a batch of {}", most) : "not even a batch of 1"));
   }
 }
 
-// The memory of a step is taken before the optimizer's part.
+// The memory of a step is taken before the optimizer's part; queued steps, which have it, change the optimizer's state.
 void Trainer::try_batch(const Batches& batches) {
   if (!queues_steps()) {
     compute_gradients(*model_, batches[0], settings_.mixed, scale(), Rng(0)).loss.item();
     return;
   }
-  const Snapshot kept(optimizer_->state(), Device::cpu);
-  const std::int64_t steps = optimizer_->steps();
   QueuedSteps queued(*model_, *optimizer_, batches);
   queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0));
   queued.take(std::min<std::int64_t>(2, queued.size()));  // the second is recorded
@@ -130,8 +132,6 @@ void Trainer::try_batch(const Batches& batches) {
   if (batches.size() > queued.size()) compute_gradients(*model_, batches[queued.size()], false, 1, Rng(0)).loss.item();
   evaluate(*model_, test_.first(queued.images()), queued.images());
   model_->train();
-  kept.restore();
-  optimizer_->set_steps(steps);
 }
 
 /// Of an epoch: what its steps draw from, and their results.
