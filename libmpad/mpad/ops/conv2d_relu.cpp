@@ -17,11 +17,7 @@ Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   on(c.device, [&](auto where) {
     kernels::conv2d_forward(where, c.sliding, x.view(), weight.view(), view_of(bias), true, y.view());
   });
-  record("conv2d_relu", {x, weight, bias}, y,
-         [saved = SavedConvolution(c), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
-           const BehindRelu behind = behind_relu(y, grad_y, gradients);
-           saved.backward(behind.grad, gradients, behind.has_bias);
-         });
+  record_with_relu("conv2d_relu", c, SavedConvolution(c), y);
   return y;
 }
 

@@ -9,11 +9,7 @@ Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, do
   if (alpha != 0 || keeps_choices()) return relu(linear(x, weight, bias), alpha);
   const LinearMap map("linear_relu", x, weight, bias);
   const Tensor y = map.forward(true);
-  record("linear_relu", {x, weight, bias}, y,
-         [saved = SavedLinearMap(map), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
-           const BehindRelu behind = behind_relu(y, grad_y, gradients);
-           saved.backward(behind.grad, gradients, behind.has_bias);
-         });
+  record_with_relu("linear_relu", map, SavedLinearMap(map), y);
   return y;
 }
 
