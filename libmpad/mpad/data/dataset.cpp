@@ -3,6 +3,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/data/dataset.h>
 #include <mpad/data/image_loader.h>
+#include <mpad/ops/view_of.h>
 
 #include <kernels.h>
 
@@ -180,8 +181,7 @@ void Batches::gather_images(const Tensor& bytes, const Tensor& indices, const Te
       return kernels::gather_images(where, bytes.view(), indices.view(), table_.view(), images.view());
     const kernels::CropFlip draw{augmenting_->seed(), augmenting_->stream(), dataset_.augment.crop_pad,
                                  dataset_.augment.flip};
-    kernels::augment_images(where, draw, bytes.view(), indices.view(), table_.view(), images.view(),
-                            key ? key.view() : View{});
+    kernels::augment_images(where, draw, bytes.view(), indices.view(), table_.view(), images.view(), view_of(key));
   });
 }
 
