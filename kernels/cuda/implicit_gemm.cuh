@@ -165,7 +165,7 @@ struct Stages {
   static constexpr int dynamic_bytes = Shape::asynchronous ? count * bytes_of_slice : 0;
 };
 
-/// `dynamic_bytes` of shared memory, if any, hold the stages.
+/// `dynamic_bytes` of shared memory, if any, hold the stages; an argument so that the kernel's name tells them.
 template <class T, class Shape, class Run, class A, class B, class To, int dynamic_bytes>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
