@@ -121,6 +121,7 @@ void Trainer::train_and_test(EpochResult& result, const AfterStep& after_step) {
 
 // The memory of a step is taken before the optimizer's part; queued steps, which have it, change the optimizer's state.
 void Trainer::try_batch(const Batches& batches) {
+  model_->train();  // a test may have run out of memory
   if (!queues_steps()) {
     compute_gradients(*model_, batches[0], settings_.mixed, scale(), Rng(0)).loss.item();
     return;
@@ -131,7 +132,6 @@ void Trainer::try_batch(const Batches& batches) {
   // What a graph works in serves nothing else: neither the rest of a pass nor a test.
   if (batches.size() > queued.size()) compute_gradients(*model_, batches[queued.size()], false, 1, Rng(0)).loss.item();
   evaluate(*model_, test_.first(queued.images()), queued.images());
-  model_->train();
 }
 
 /// Of an epoch: what its steps draw from, and their results.
