@@ -4,6 +4,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,12 @@ def output_of(*command):
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def command_line():
+    """This script's command, with the settings of mpad that decide what runs."""
+    set_to = [f"{name}={os.environ[name]}" for name in ("MPAD_ISA", "MPAD_SM90") if os.environ.get(name)]
+    return shlex.join([*set_to, f"scripts/{script}", *sys.argv[1:]])
 
 
 def detect_gpu():

@@ -39,11 +39,23 @@ def read_machine(body):
                         count({"HMMA", "DMMA", "HGMMA"}), count({"HGMMA"}))
 
 
+def early(body):
+    """How often a kernel's PTX reaches device memory before it waits for the kernels before it."""
+    before = body.partition("griddepcontrol.wait")[0]
+    accesses = re.findall(r"\b(?:ld|st|atom|red|cp)\.[\w.:]+", before)
+    return sum(".global" in access or not re.search(r"\.(?:param|shared|const|local)\b", access) for access in accesses)
+
+
+def early_machine(body):
+    """The same of machine code."""
+    return len(re.findall(r"\b(?:LDG|STG|LDGSTS|LD|ST|ATOMG?|REDG?)\b", body.partition("ACQBULK")[0]))
+
+
 nothing = read("")
 
 # Kernels whose threads take several channels at once, by name: what the number of them is behind, in the name.
 _packs = (r"map_tiles_kernel<(\d+),", r"window_pool_kernel<(\d+),", r"pool_windows<(\d+),", r"pool_squares<\d+, (\d+),",
-          r"pool_gather<(\d+),", r"pool_gather_blocks<\d+, (\d+),", r"sum_chunks_kernel<\w+, (\d+), GatedValues")
+          r"pool_gather<(\d+),", r"pool_gather_blocks<\d+, (\d+),", r"sum_chunks_kernel<\w+, (\d+), (?:GatedValues|ExpandedWindows)")
 _sums = (r"sum_tiles_kernel<(\d+),", r"sum_chunks_kernel<\w+, (\d+),", r"sum_parts<\w+, (\d+)>")
 _array = re.compile(r"Array<([\w ]+?)(?: const)?, (true|false), (true|false)>")  # of what, whether read, whether written
 _bytes = {"unsigned char": 1, "__half": 2, "unsigned short": 2, "float": 4, "int": 4, "unsigned int": 4, "double": 8,

@@ -8,6 +8,7 @@ namespace mpad::test {
 namespace {
 
 __global__ void multiply_half_kernel(const __half* a, const __half* b, float* c) {
+  kernels::follow_kernels_before();
   MPAD_SHARED(__half, left, [16][16]);
   MPAD_SHARED(__half, right, [16][16]);
   const unsigned lane = threadIdx.x;
@@ -29,6 +30,7 @@ __global__ void multiply_half_kernel(const __half* a, const __half* b, float* c)
 
 template <int columns, kernels::Contiguous a_contiguous, kernels::Contiguous b_contiguous>
 __global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a, const __half* b, float* c) {
+  kernels::follow_kernels_before();
   using kernels::Contiguous;
   using Shape = kernels::GroupShape<columns>;
   using TileA = typename Shape::template TileA<__half, a_contiguous>;
@@ -59,6 +61,7 @@ __global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a,
 }
 
 __global__ void multiply_double_kernel(const double* a, const double* b, const double* sums, double* c) {
+  kernels::follow_kernels_before();
   const unsigned lane = threadIdx.x, at = lane / 4 * 8 + lane % 4 * 2;
   double part[2] = {sums[at], sums[at + 1]};
   kernels::mma_8x8x4(part, a[lane], b[lane % 4 * 8 + lane / 4]);
@@ -67,6 +70,7 @@ __global__ void multiply_double_kernel(const double* a, const double* b, const d
 }
 
 __global__ void copy_async_kernel(const std::uint8_t* x, std::uint8_t* y, int valid) {
+  kernels::follow_kernels_before();
   MPAD_SHARED(std::uint8_t, tile, [3][16]);
   kernels::cp_async<16>(tile[0], x, valid);
   for (int i = 0; i < 2; ++i) kernels::cp_async<8>(tile[1] + 8 * i, x + 8 * i, min(max(valid - 8 * i, 0), 8));
@@ -77,6 +81,7 @@ __global__ void copy_async_kernel(const std::uint8_t* x, std::uint8_t* y, int va
 }
 
 __global__ void pipeline_kernel(const float* x, float* y) {
+  kernels::follow_kernels_before();
   constexpr int stages = 4;
   MPAD_SHARED(float, tile, [2][32]);
   const int lane = static_cast<int>(threadIdx.x);
@@ -94,8 +99,20 @@ __global__ void pipeline_kernel(const float* x, float* y) {
   }
 }
 
+__global__ void sum_over_cluster_kernel(const float* x, float* y) {
+  kernels::follow_kernels_before();
+  MPAD_DYNAMIC_SHARED(float, own);
+  own[threadIdx.x] = x[blockIdx.z * blockDim.x + threadIdx.x];
+  kernels::sync_cluster();
+  float sum = 0;
+  for (unsigned rank = 0; rank < gridDim.z; ++rank) sum += *kernels::in_block(own + blockDim.x - 1 - threadIdx.x, rank);
+  y[blockIdx.z * blockDim.x + threadIdx.x] = sum;
+  kernels::sync_cluster();
+}
+
 __global__ void compare_halves_kernel(const std::uint32_t* a, const std::uint32_t* b, std::uint32_t* larger,
                                       std::uint32_t* equal, std::uint32_t* unequal) {
+  kernels::follow_kernels_before();
   const unsigned i = threadIdx.x;
   larger[i] = kernels::max_or_nan_half2(a[i], b[i]);
   equal[i] = kernels::equal_half2(a[i], b[i]);
@@ -103,6 +120,7 @@ __global__ void compare_halves_kernel(const std::uint32_t* a, const std::uint32_
 }
 
 __global__ void compare_floats_kernel(const float* a, const float* b, float* larger) {
+  kernels::follow_kernels_before();
   larger[threadIdx.x] = kernels::max_or_nan(a[threadIdx.x], b[threadIdx.x]);
 }
 
@@ -146,6 +164,12 @@ void copy_async(Cuda where, View x, View y, int valid) {
   run(where, copy_async_kernel, 1, x.as<const std::uint8_t>(), y.as<std::uint8_t>(), valid);
 }
 void pipeline(Cuda where, View x, View y) { run(where, pipeline_kernel, 32, x.as<const float>(), y.as<float>()); }
+void sum_over_cluster(Cuda where, View x, View y) {
+  const auto blocks = static_cast<unsigned>(x.shape[0]), threads = static_cast<unsigned>(x.shape[1]);
+  const kernels::LaunchShape shape{dim3(1, 1, blocks), threads, threads * sizeof(float), blocks};
+  kernels::launch("ptx", sum_over_cluster_kernel, shape, static_cast<cudaStream_t>(where.stream), x.as<const float>(),
+                  y.as<float>());
+}
 void compare_halves(Cuda where, View a, View b, View larger, View equal, View unequal) {
   run(where, compare_halves_kernel, a.numel() / 2, in_pairs<const __half>(a), in_pairs<const __half>(b),
       in_pairs<__half>(larger), in_pairs<std::uint16_t>(equal), in_pairs<std::uint16_t>(unequal));

@@ -40,6 +40,22 @@ TEST_CASE("every thread of a three-dimensional grid runs once") {
   CHECK(y.values() == want);
 }
 
+TEST_CASE("blocks of a cluster read each other's shared memory, on any number of OS threads") {
+  const SettingsScope scope;
+  settings().order = generate_order();
+  settings().workers = GENERATE(1U, 2U);
+  const unsigned size = GENERATE(1U, 2U, 8U);
+  constexpr unsigned clusters = 30;
+  const DeviceArray<float> x(ramp(clusters * 64)), y(std::size_t{clusters} * size * 64);
+  sum_over_cluster(x.data(), y.data(), clusters, size);
+  const std::vector<float> got = y.values();
+  for (unsigned i = 0; i < got.size(); ++i) {
+    INFO("element " << i);
+    const unsigned of_x = i / (64 * size) * 64 + i % 64;
+    CHECK(got[i] == static_cast<float>(size * of_x + size * (size - 1) / 2));
+  }
+}
+
 TEST_CASE("blocks reduce through shared memory and vote at barriers, on any number of OS threads") {
   const SettingsScope scope;
   settings().order = generate_order();

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Kernels that are wrong on purpose are reported, with the line.
+#include <cuda/sm90.h>
 #include <emulation/address_sanitizer.h>
 #include <emulation/settings.h>
 #include <mpad/core/error.h>
 
 #include <child_process.h>
 #include <device_array.h>
+#include <exercises.h>
 #include <faults.h>
 
 #include <cmath>
@@ -61,6 +63,12 @@ TEST_CASE("a fault is diagnosed with its line, and the next kernel runs") {
       {shuffle_with_two_masks, "divergent warp operations", {"shuffle with two masks"}},
       {ballot_without_oneself, "is not in its own mask", {"ballot without oneself"}},
       {shuffle_from_outside_mask, "takes from lane 20, which is not in the mask", {"shuffle from outside the mask"}},
+      {leave_cluster_too_early,
+       "expected block 0 of the cluster to run, got one that has ended",
+       {"read of the cluster"}},
+      {read_beyond_cluster, "expected one of 2 blocks, got 2", {"beyond the cluster"}},
+      {read_static_of_cluster, "expected a place in dynamic shared memory", {"static memory of the cluster"}},
+      {wait_for_cluster_and_block, "deadlock", {"some for the cluster", "others for the block"}},
       {too_much_static_shared, "expected at most 49152 bytes, got 49156", {"one array too many"}},
       {misaligned_copy, "misaligned shared address", {"misaligned copy"}},
       {misaligned_ldmatrix, "expected rows aligned to 16 bytes", {"misaligned rows"}},
@@ -73,7 +81,7 @@ TEST_CASE("a fault is diagnosed with its line, and the next kernel runs") {
     const std::string diagnosis = diagnosis_of([&] { fault.launch(y.data()); });
     check_holds(diagnosis, "fault: expected success from CUDA, got cudaErrorLaunchFailure (");
     check_holds(diagnosis, fault.what);
-    check_holds(diagnosis, "(block 0,0,0)");
+    check_holds(diagnosis, "(block 0,0,");
     for (const char* line : fault.lines) check_holds(diagnosis, line_of(line));
     CHECK(cudaGetLastError() == cudaErrorLaunchFailure);
     race_without_barrier(y.data());  // in forward order it does what it should
@@ -90,6 +98,26 @@ TEST_CASE("faults are diagnosed in every order of threads") {
   check_holds(diagnosis_of([&] { shuffle_with_two_masks(y.data()); }), "divergent warp operation");
 }
 
+TEST_CASE("a wait for the cluster that is missing behind a write leaves NaN") {
+  const SettingsScope scope;
+  settings().order = static_cast<mpad::emulation::Order>(GENERATE(0, 1, 2));
+  const DeviceArray<float> y(2);
+  read_cluster_too_early(y.data());
+  const std::vector<float> got = y.values();
+  CHECK((std::isnan(got[0]) || std::isnan(got[1])));
+}
+
+TEST_CASE("a kernel that overlaps those before it has to wait for them") {
+  const bool before = mpad::cuda::ask_for(mpad::cuda::Sm90::overlap, true);
+  const DeviceArray<float> x(std::vector<float>(64, 1.0F)), y(64);
+  check_holds(diagnosis_of([&] { follow_by_halves(y.data()); }),
+              "expected every thread to call follow_kernels_before, got 32 of 64 (block 0,0,0)");
+  CHECK_NOTHROW(sum_over_cluster(x.data(), y.data(), 1, 1));
+  mpad::cuda::ask_for(mpad::cuda::Sm90::overlap, false);
+  CHECK_NOTHROW(follow_by_halves(y.data()));
+  mpad::cuda::ask_for(mpad::cuda::Sm90::overlap, before);
+}
+
 TEST_CASE("a launch that no device takes is refused") {
   check_holds(diagnosis_of([] { launch_with(1025, 1, 0); }),
               "expected blocks of 1 to 1024 threads, at most 64 along z");
@@ -98,6 +126,10 @@ TEST_CASE("a launch that no device takes is refused") {
   check_holds(diagnosis_of([] { launch_with(1, 1, 49153); }), "expected at most 49152 bytes of dynamic shared memory");
   CHECK_NOTHROW(launch_with(1024, 65535, 49152));
   CHECK_NOTHROW(launch_with(1, 0, 0));
+  check_holds(diagnosis_of([] { launch_with(1, 12, 0, 8); }),
+              "expected clusters of 1 to 8 blocks that divide the grid's 12 along z, got 8");
+  check_holds(diagnosis_of([] { launch_with(1, 16, 0, 16); }), "got 16");
+  CHECK_NOTHROW(launch_with(1, 16, 0, 8));
 }
 
 TEST_CASE("AddressSanitizer sees what is out of bounds") {

@@ -4,7 +4,7 @@
 #include "kernel_run.h"
 #include "ptx.h"
 
-#include <cuda/groups.h>
+#include <cuda/sm90.h>
 
 #include <cmath>
 #include <limits>
@@ -71,7 +71,7 @@ TEST_CASE("ldmatrix, as it lies and transposed, and mma multiply tiles of halves
 
 TEST_CASE("a warpgroup multiplies slices of halves, however they lie in shared memory") {
   if (!has_device()) return;
-  if (!cuda::has_groups()) {
+  if (!cuda::has_sm90a()) {
     WARN("skipped: expected a device of compute capability 9.0 and a build for sm_90a");
     return;
   }
@@ -85,6 +85,26 @@ TEST_CASE("a warpgroup multiplies slices of halves, however they lie in shared m
         })[0];
         CHECK(c.values() == product(a, b, {}));
       }
+}
+
+TEST_CASE("blocks of a cluster read each other's shared memory") {
+  if (!has_device()) return;
+  if (!cuda::has_sm90a()) {
+    WARN("skipped: expected a device of compute capability 9.0 and a build for sm_90a");
+    return;
+  }
+  for (const std::int64_t blocks : {1, 2, 3, 8}) {
+    INFO(blocks << " blocks");
+    const Tensor x = small_integers({blocks, 96}, DType::f32, 1);
+    const Tensor y = run_kernel(current_cuda(), {x}, {{{blocks, 96}, DType::f32}},
+                                [](auto in, auto out) { sum_over_cluster(current_cuda(), in[0], out[0]); })[0];
+    const std::vector<double> values = x.values();
+    std::vector<double> want(96, 0.0);
+    for (std::size_t i = 0; i < values.size(); ++i) want[95 - i % 96] += values[i];
+    std::vector<double> repeated;
+    for (std::int64_t block = 0; block < blocks; ++block) repeated.insert(repeated.end(), want.begin(), want.end());
+    CHECK(y.values() == repeated);
+  }
 }
 
 TEST_CASE("the double mma adds the product of an 8x4 and a 4x8 tile") {

@@ -35,6 +35,7 @@ struct Differences {
 template <class T, class A = acc_t<T>>
 __global__ void __launch_bounds__(kTileThreads)
     running_kernel(std::int64_t channels, A epsilon, const T* running_mean, const T* running_var, A* mean, A* inv_std) {
+  follow_kernels_before();
   const std::int64_t c = std::int64_t{blockIdx.x} * kTileThreads + threadIdx.x;
   if (c >= channels) return;
   mean[c] = widen(running_mean[c]);

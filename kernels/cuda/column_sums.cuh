@@ -89,6 +89,7 @@ struct ColumnSums {
 /// for each column.
 template <class T, class Finish>
 __global__ void __launch_bounds__(256) finish_columns(const T* x, const ColumnSums<T> columns, const Finish finish) {
+  follow_kernels_before();
   using A = acc_t<T>;
   struct Block {
     Pack<A, 2> sums;

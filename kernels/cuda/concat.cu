@@ -39,6 +39,7 @@ struct Strips {
 
 template <int words, bool join>
 __global__ void __launch_bounds__(kThreads) strips_kernel(Strips strips, Word* whole, std::int64_t pitch) {
+  follow_kernels_before();
   int found = 0;
   for (int step = kStrips / 2; step > 0; step /= 2)
     if (found + step < strips.count && strips.first_block[found + step] <= blockIdx.x) found += step;

@@ -94,6 +94,7 @@ __device__ inline void sum_taps(const Patches& x, const typename Patches::Row (&
 template <class T, int channels, class To>
 __global__ void __launch_bounds__(StemTile::threads)
     stem_forward(const typename To::Patches x, const Matrix<T> weight, const To to) {
+  follow_kernels_before();
   using A = acc_t<T>;
   MPAD_DYNAMIC_SHARED(A, staged);
   const int k = static_cast<int>(weight.rows), first_k = static_cast<int>(blockIdx.y) * StemTile::k;

@@ -52,6 +52,7 @@ __device__ Partition<acc_t<T>> partition(const T* row, std::int64_t classes) {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     forward_kernel(std::int64_t rows, std::int64_t classes, const T* x, const std::int32_t* labels, acc_t<T>* partial) {
+  follow_kernels_before();
   using A = acc_t<T>;
   A total = 0;
   for (std::int64_t i = first_row(); i < rows; i += row_stride()) {
@@ -69,6 +70,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     mean_kernel(std::int64_t rows, int count, const acc_t<T>* partial, T* loss) {
+  follow_kernels_before();
   using A = acc_t<T>;
   A total = 0;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += kThreads) total += partial[i];
@@ -79,6 +81,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads) backward_kernel(std::int64_t rows, std::int64_t classes, const T* x,
                                                             const std::int32_t* labels, const T* grad_loss, T* grad) {
+  follow_kernels_before();
   using A = acc_t<T>;
   const A scale = widen(*grad_loss) / static_cast<A>(rows);
   for (std::int64_t i = first_row(); i < rows; i += row_stride()) {
@@ -121,6 +124,7 @@ __device__ std::int64_t first_largest(const T* row, std::int64_t classes) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) count_kernel(std::int64_t rows, std::int64_t classes, const T* x,
                                                          const std::int32_t* labels, std::int32_t* correct) {
+  follow_kernels_before();
   int count = 0;
   for (std::int64_t i = first_row(); i < rows; i += row_stride())
     count += first_largest(x + i * classes, classes) == labels[i];

@@ -24,6 +24,7 @@ template <class T, int size>
 __global__ void __launch_bounds__(kElementThreads)
     dropout_kernel(std::int64_t count, Dropping<acc_t<T>> dropping, std::uint64_t seed, std::uint64_t stream,
                    const T* x, T* y) {
+  follow_kernels_before();
   constexpr int group = kGroup<T>;
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads * group;
   const std::int64_t first = (std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x) * group;

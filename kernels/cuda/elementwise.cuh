@@ -74,6 +74,7 @@ __device__ inline void map_piece(const F& f, std::int64_t at, const Arrays&... a
 
 template <int size, class F, class... Arrays>
 __global__ void __launch_bounds__(kElementThreads) map_kernel(std::int64_t count, F f, Arrays... arrays) {
+  follow_kernels_before();
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads, packs = count / size;
   const std::int64_t first = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
   for (std::int64_t i = first; i < packs; i += stride) map_piece<size>(f, i * size, arrays...);

@@ -46,6 +46,7 @@ struct Normal {
 template <class T, class F>
 __global__ void __launch_bounds__(kElementThreads)
     random_kernel(std::int64_t count, F f, std::uint64_t seed, std::uint64_t stream, T* y) {
+  follow_kernels_before();
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x; i < count; i += stride)
     y[i] = narrow<T>(before_store<T>(f(Philox(seed, static_cast<std::uint64_t>(i), stream))));

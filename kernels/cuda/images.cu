@@ -13,6 +13,7 @@ template <class T, int size>
 __global__ void __launch_bounds__(kImageThreads)
     gather_images_kernel(std::int64_t count, std::int64_t image, std::int64_t channels, const std::uint8_t* bytes,
                          const std::int32_t* indices, const T* table, T* y) {
+  follow_kernels_before();
   for (std::int64_t n = blockIdx.x; n < count; n += gridDim.x)
     for (std::int64_t at = std::int64_t{threadIdx.x} * size; at < image; at += kImageThreads * size) {
       const Pack<std::uint8_t, size> pixels = load<size>(bytes + indices[n] * image + at);
@@ -35,6 +36,7 @@ template <class T, int size>
 __global__ void __launch_bounds__(kImageThreads)
     augment_images_kernel(std::int64_t count, ImageShape shape, CropFlip draw, const std::uint64_t* key,
                           const std::uint8_t* bytes, const std::int32_t* indices, const T* table, T* y) {
+  follow_kernels_before();
   const auto [rows, columns, channels] = shape;
   const CropFlip drawn = keyed(draw, key);
   const std::int64_t image = rows * columns * channels;
@@ -62,6 +64,7 @@ __global__ void __launch_bounds__(kImageThreads)
 
 __global__ void __launch_bounds__(kElementThreads)
     gather_labels_kernel(std::int64_t count, const std::int32_t* labels, const std::int32_t* indices, std::int32_t* y) {
+  follow_kernels_before();
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x; i < count; i += stride)
     y[i] = labels[indices[i]];

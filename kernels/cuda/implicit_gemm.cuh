@@ -7,10 +7,10 @@
 #include "conv2d_operands.cuh"
 #include "finish.cuh"
 #include "group_product.cuh"
-#include "groups.h"
 #include "launch.cuh"
 #include "reduce.cuh"
 #include "scratch.h"
+#include "sm90.h"
 #include "warp_product_double.cuh"
 #include "warp_product_float.cuh"
 #include "warp_product_half.cuh"
@@ -169,6 +169,7 @@ struct Stages {
 template <class T, class Shape, class Run, class A, class B, class To, int dynamic_bytes>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
+  follow_kernels_before();
   using TileA = typename Shape::template TileA<T, A::contiguous>;
   using TileB = typename Shape::template TileB<T, B::contiguous>;
   using LoaderA = TileLoader<typename A::Source, TileA, Shape::threads, Run::a>;
@@ -222,6 +223,7 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
 /// y = the sum of the parts, in order, finished. A thread has `run` adjacent elements, of one row.
 template <class T, int run>
 __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, int parts) {
+  follow_kernels_before();
   using Sums = Pack<acc_t<T>, run>;
   const std::int64_t count = destination.m * destination.n;
   const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x) * run;
@@ -237,6 +239,7 @@ __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destinatio
 /// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth part.
 template <class T>
 __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, int parts) {
+  follow_kernels_before();
   using A = acc_t<T>;
   constexpr int warps = 8;
   MPAD_SHARED(A, shared, [warps][32]);
@@ -363,7 +366,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)
-        if (cuda::multiplies_by_groups()) {
+        if (cuda::uses(cuda::Sm90::groups)) {
           if (cut.large) return with(GroupShape<128>());
           // Where nothing is cut there are tiles enough.
           if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts() == 1)

@@ -16,6 +16,7 @@ namespace {
 template <class T, int size>
 __global__ void __launch_bounds__(kElementThreads)
     finish_kernel(std::int64_t packs, int packs_of_row, const acc_t<T>* sums, Finish<T> finish, T* y) {
+  follow_kernels_before();
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x; i < packs; i += stride) {
     const auto column = static_cast<int>(i % packs_of_row) * size;

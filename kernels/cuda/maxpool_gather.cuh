@@ -121,6 +121,7 @@ template <int K, int size, class T, class M, class Sum, class Rule>
 __global__ void __launch_bounds__(pool_threads, (resident_pools<K, M, Sum>))
     pool_gather_blocks(Sliding s, PoolGrid grid, PoolBlocks blocks, Rule rule, const T* grad_y, const M* mask,
                        T* grad_x) {
+  follow_kernels_before();
   constexpr int windows = K - 1;
   const std::int64_t i = grid.index();
   if (!grid.holds(i)) return;
@@ -180,6 +181,7 @@ template <int size, class T, class M, class Sum, class Rule>
 __global__ void __launch_bounds__(pool_threads, (resident_pools<0, M, Sum>))
     pool_gather(Sliding s, PoolGrid grid, PoolAxis vertical, PoolAxis horizontal, Rule rule, const T* grad_y,
                 const M* mask, T* grad_x) {
+  follow_kernels_before();
   const std::int64_t i = grid.index();
   if (!grid.holds(i)) return;
   const PoolPlace at = grid.place(i);

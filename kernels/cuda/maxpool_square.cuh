@@ -180,6 +180,7 @@ __device__ inline void take_maxima(const Maxima<V, words>& best, std::uint32_t i
 template <int K, int size, class T, class M, class Ending>
 __global__ void __launch_bounds__(pool_threads, 4)
     pool_squares(Sliding s, SquareGrid grid, Ending ending, const T* x, T* y, M* mask) {
+  follow_kernels_before();
   using V = Lanes<T>;
   constexpr int words = size * static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(V));
   const unsigned i = grid.index();

@@ -63,6 +63,7 @@ __device__ inline void pool_window(const Sliding& s, const PoolPlace& at, std::i
 template <int size, class T, class M, class Ending>
 __global__ void __launch_bounds__(pool_threads, 2)
     pool_windows(Sliding s, PoolGrid grid, Ending ending, const T* x, T* y, M* mask) {
+  follow_kernels_before();
   const std::int64_t i = grid.index();
   if (grid.holds(i)) pool_window<size>(s, grid.place(i), i, ending, x, y, mask);
 }

@@ -15,6 +15,7 @@ __device__ int is_nonfinite(A value) {
 template <class T, int size>
 __global__ void __launch_bounds__(kElementThreads)
     count_nonfinite_kernel(std::int64_t elements, const T* x, std::int32_t* count) {
+  follow_kernels_before();
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads, packs = elements / size;
   const std::int64_t first = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
   int found = 0;

@@ -7,15 +7,21 @@
 #include <cstdint>
 
 #ifdef MPAD_EMULATED
+#include "../emulation/cluster.h"
 #include "../emulation/group_product.h"
 #include "../emulation/matrix.h"
 // Lets a wrapper say which line of the kernel called it; nothing for nvcc.
-#define MPAD_WHERE , emulation::Location where = emulation::Location::current()
+#define MPAD_WHERE_ALONE emulation::Location where = emulation::Location::current()
+#define MPAD_WHERE , MPAD_WHERE_ALONE
 #else
+#define MPAD_WHERE_ALONE
 #define MPAD_WHERE
 #endif
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 #define MPAD_BEFORE_SM80
+#endif
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define MPAD_BEFORE_SM90
 #endif
 #if !defined(MPAD_EMULATED) && defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define MPAD_WITHOUT_GROUPS
@@ -27,6 +33,50 @@ namespace mpad::kernels {
 /// Address within shared memory, as PTX wants it.
 __device__ inline unsigned shared_address(const void* p) { return static_cast<unsigned>(__cvta_generic_to_shared(p)); }
 #endif
+
+/// To be called first by every thread of a kernel: the kernels before it on the stream have ended, and what they wrote
+/// is there; the next one's blocks may take places that become free. Does nothing where kernels run one after the other
+/// (sm90.h: overlap).
+__device__ inline void follow_kernels_before() {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().follow_kernels_before();
+#elif !defined(MPAD_BEFORE_SM90)
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/// Whether blocks of a cluster reach each other.
+#ifdef MPAD_BEFORE_SM90
+inline constexpr bool can_cluster = false;
+#else
+inline constexpr bool can_cluster = true;
+#endif
+
+/// Waits for all threads of the block's cluster that have not returned; what they wrote to shared memory is there.
+__device__ inline void sync_cluster(MPAD_WHERE_ALONE) {
+#if defined(MPAD_EMULATED)
+  emulation::Block::current().scheduler().wait(emulation::ThreadState::at_cluster_barrier, "barrier.cluster", where);
+#elif !defined(MPAD_BEFORE_SM90)
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+
+/// What lies, in the cluster's block of this rank, where `dynamic_shared` lies in this block's dynamic shared memory.
+/// That block must not have ended.
+template <class T>
+__device__ inline const T* in_block(const T* dynamic_shared, unsigned rank MPAD_WHERE) {
+#if defined(MPAD_EMULATED)
+  return static_cast<const T*>(emulation::Cluster::of_this_thread().in_block(dynamic_shared, rank, where));
+#elif defined(MPAD_BEFORE_SM90)
+  return dynamic_shared;
+#else
+  const T* there;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(dynamic_shared), "r"(rank));
+  return there;
+#endif
+}
 
 /// Starts copying Bytes (4, 8 or 16) from global to shared memory, both aligned to Bytes: the first `valid` of them,
 /// then zeros. With valid = 0 the source is not read, but must be a pointer into an allocation. The data are there for

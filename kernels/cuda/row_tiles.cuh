@@ -51,6 +51,7 @@ struct RowTiles {
 
 template <int size, class Body>
 __global__ void __launch_bounds__(kTileThreads, 3) map_tiles_kernel(RowTiles tiles, Body body) {
+  follow_kernels_before();
   if (!tiles.has_work()) return;
   const auto pack = body.template at<size>(tiles.channel_of_thread());
   tiles.for_each_row([&](std::int64_t at) { pack.map(at); });
@@ -59,6 +60,7 @@ __global__ void __launch_bounds__(kTileThreads, 3) map_tiles_kernel(RowTiles til
 /// Partial sums, [2][channels][chunks], of one chunk of rows.
 template <int size, class A, class Body>
 __global__ void __launch_bounds__(kTileThreads) sum_tiles_kernel(RowTiles tiles, Body body, A* partial) {
+  follow_kernels_before();
   MPAD_SHARED(A, shared, [2 * size][kTileThreads]);
   const int thread = static_cast<int>(threadIdx.x), row = tiles.row_of_thread();
   A sums[2][size] = {};
@@ -85,6 +87,7 @@ __global__ void __launch_bounds__(kTileThreads) sum_tiles_kernel(RowTiles tiles,
 template <class A, class Finish>
 __global__ void __launch_bounds__(kTileThreads)
     finish_sums_kernel(std::int64_t channels, std::int64_t chunks, const A* partial, Finish finish) {
+  follow_kernels_before();
   const std::int64_t channel = std::int64_t{blockIdx.x} * (kTileThreads / 32) + threadIdx.x / 32;
   if (channel >= channels) return;
   const int lane = static_cast<int>(threadIdx.x) % 32;

@@ -32,6 +32,7 @@ __device__ inline void copy_row(std::int32_t place, const Row& r) {
 
 template <bool reads>
 __global__ void __launch_bounds__(kRowThreads) copy_rows_kernel(std::int32_t* at, Row first, Row second) {
+  follow_kernels_before();
   const std::int32_t place = *at;
   copy_row<reads>(place, first);
   copy_row<reads>(place, second);

@@ -24,6 +24,7 @@ struct Place {
 
 template <int size, class Body>
 __global__ void __launch_bounds__(kPoolThreads, 2) window_pool_kernel(std::int64_t count, Body body) {
+  follow_kernels_before();
   const std::int64_t index = std::int64_t{blockIdx.x} * kPoolThreads + threadIdx.x;
   if (index < count) body.template compute<size>(index);
 }

@@ -6,7 +6,7 @@
 namespace mpad::emulation {
 namespace {
 
-thread_local constinit bool gone = false;
+thread_local constinit Block* running = nullptr;
 
 }  // namespace
 
@@ -14,23 +14,29 @@ Block::Block() {
   scheduler_.on_thread_done = [this] { barrier_.thread_done(); };
 }
 
-Block::~Block() { gone = true; }
+Block& Block::current() { return *running; }
 
-bool Block::is_gone() { return gone; }
-
-Block& Block::current() {
-  static thread_local Block block;
-  return block;
+std::string Block::go_on(const Launch& launch) {
+  running = this;
+  std::string diagnosis = scheduler_.go_on(launch.body);
+  if (diagnosis.empty() && ended() && launch.shape.overlaps && followers_ != scheduler_.size())
+    return "expected every thread to call follow_kernels_before, got " + std::to_string(followers_) + " of " +
+           std::to_string(scheduler_.size());
+  return diagnosis;
 }
 
-std::string Block::run(dim3 shape, std::size_t dynamic_shared_bytes, const std::function<void()>& body) {
-  prepare(shape.x * shape.y * shape.z, dynamic_shared_bytes);
-  return scheduler_.run(shape, body);
+void Block::abandon() {
+  running = this;
+  scheduler_.abandon();
 }
 
-void Block::prepare(unsigned threads, std::size_t dynamic_shared_bytes) {
+void Block::prepare(const Launch& launch) {
+  const dim3 shape = launch.shape.block;
+  const unsigned threads = shape.x * shape.y * shape.z;
+  followers_ = 0;
+  scheduler_.prepare(shape);
   barrier_.reset();
-  shared_.reset(dynamic_shared_bytes);
+  shared_.reset(launch.shape.shared_bytes);
   while (warps_.size() * warp_size < threads)
     warps_.emplace_back(scheduler_, static_cast<unsigned>(warps_.size()) * warp_size);
   for (Warp& warp : warps_) warp.reset();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Everything that one block of a running kernel has. Each OS thread runs one block at a time.
+// Everything that one block of a running kernel has.
 #pragma once
 #include "async_copy.h"
 #include "barrier.h"
+#include "grid.h"
 #include "group_product.h"
 #include "scheduler.h"
 #include "shared_memory.h"
@@ -15,16 +16,23 @@ namespace mpad::emulation {
 class Block {
  public:
   Block();
-  ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
-  /// The block of the calling OS thread.
+  /// The block that the calling OS thread runs.
   static Block& current();
-  /// Whether that is gone: the thread is ending.
-  static bool is_gone();
 
-  /// Runs the threads of a block; returns what went wrong, empty if nothing.
-  std::string run(dim3 shape, std::size_t dynamic_shared_bytes, const std::function<void()>& body);
+  /// Begins a block of a launch, no thread of which has run yet.
+  void prepare(const Launch& launch);
+  /// Runs its threads until all have returned or wait for the cluster, whose blocks have all come so far; returns what
+  /// went wrong, empty if nothing.
+  std::string go_on(const Launch& launch);
+  /// Whether all threads have returned.
+  bool ended() const { return scheduler_.done() == scheduler_.size(); }
+  /// Unwinds threads that wait.
+  void abandon();
+
+  /// The current thread has waited for the kernels before.
+  void follow_kernels_before() { ++followers_; }
 
   Scheduler& scheduler() { return scheduler_; }
   Barrier& barrier() { return barrier_; }
@@ -38,14 +46,13 @@ class Block {
   void* shared_array(const void* key, std::size_t bytes, Location where);
 
  private:
-  void prepare(unsigned threads, std::size_t dynamic_shared_bytes);
-
   Scheduler scheduler_;
   Barrier barrier_{scheduler_};
   SharedMemory shared_;
   std::deque<Warp> warps_;
   std::vector<AsyncCopies> async_copies_;
   std::vector<GroupProducts> group_products_;
+  unsigned followers_ = 0;
 };
 
 /// Starts a cp.async of the current thread; fails on what is misaligned or not in shared memory.

@@ -8,11 +8,18 @@
 
 namespace mpad::emulation {
 
+/// How a kernel is launched.
+struct Shape {
+  dim3 grid, block;
+  std::size_t shared_bytes = 0;  // dynamic
+  unsigned cluster = 1;          // blocks in a row along z that run at once
+  bool overlaps = false;         // the kernel waits itself for those before it
+};
+
 /// A kernel with its arguments and configuration.
 struct Launch {
   const void* kernel = nullptr;  // its address
-  dim3 grid, block;
-  std::size_t shared_bytes = 0;
+  Shape shape;
   std::function<void()> body;  // calls it, for one thread
 };
 

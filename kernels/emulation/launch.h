@@ -15,12 +15,11 @@ cudaError_t enqueue(Launch launch, cudaStream_t stream);
 
 /// The same, with copies of the arguments converted to the kernel's parameters.
 template <class... Parameters, class... Args>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
-                   Args&&... args) {
+cudaError_t launch(void (*kernel)(Parameters...), const Shape& shape, cudaStream_t stream, Args&&... args) {
   auto body = [kernel, parameters = std::tuple<Parameters...>(std::forward<Args>(args)...)] {
     std::apply(kernel, parameters);
   };
-  return enqueue({reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, std::move(body)}, stream);
+  return enqueue({reinterpret_cast<const void*>(kernel), shape, std::move(body)}, stream);
 }
 
 }  // namespace mpad::emulation

@@ -4,6 +4,7 @@
 #include "language.h"
 #include "order.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -17,13 +18,22 @@ thread_local Scheduler* active = nullptr;
 
 }  // namespace
 
-std::string Scheduler::run(dim3 shape, const std::function<void()>& body) {
+std::string Scheduler::go_on(const std::function<void()>& body) {
   active = this;
   body_ = &body;
-  prepare(shape);
   fiber_ = &host_;
-  switch_to(take_fiber());
+  for (const unsigned thread : sequence_)
+    if (threads_[thread].state == ThreadState::at_cluster_barrier) wake({&thread, 1});
+  switch_to_next();
   return std::exchange(diagnosis_, {});
+}
+
+void Scheduler::abandon() {
+  if (done_ == size_) return;
+  active = this;
+  fiber_ = &host_;
+  cancel({});
+  switch_to_next();
 }
 
 void Scheduler::prepare(dim3 shape) {
@@ -117,7 +127,7 @@ unsigned Scheduler::take_ready() {
 
 void Scheduler::switch_to_next() {
   const bool stuck = ready_front_ == ready_.size() && started_ == size_ && done_ < size_;
-  if (stuck) cancel(describe_deadlock());
+  if (stuck && !all_wait_for_cluster()) cancel(describe_deadlock());
   if (ready_front_ < ready_.size()) {
     switch_to(*threads_[take_ready()].fiber);
   } else if (started_ < size_) {
@@ -125,6 +135,12 @@ void Scheduler::switch_to_next() {
   } else {
     switch_to(host_);
   }
+}
+
+bool Scheduler::all_wait_for_cluster() const {
+  return std::all_of(threads_.begin(), threads_.begin() + size_, [](const Thread& thread) {
+    return thread.state == ThreadState::at_cluster_barrier || thread.state == ThreadState::done;
+  });
 }
 
 void Scheduler::switch_to(Fiber& fiber) {
@@ -152,7 +168,7 @@ void Scheduler::cancel(std::string diagnosis) {
   ready_front_ = 0;
   for (unsigned i = 0; i < size_; ++i) {
     const ThreadState state = threads_[i].state;
-    if (state == ThreadState::at_barrier || state == ThreadState::at_warp_operation) wake({&i, 1});
+    if (state != ThreadState::unstarted && state != ThreadState::running && state != ThreadState::done) wake({&i, 1});
   }
 }
 

@@ -18,7 +18,7 @@
 namespace mpad::emulation {
 
 /// What a thread of the block is doing.
-enum class ThreadState : unsigned char { unstarted, running, at_barrier, at_warp_operation, done };
+enum class ThreadState : unsigned char { unstarted, running, at_barrier, at_warp_operation, at_cluster_barrier, done };
 
 struct Thread {
   Fiber* fiber = nullptr;
@@ -30,8 +30,13 @@ struct Thread {
 
 class Scheduler {
  public:
-  /// Calls `body` once for each thread of a block of `shape`; returns what went wrong, empty if nothing.
-  std::string run(dim3 shape, const std::function<void()>& body);
+  /// Begins a block of `shape`, no thread of which has run yet.
+  void prepare(dim3 shape);
+  /// Calls `body` once for each thread, until all have returned or wait for the cluster; then continues those that do,
+  /// if called again. Returns what went wrong, empty if nothing; all threads have returned then.
+  std::string go_on(const std::function<void()>& body);
+  /// Unwinds threads that wait for the cluster.
+  void abandon();
 
   /// The thread that runs now, and all threads of the block.
   unsigned current() const { return current_; }
@@ -55,7 +60,7 @@ class Scheduler {
 
  private:
   static void fiber_main();
-  void prepare(dim3 shape);
+  bool all_wait_for_cluster() const;
   void arrange(dim3 shape, Order order);
   void run_threads();
   void run_thread(unsigned thread);

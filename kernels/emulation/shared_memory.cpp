@@ -28,6 +28,7 @@ void SharedMemory::reset(std::size_t dynamic_bytes) {
   used_ = alignment - reinterpret_cast<std::uintptr_t>(storage_.get()) % alignment;
   static_bytes_ = 0;
   arrays_.clear();
+  dynamic_bytes_ = dynamic_bytes;
   dynamic_ = take(dynamic_bytes);
 }
 

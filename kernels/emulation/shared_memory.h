@@ -20,6 +20,11 @@ class SharedMemory {
   /// The array that `key` (an address of its own for each declaration) stands for; null if it exceeds the limit.
   void* array(const void* key, std::size_t bytes);
   void* dynamic() const { return dynamic_; }
+  std::size_t dynamic_bytes() const { return dynamic_bytes_; }
+  /// Bytes from the dynamic array to this place.
+  std::size_t dynamic_offset(const void* place) const {
+    return static_cast<std::size_t>(static_cast<const char*>(place) - dynamic_);
+  }
   std::size_t static_bytes() const { return static_bytes_; }
   /// Whether all these bytes belong to shared memory (of any array).
   bool contains(const void* data, std::size_t bytes) const;
@@ -32,7 +37,7 @@ class SharedMemory {
     char* data;
   };
   std::unique_ptr<char[]> storage_;
-  std::size_t used_ = 0, static_bytes_ = 0;
+  std::size_t used_ = 0, static_bytes_ = 0, dynamic_bytes_ = 0;
   std::vector<Array> arrays_;
   char* dynamic_ = nullptr;
 };

@@ -75,6 +75,19 @@ __global__ void vote_kernel(int* y) {
   y[3] = not_all;
 }
 
+__global__ void sum_over_cluster_kernel(const float* x, float* y) {
+  mpad::kernels::follow_kernels_before();
+  MPAD_DYNAMIC_SHARED(float, own);
+  own[threadIdx.x] = x[blockIdx.y * 64 + threadIdx.x] + static_cast<float>(blockIdx.z);
+  mpad::kernels::sync_cluster();
+  float sum = 0;
+  const unsigned reversed = 63 - threadIdx.x;
+  for (unsigned rank = 0; rank < gridDim.z; ++rank) sum += *mpad::kernels::in_block(own + reversed, rank);
+  y[(blockIdx.y * gridDim.z + blockIdx.z) * 64 + reversed] = sum;
+  mpad::kernels::sync_cluster();
+  own[threadIdx.x] = 0;
+}
+
 __global__ void leave_early_kernel(int* y) {
   int passed = 0;
   for (; passed < static_cast<int>(threadIdx.x % 4); ++passed) __syncthreads();
@@ -125,6 +138,10 @@ void twice(const void* x, void* y, int n) {
   const int vectors = n / 8;
   launch("twice", twice_kernel, static_cast<unsigned>(ceil_div(vectors, 32)), 32, 0, nullptr,
          static_cast<const uint4*>(x), static_cast<uint4*>(y), vectors);
+}
+void sum_over_cluster(const float* x, float* y, unsigned clusters, unsigned size) {
+  const mpad::kernels::LaunchShape shape{dim3(1, clusters, size), 64, 64 * sizeof(float), size};
+  launch("cluster", sum_over_cluster_kernel, shape, nullptr, x, y);
 }
 void use_dynamic_shared(int* y, std::size_t bytes, bool opt_in) {
   if (opt_in) allow_shared_bytes("use", use_dynamic_shared_kernel, bytes);

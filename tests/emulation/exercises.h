@@ -28,6 +28,10 @@ void leave_early(int* y, int threads);
 void count_positive(const float* x, unsigned* count, int n);
 /// y = 2 x, in half, eight elements per thread in one 16-byte access.
 void twice(const void* x, void* y, int n);
+/// Each of `clusters` clusters of `size` blocks passes 64 floats round: block r writes x + r, for its cluster's 64 of
+/// x, into dynamic shared memory, adds up what all of them wrote, in order of their ranks, and stores that in its 64 of
+/// y.
+void sum_over_cluster(const float* x, float* y, unsigned clusters, unsigned size);
 /// y[0] = `bytes`, counted in that much dynamic shared memory, after opting in to it or not.
 void use_dynamic_shared(int* y, std::size_t bytes, bool opt_in);
 

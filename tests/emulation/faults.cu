@@ -5,6 +5,7 @@
 #include <ptx.cuh>
 
 using mpad::kernels::launch;
+using mpad::kernels::LaunchShape;
 
 namespace mpad::test {
 namespace {
@@ -72,6 +73,41 @@ __global__ void ldmatrix_of_global_memory_kernel(float* y) {
   std::uint32_t fragment[4];
   kernels::ldmatrix(fragment, y + threadIdx.x * 4);  // rows of global memory
   y[threadIdx.x] = static_cast<float>(fragment[0]);
+}
+
+template <bool waits_first, bool waits_last>
+__global__ void read_cluster_kernel(float* y) {
+  MPAD_DYNAMIC_SHARED(float, own);
+  own[threadIdx.x] = 1;
+  if (waits_first) mpad::kernels::sync_cluster();
+  float sum = 0;
+  for (unsigned rank = 0; rank < 2; ++rank)
+    sum += *mpad::kernels::in_block(own + threadIdx.x, rank);  // read of the cluster
+  y[blockIdx.z] = sum;
+  if (waits_last) mpad::kernels::sync_cluster();
+}
+
+__global__ void read_beyond_cluster_kernel(float* y) {
+  MPAD_DYNAMIC_SHARED(float, own);
+  y[threadIdx.x] = *mpad::kernels::in_block(own, 2);  // beyond the cluster
+}
+
+__global__ void read_static_of_cluster_kernel(float* y) {
+  MPAD_SHARED(float, own, [1]);
+  y[threadIdx.x] = *mpad::kernels::in_block(own, 1);  // static memory of the cluster
+}
+
+__global__ void wait_for_cluster_and_block_kernel(float* y) {
+  if (threadIdx.x < 16)
+    mpad::kernels::sync_cluster();  // some for the cluster
+  else
+    __syncthreads();  // others for the block
+  y[threadIdx.x] = 1;
+}
+
+__global__ void follow_by_halves_kernel(float* y) {
+  if (threadIdx.x % 2 == 0) mpad::kernels::follow_kernels_before();
+  y[threadIdx.x] = 1;
 }
 
 __global__ void race_without_barrier_kernel(float* y) {
@@ -160,8 +196,18 @@ void overflow_dynamic_shared(float* y) { launch("fault", overflow_dynamic_shared
 void write_global(float* y, int index) { launch("fault", write_global_kernel, 1, 1, 0, nullptr, y, index); }
 void overflow_local(float* y, int index) { launch("fault", overflow_local_kernel, 1, 1, 0, nullptr, y, index); }
 
-void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes) {
-  launch("configuration", nothing_kernel, dim3(1, 1, z_blocks), threads, shared_bytes, nullptr);
+void run_cluster(void (*kernel)(float*), float* y) {
+  launch("fault", kernel, LaunchShape{dim3(1, 1, 2), 32, 32 * sizeof(float), 2}, nullptr, y);
+}
+void read_cluster_too_early(float* y) { run_cluster(read_cluster_kernel<false, true>, y); }
+void leave_cluster_too_early(float* y) { run_cluster(read_cluster_kernel<true, false>, y); }
+void read_beyond_cluster(float* y) { run_cluster(read_beyond_cluster_kernel, y); }
+void read_static_of_cluster(float* y) { run_cluster(read_static_of_cluster_kernel, y); }
+void wait_for_cluster_and_block(float* y) { run_cluster(wait_for_cluster_and_block_kernel, y); }
+void follow_by_halves(float* y) { launch("fault", follow_by_halves_kernel, 1, 64, 0, nullptr, y); }
+
+void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes, unsigned cluster) {
+  launch("configuration", nothing_kernel, LaunchShape{dim3(1, 1, z_blocks), threads, shared_bytes, cluster}, nullptr);
 }
 
 }  // namespace mpad::test

@@ -33,7 +33,18 @@ void overflow_dynamic_shared(float* y);
 void underflow_static_shared(float* y);
 void write_global(float* y, int index);
 void overflow_local(float* y, int index);
+/// Each block of a cluster of two writes 1 into its shared memory and adds up both blocks': y[0] and y[1] should be 2.
+/// Without waiting for the cluster behind the write, or behind the read.
+void read_cluster_too_early(float* y);
+void leave_cluster_too_early(float* y);
+/// Blocks of a cluster of two: memory of a third; of a static array; and half of a block's threads wait for the
+/// cluster, the others for the block.
+void read_beyond_cluster(float* y);
+void read_static_of_cluster(float* y);
+void wait_for_cluster_and_block(float* y);
+/// A kernel that need not wait for those before it, of which half of the threads do.
+void follow_by_halves(float* y);
 /// Any configuration, of a kernel that does nothing.
-void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes);
+void launch_with(unsigned threads, unsigned z_blocks, unsigned long shared_bytes, unsigned cluster = 1);
 
 }  // namespace mpad::test

@@ -37,6 +37,25 @@ class Instructions(unittest.TestCase):
                   /*0090*/ HGMMA.64x128x16.F32 R24, gdesc[UR4], R24 ;"""
         self.assertEqual(instructions.read_machine(code), (1, 1, 2, 1, 3, 1))
 
+    def test_early_accesses(self):
+        wait = "griddepcontrol.wait;\n"
+        code = """ld.param.u64 %rd1, [kernel_param_0];
+                  ld.shared.f32 %f1, [%r1];
+                  st.shared.v4.f32 [%r1], {%f1, %f2, %f3, %f4};
+                  cvta.to.global.u64 %rd2, %rd1;"""
+        self.assertEqual(instructions.early(code + wait + "ld.global.f32 %f1, [%rd2];"), 0)
+        for access in ("ld.global.f32 %f1, [%rd2];", "st.global.f32 [%rd2], %f1;", "ld.f32 %f1, [%rd2];",
+                       "atom.global.add.u32 %r1, [%rd2], 1;", "red.global.add.u32 [%rd2], 1;",
+                       "cp.async.cg.shared.global [%r1], [%rd1], 16;"):
+            self.assertEqual(instructions.early(code + access + wait), 1)
+            self.assertEqual(instructions.early(code + access), 1)
+        code = """/*0000*/ LDC R1, c[0x0][0x28] ;
+                  /*0010*/ LDS R4, [R1] ;"""
+        self.assertEqual(instructions.early_machine(code + "ACQBULK ;\n LDG.E R4, desc[UR4][R2.64] ;"), 0)
+        for access in ("LDG.E R4, desc[UR4][R2.64] ;", "STG.E desc[UR4][R2.64], R4 ;", "LD.E R4, [R2.64] ;",
+                       "LDGSTS.E.64 [R1], desc[UR4][R2.64] ;", "ATOMG.E.ADD R4, [R2.64], R5 ;"):
+            self.assertEqual(instructions.early_machine(code + access + "ACQBULK ;"), 1)
+
     def missing(self, name, code=""):
         return instructions.missing(name, instructions.read(code))
 

@@ -63,6 +63,7 @@ _ptx = """.extern .shared .align 1024 .b8 _ZN4mpad6sharedE[];
 .maxntid 128
 .minnctapersm 2
 {{
+  griddepcontrol.wait;
   mov.u32 %r1, {1};
   cp.async.cg.shared.global [%r1], [%rd1], 16, %r2;
   wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {{%f1}}, %rd1, %rd2;
@@ -73,11 +74,11 @@ _array = "_ZN4mpad6sharedE"
 
 
 class Report(unittest.TestCase):
-    def report(self, symbol, operand, registers=126, architecture="sm_90a"):
+    def report(self, symbol, operand, registers=126, architecture="sm_90a", ptx=_ptx):
         """Exit code, the kernel's line without its columns of instructions, and what is wrong."""
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "products.json").write_text(
-                json.dumps([_log.format(symbol, registers), _ptx.format(symbol, operand), ""]))
+                json.dumps([_log.format(symbol, registers), ptx.format(symbol, operand), ""]))
             command = [sys.executable, "-B", script, "--arch", architecture, "--recorded", folder, "products.cu"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         line = done.stdout.partition("products.cu\n")[2].partition("\n")[0].split(maxsplit=9)
@@ -101,6 +102,13 @@ class Report(unittest.TestCase):
     def test_sized_by_the_layer(self):
         self.assertEqual(self.report("_ZN4mpad7kernels12stem_forwardIfLi3EEEvv", _array, registers=79),
                          (0, ["79", "0/0", "0", "0+", "128", "<=37"], ""))
+
+    def test_memory_before_the_wait(self):
+        late = _ptx.replace("griddepcontrol.wait;", "")
+        status, _, wrong = self.report(_product.format("Li65536E"), _array, ptx=late)
+        self.assertEqual((status, wrong.partition(": ")[2]),
+                         (1, "expected a wait for the kernels before it to come first, got 1 accesses to memory before\n"))
+        self.assertEqual(self.report(_product.format("Li65536E"), _array, architecture="sm_80", ptx=late)[0], 0)
 
     def test_a_block_that_does_not_fit(self):
         self.assertEqual(self.report(_product.format("Li262144E"), _array),

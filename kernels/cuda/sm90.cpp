@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "sm90.h"
+
+#include "runtime.h"
+
+#include <mpad/core/error.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace mpad::cuda {
+namespace {
+
+constexpr std::array<std::string_view, 3> names = {"groups", "clusters", "overlap"};  // as in Sm90
+
+using Asked = std::array<std::atomic<bool>, names.size()>;
+
+void ask_for_named(std::string_view name, Asked& asked) {
+  bool known = false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (name != names[i] && name != "all") continue;
+    asked[i] = known = true;
+  }
+  if (!known)
+    throw Error("MPAD_SM90: expected all or some of groups,clusters,overlap, got '" + std::string(name) + "'");
+}
+
+Asked& asked() {
+  static Asked by_environment;
+  static const bool read = [] {
+    const char* value = std::getenv("MPAD_SM90");
+    std::string_view rest = value == nullptr ? "" : value;
+    while (!rest.empty()) {
+      const std::size_t end = rest.find(',');
+      ask_for_named(rest.substr(0, end), by_environment);
+      rest = end == rest.npos ? "" : rest.substr(end + 1);
+    }
+    return true;
+  }();
+  static_cast<void>(read);
+  return by_environment;
+}
+
+// The device that was asked first answers for all.
+bool is_there() {
+#if defined(MPAD_EMULATED)
+  return true;
+#elif defined(MPAD_SM90A)
+  const DeviceInfo device = device_info();
+  return device.major == 9 && device.minor == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool has_sm90a() {
+  static const bool there = is_there();
+  return there;
+}
+
+bool uses(Sm90 feature) { return asked()[static_cast<std::size_t>(feature)] && has_sm90a(); }
+
+bool ask_for(Sm90 feature, bool ask) { return asked()[static_cast<std::size_t>(feature)].exchange(ask); }
+
+}  // namespace mpad::cuda
