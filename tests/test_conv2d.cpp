@@ -6,7 +6,7 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
-#include <cuda/groups.h>
+#include <cuda/sm90.h>
 
 using namespace mpad;
 using namespace mpad::test;
@@ -208,15 +208,16 @@ TEST_CASE("convolutions on CUDA name what 32 bits do not count") {
 
 namespace {
 
-/// Whether convolutions take products by warpgroups, while it lives.
-class Groups {
+/// Whether convolutions use it, while it lives.
+class Asked {
  public:
-  explicit Groups(bool ask) : before_(cuda::ask_for_groups(ask)) {}
-  ~Groups() { cuda::ask_for_groups(before_); }
-  Groups(const Groups&) = delete;
-  Groups& operator=(const Groups&) = delete;
+  Asked(cuda::Sm90 what, bool ask) : what_(what), before_(cuda::ask_for(what, ask)) {}
+  ~Asked() { cuda::ask_for(what_, before_); }
+  Asked(const Asked&) = delete;
+  Asked& operator=(const Asked&) = delete;
 
  private:
+  cuda::Sm90 what_;
   bool before_;
 };
 
@@ -229,11 +230,26 @@ TEST_CASE("products by warpgroups have the bits of products by warps under the e
     const Problem p = make(c, DType::f16, false);
     INFO(describe(p));
     const auto by_groups = [&](bool ask) {
-      const Groups groups(ask);
+      const Asked groups(cuda::Sm90::groups, ask);
       return compute(current_cuda(), p);
     };
     CHECK(same(by_groups(true), by_groups(false)));
   }
+}
+
+// Reductions of 2 to 32 parts and more in one of the three products, cut or not by an edge, one of them by parity.
+TEST_CASE("parts that a cluster adds up have the bits of parts that a kernel adds up") {
+  for (const Case& c : {Case{1, 4, 4, 512, 16, {3, 1, 1}}, Case{1, 9, 8, 72, 72, {3, 1, 1}},
+                        Case{5, 40, 40, 8, 16, {1}}, Case{1, 6, 6, 40, 272, {3, 2, 1}}, Case{1, 3, 3, 1100, 3, {1}}})
+    for (DType dtype : real_dtypes) {
+      const Problem p = make(c, dtype, false);
+      INFO(describe(p));
+      const auto by_clusters = [&](bool ask) {
+        const Asked clusters(cuda::Sm90::clusters, ask);
+        return compute(current_cuda(), p);
+      };
+      CHECK(same(by_clusters(true), by_clusters(false)));
+    }
 }
 
 #endif

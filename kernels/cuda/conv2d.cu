@@ -19,7 +19,7 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
       return stem(op, where, patches, weights, StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
     const Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
     const Cut<T> cut(destination.m, destination.n, patches.columns);
-    in_parts(op, where, destination, cut.slices,
+    in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
              [&](const Destination<T>& to) { multiply_patches(op, where, patches, weights, cut, to); });
   });
 }

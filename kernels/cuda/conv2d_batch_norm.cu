@@ -86,7 +86,7 @@ bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View 
   const bool has_stem = is_stem(patches);
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(sums.m, sums.n, patches.columns);
-  if (has_stem ? sums.n % StemTile::k != 0 : cut.slices.parts() > 1) return false;
+  if (has_stem ? sums.n % StemTile::k != 0 : cut.slices.parts > 1) return false;
   sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, sums.n * sums.blocks());
   const Bias<T> add = bias_of<T>(bias);
   T* const to = y.as<T>();

@@ -141,7 +141,7 @@ bool in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weig
   }
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(s.n * s.oh * s.ow, static_cast<int>(k), patches.columns);
-  if (cut.slices.parts() > 1) return false;
+  if (cut.slices.parts > 1) return false;
   const bool in_runs = rows_in_runs(to_y, k) && is_aligned<4>(to_code);
   multiply_patches(op, where, patches, weights, cut,
                    WindowDestination<T>{to_y, to_code, add, patches.rows, static_cast<int>(k), in_runs});

@@ -69,6 +69,7 @@ template <class T>
 __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
     stem_weight_sums(const Matrix<T> gradient, const Patches<T> patches, const Destination<T> destination,
                      const Slices slices) {
+  follow_kernels_before();
   using A = acc_t<T>;
   using Tile = StemWeightTile;
   constexpr int groups = stem_weight_groups<A>, slice_size = Tile::pixels * (Tile::k + Tile::taps);
@@ -83,7 +84,7 @@ __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
   const int my_k = thread / (Tile::taps / Tile::micro) * Tile::micro;
 
   A sums[Tile::micro][Tile::micro] = {};
-  const unsigned begin = blockIdx.y * slices.part, end = min(begin + slices.part, slices.count);
+  const unsigned begin = slices.begin(blockIdx.y), end = begin + slices.size(blockIdx.y);
   for (unsigned first = begin; first < end; first += groups) {
     const unsigned slice = first + static_cast<unsigned>(group);
     __syncthreads();  // the pixels before are done with
@@ -113,8 +114,8 @@ void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Pa
       ceil_div<std::int64_t>(gradient.columns, Tile::k) * ceil_div<std::int64_t>(patches.columns, Tile::taps);
   const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Tile::pixels), 8);
   in_parts(op, where, destination, slices, [&](const Destination<T>& to) {
-    launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), slices.parts()), stem_weight_threads<acc_t<T>>,
-           0, static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices);
+    launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), slices.parts), stem_weight_threads<acc_t<T>>, 0,
+           static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices);
   });
 }
 

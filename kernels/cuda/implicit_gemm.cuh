@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The skeleton of every convolution: y (m x n, row-major) = a * b, operands gathered from global memory slice by slice.
-// A block has one tile of y and one part of the reduction. The reduction is cut into parts, whose sums another kernel
-// adds in order, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
+// A block has one tile of y and one part of the reduction. The reduction is cut into parts, whose sums are added in
+// order behind it, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
 // are the same on every device.
 #pragma once
 #include "conv2d_operands.cuh"
@@ -58,8 +58,8 @@ __device__ inline bool reaches_edge(const Product& product, std::int64_t first_r
   return !__all_sync(0xffffffff, inside);
 }
 
-/// Where sums go: finished, to y; or, if there are several parts, to `partial` (part, m, n). Row i of the product is
-/// row i of y or, if `spread`, that of the i-th of some pixels.
+/// Where sums go: finished, to y; or, if others are to be added, to `partial` (blockIdx.y, m, n). Row i of the product
+/// is row i of y or, if `spread`, that of the i-th of some pixels. A cluster of so many blocks adds up theirs first.
 template <class T>
 struct Destination {
   T* y;
@@ -70,6 +70,7 @@ struct Destination {
   acc_t<T>* partial = nullptr;
   bool spread = false;
   PixelGrid pixels{};
+  unsigned cluster = 1;
 
   template <int run>
   __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
@@ -130,11 +131,21 @@ struct Destination {
   }
 };
 
-/// Slices of the reduction: all, and in each part.
+/// Slices of the reduction, cut into parts that differ by one slice at most. Their sums are added in groups of
+/// `together` parts, in order, and then those of the groups, in order.
 struct Slices {
-  unsigned count, part;
+  unsigned parts, together, least, longer;  // the first `longer` parts have one slice more than the least
 
-  unsigned parts() const { return count == 0 ? 1 : ceil_div(count, part); }
+  Slices(std::int64_t count, std::int64_t parts_of_it)
+      : parts(static_cast<unsigned>(parts_of_it)),
+        together(parts % most_together == 0 ? most_together : parts),
+        least(static_cast<unsigned>(count / parts_of_it)),
+        longer(static_cast<unsigned>(count % parts_of_it)) {}
+
+  static constexpr unsigned most_together = 8;  // blocks of a cluster on every device that has them
+  static bool allows(std::int64_t parts) { return parts <= most_together || parts % most_together == 0; }
+  __device__ unsigned begin(unsigned part) const { return part * least + min(part, longer); }
+  __device__ unsigned size(unsigned part) const { return least + (part < longer ? 1 : 0); }
 };
 
 /// How many adjacent elements of each operand are copied at a time.
@@ -162,10 +173,47 @@ struct Stages {
   static constexpr int bytes_of_slice = slice * static_cast<int>(sizeof(T)), fitting = 48 * 1024 / bytes_of_slice;
   static constexpr int count = Shape::asynchronous || fitting > 4 ? 4 : fitting;
   static constexpr int ahead = Shape::asynchronous ? count - 2 : count - 1;
-  static constexpr int dynamic_bytes = Shape::asynchronous ? count * bytes_of_slice : 0;
+  static constexpr int bytes = count * bytes_of_slice;
 };
 
-/// `dynamic_bytes` of shared memory, if any, hold the stages; an argument so that the kernel's name tells them.
+template <class A, int run>
+__device__ inline void add_run(Pack<A, run>& sums, const Pack<A, run>& others) {
+#pragma unroll
+  for (int e = 0; e < run; ++e) sums.element[e] += others.element[e];
+}
+
+/// Whether sums may go there before all are added.
+template <class To>
+concept TakesParts = requires(const To& to) {
+  to.partial;
+};
+
+/// Adds the sums of a cluster's blocks, in order of their ranks, each block those of some runs of all its threads, and
+/// stores them. `shared` has room for a block's sums; whatever was there is done with.
+template <class A, class Shape, class Product, class To>
+__device__ inline void store_sums_of_cluster(const Product& product, A* shared, const To& destination,
+                                             std::int64_t first_row, int first_column) {
+  using Sums = decltype(product.run(0, 0));
+  constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
+  const auto place = [&](int i) { return shared + (i * Shape::threads + static_cast<int>(threadIdx.x)) * run; };
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < Product::rows; ++i)
+#pragma unroll
+    for (int j = 0; j < Product::runs; ++j) store(place(i * Product::runs + j), product.run(i, j));
+  sync_cluster();
+  for (int i = static_cast<int>(blockIdx.z); i < Product::rows * Product::runs; i += static_cast<int>(gridDim.z)) {
+    const auto load_of = [&](std::int64_t rank) { return load<run>(in_block(place(i), static_cast<unsigned>(rank))); };
+    Sums sums = load_of(0);
+    use_in_order(1, gridDim.z, 1, load_of, [&](const Sums& other) { add_run(sums, other); });
+    destination.store(first_row + product.row(i / Product::runs), first_column + product.column(i % Product::runs),
+                      sums);
+  }
+  sync_cluster();  // others read here until then
+}
+
+/// `dynamic_bytes` of shared memory hold the stages; an argument so that the kernel's name tells them. A cluster of
+/// gridDim.z blocks, if more than one, adds up its parts; the memory holds a block's sums, too, then.
 template <class T, class Shape, class Run, class A, class B, class To, int dynamic_bytes>
 __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run>))
     multiply_tiles(const A a, const B b, const To destination, const Slices slices) {
@@ -176,21 +224,15 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   using LoaderB = TileLoader<typename B::Source, TileB, Shape::threads, Run::b>;
   constexpr int depth = slice_depth<T>, a_size = Shape::m * depth, size = Stages<T, Shape>::slice;
   constexpr int stages = Stages<T, Shape>::count, ahead = Stages<T, Shape>::ahead;
-  T* tiles;
-  if constexpr (dynamic_bytes > 0) {
-    MPAD_DYNAMIC_SHARED_PERMUTED(T, shared);
-    tiles = shared;
-  } else {
-    MPAD_SHARED_PERMUTED(T, shared, [stages * size]);
-    tiles = shared;
-  }
+  static_assert(dynamic_bytes == stages * size * sizeof(T));
+  MPAD_DYNAMIC_SHARED_PERMUTED(T, tiles);
 
   const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
   const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
   const LoaderA load_a(a.source, first_m);
   const LoaderB load_b(b.source, first_n);
 
-  const unsigned begin = blockIdx.y * slices.part, count = min(slices.part, slices.count - begin);
+  const unsigned part = blockIdx.y * gridDim.z + blockIdx.z, begin = slices.begin(part), count = slices.size(part);
   // Stages go round: where the next slice is loaded to, and where the one is that is multiplied.
   const auto next = [&](int stage) { return stage == (stages - 1) * size ? 0 : stage + size; };
   int loading = 0, multiplying = 0;
@@ -217,43 +259,60 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     multiplying = next(multiplying);
   }
   if constexpr (Shape::asynchronous) product.finish();
+  if constexpr (TakesParts<To> && can_cluster)
+    if (gridDim.z > 1)
+      return store_sums_of_cluster<acc_t<T>, Shape>(product, reinterpret_cast<acc_t<T>*>(tiles), destination,
+                                                    std::int64_t{first_m}, static_cast<int>(first_n));
   destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
 }
 
-/// y = the sum of the parts, in order, finished. A thread has `run` adjacent elements, of one row.
+/// Sums that are to be added: `groups` of `together` in a row, as Slices says.
+struct Parts {
+  int groups, together;
+};
+inline constexpr int most_groups = 64;
+
+/// y = the sum of the parts, finished. A thread has `run` adjacent elements, of one row.
 template <class T, int run>
-__global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, int parts) {
+__global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, const Parts parts) {
   follow_kernels_before();
   using Sums = Pack<acc_t<T>, run>;
   const std::int64_t count = destination.m * destination.n;
   const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x) * run;
   if (first >= count) return;
   const auto load_part = [&](std::int64_t part) { return load<run>(destination.partial + part * count + first); };
-  Sums sum = load_part(0);
-  use_in_order(1, parts, 1, load_part, [&](const Sums& part) {
-    for (int e = 0; e < run; ++e) sum.element[e] += part.element[e];
-  });
+  const auto sum_group = [&](int group) {
+    const std::int64_t begin = std::int64_t{group} * parts.together;
+    Sums sum = load_part(begin);
+    use_in_order(begin + 1, begin + parts.together, 1, load_part, [&](const Sums& part) { add_run(sum, part); });
+    return sum;
+  };
+  Sums sum = sum_group(0);
+  for (int group = 1; group < parts.groups; ++group) add_run(sum, sum_group(group));
   store(destination.place(first), destination.finish(sum, static_cast<int>(first % destination.n), destination.n));
 }
 
-/// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth part.
+/// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth group.
 template <class T>
-__global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, int parts) {
+__global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, const Parts parts) {
   follow_kernels_before();
   using A = acc_t<T>;
   constexpr int warps = 8;
-  MPAD_SHARED(A, shared, [warps][32]);
+  MPAD_SHARED(A, shared, [most_groups][32]);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const std::int64_t count = destination.m * destination.n, i = std::int64_t{blockIdx.x} * 32 + lane;
-  A sum = 0;
   if (i < count)
-    use_in_order(
-        warp, parts, warps, [&](std::int64_t part) { return destination.partial[part * count + i]; },
-        [&](A part) { sum += part; });
-  shared[warp][lane] = sum;
+    for (int group = warp; group < parts.groups; group += warps) {
+      const std::int64_t begin = std::int64_t{group} * parts.together;
+      const auto load_part = [&](std::int64_t part) { return destination.partial[part * count + i]; };
+      A sum = load_part(begin);
+      use_in_order(begin + 1, begin + parts.together, 1, load_part, [&](A part) { sum += part; });
+      shared[group][lane] = sum;
+    }
   __syncthreads();
   if (warp > 0 || i >= count) return;
-  for (int other = 1; other < warps; ++other) sum += shared[other][lane];
+  A sum = shared[0][lane];
+  for (int group = 1; group < parts.groups; ++group) sum += shared[group][lane];
   const int column = static_cast<int>(i % destination.n);
   store(destination.place(i), destination.finish(Pack<A, 1>{{sum}}, column, destination.n));
 }
@@ -271,26 +330,30 @@ inline Slices cut_reduction(std::int64_t tiles, std::int64_t slices, std::int64_
   };
   std::int64_t best = 1;
   const std::int64_t most = std::min(slices / least, 2 * at_work / tiles);
+  static_assert(2 * at_work <= Slices::most_together * most_groups);
   for (std::int64_t parts = 2; parts <= most; ++parts)
-    if (cost(parts) < cost(best)) best = parts;
-  return {static_cast<unsigned>(slices), static_cast<unsigned>(ceil_div(slices, best))};
+    if (Slices::allows(parts) && cost(parts) < cost(best)) best = parts;
+  return {slices, best};
 }
 
-/// Calls run(destination), which sums each part, and then adds the parts up if there are several.
+/// Calls run(destination), which sums each part, or those of each cluster where destination.cluster says so, and then
+/// adds up what that leaves.
 template <class T, class Run>
-void in_parts(const char* op, Cuda where, Destination<T> destination, Slices slices, const Run& run) {
-  const unsigned parts = slices.parts();
+void in_parts(const char* op, Cuda where, Destination<T> destination, const Slices& slices, const Run& run) {
   const std::int64_t count = destination.m * destination.n;
   if (count == 0) return;
-  if (parts > 1) destination.partial = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, parts * count);
+  const unsigned left = slices.parts / destination.cluster;
+  if (left > 1) destination.partial = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, left * count);
   run(destination);
-  if (parts == 1) return;
+  if (left == 1) return;
+  const unsigned together = slices.together / destination.cluster;
+  const Parts parts{static_cast<int>(left / together), static_cast<int>(together)};
   const auto sum = [&](auto kernel, std::int64_t elements_of_block) {
     launch(op, kernel, static_cast<unsigned>(ceil_div(count, elements_of_block)), 256, 0,
-           static_cast<cudaStream_t>(where.stream), destination, static_cast<int>(parts));
+           static_cast<cudaStream_t>(where.stream), destination, parts);
   };
   constexpr int adjacent = full_pack<acc_t<T>>;
-  if (parts >= 32)
+  if (left >= 32)
     sum(sum_many_parts<T>, 32);
   else if (destination.in_runs)
     sum(sum_parts<T, adjacent>, 256 * adjacent);
@@ -353,15 +416,27 @@ struct Cut {
                              ceil_div<std::int64_t>(depth, slice_depth<T>), 8)) {}
 };
 
+/// Blocks that add up their parts on the chip, before they store.
+template <class To>
+unsigned cluster_of(const To& to) {
+  if constexpr (TakesParts<To>)
+    return to.cluster;
+  else
+    return 1;
+}
+
 /// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape.
 template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {
     const auto with = [&]<class Shape>(Shape) {
-      constexpr int dynamic_bytes = Stages<T, Shape>::dynamic_bytes;
-      const auto kernel = multiply_tiles<T, Shape, Run, A, B, To, dynamic_bytes>;
-      if (dynamic_bytes > 48 * 1024) allow_shared_bytes(op, kernel, dynamic_bytes);
-      launch(op, kernel, dim3(tiles_of<Shape>(to.m, to.n), cut.slices.parts()), Shape::threads, dynamic_bytes,
+      constexpr int of_stages = Stages<T, Shape>::bytes, of_sums = Shape::m * Shape::n * sizeof(acc_t<T>);
+      const auto kernel = multiply_tiles<T, Shape, Run, A, B, To, of_stages>;
+      const unsigned cluster = cluster_of(to);
+      const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
+      if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
+      const dim3 grid(tiles_of<Shape>(to.m, to.n), cut.slices.parts / cluster, cluster);
+      launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
              static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
@@ -369,8 +444,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
         if (cuda::uses(cuda::Sm90::groups)) {
           if (cut.large) return with(GroupShape<128>());
           // Where nothing is cut there are tiles enough.
-          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts() == 1)
-            return with(GroupShape<64>());
+          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts == 1) return with(GroupShape<64>());
         }
       if (cut.large) return with(LargeShape<T>());
     }
@@ -378,12 +452,19 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
   });
 }
 
+/// With blocks that add up their parts on the chip, where that is asked for.
+template <class T>
+Destination<T> by_clusters(Destination<T> destination, const Slices& slices) {
+  destination.cluster = cuda::uses(cuda::Sm90::clusters) ? slices.together : 1;
+  return destination;
+}
+
 /// y = a * b.
 template <class T, class A, class B>
 void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, Packing packing,
                    const Destination<T>& destination) {
   const Cut<T> cut(destination.m, destination.n, depth);
-  in_parts(op, where, destination, cut.slices,
+  in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
            [&](const Destination<T>& to) { multiply<T>(op, where, a, b, packing, cut, to); });
 }
 
