@@ -95,6 +95,11 @@ void relu_maxpool_forward(Where, const Sliding&, View x, View y, View code);
 template <class Where>
 void relu_maxpool_backward(Where, const Sliding&, const TieRule&, Accumulate, double alpha, View grad_y, View code,
                            View grad_x);
+/// Bit for bit relu_maxpool_backward with alpha = 0, and the sums of grad_x n,h,w,c over n, h and w: formed in acc_t in
+/// an order that the sizes fix, which need not be sum_rows's, and rounded once.
+template <class Where>
+void relu_maxpool_backward_sum_rows(Where, const Sliding&, const TieRule&, Accumulate, View grad_y, View code,
+                                    View grad_x, View sums);
 
 // ---- batch_norm
 /// Normalisation of x ...,c, rows by channels: v = (x - mean) * (gamma * inv_std) + beta, each operation rounded to

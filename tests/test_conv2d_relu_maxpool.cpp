@@ -166,6 +166,28 @@ TEST_CASE("the operations in one pass have the bits and gradients of those they 
     }
 }
 
+// Where the pool's windows cover the convolution's output, CUDA sums the bias's gradient over windows: exact here,
+// since shares of the multiples of 12 are integers.
+TEST_CASE("the gradient of a bias is the same where a pool's backward forms it") {
+  const Problem p = make({2, 6, 4, 8, 16, {3, 1, 1}}, DType::f32, true);
+  std::vector<double> gradients = random_integers({2, 3, 2, 16}, DType::f64, 5, 9).values();
+  for (double& value : gradients) value = 12 * (value - 4);
+  const Conv2dWindow window{.pad = 1};
+  for (const char* rule : {"native", "minimal", "all"})
+    for (Device device : devices()) {
+      INFO(to_string(device) << ' ' << rule);
+      const MaxPool2dOptions pool{.ties = TieRule::parse(rule)};
+      const Tensor grad_y = Tensor::from(gradients, {2, 3, 2, 16}, DType::f32);
+      const std::vector<Tensor> got =
+          all_of([&](const auto& in) { return conv2d_relu_maxpool2d(in[0], in[1], in[2], window, 0, pool); }, p, grad_y,
+                 device);
+      const std::vector<Tensor> want =
+          all_of([&](const auto& in) { return relu_maxpool2d(::mpad::conv2d(in[0], in[1], in[2], window), 0, pool); },
+                 p, grad_y, device);
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i], want[i]));
+    }
+}
+
 TEST_CASE("the operations in one pass record once, and apart where other choices may be asked for") {
   const Problem p = make(few[0], DType::f32, false);
   const Function with_relu = [](const auto&in) { return conv2d_relu(in[0], in[1], in[2], {.pad = 1}); },

@@ -155,6 +155,88 @@ TEST_CASE("a negative derivative at 0 gives the same numbers, zeros of either si
       [&](auto where) { CHECK(fused_gradient(where, s, with, fused(where, s, x)[1], grad_y).values() == want); });
 }
 
+namespace {
+
+/// relu_maxpool_backward_sum_rows's gradient and sums, and relu_maxpool_backward's gradient.
+template <class Where>
+std::vector<Tensor> summed(Where where, const Sliding& s, const Setting& with, const Tensor& code,
+                           const Tensor& grad_y) {
+  const Output grad{input_of(s), grad_y.dtype()}, sums{{s.c}, grad_y.dtype()};
+  return run_kernel(where, {grad_y, code}, {grad, sums, grad}, [&](auto in, auto out) {
+    kernels::relu_maxpool_backward_sum_rows(where, s, with.rule, with.accumulate, in[0], in[1], out[0], out[1]);
+    kernels::relu_maxpool_backward(where, s, with.rule, with.accumulate, 0, in[0], in[1], out[2]);
+  });
+}
+
+/// Whether a sum of n terms in any order, each partial sum rounded, could give this: n u sum |term| from the exact one,
+/// u of the type sums are formed in, and the store's rounding (Higham, Accuracy and Stability, 4.2).
+void check_sums(const Tensor& sums, const Tensor& grad) {
+  const std::vector<double> terms = grad.values(), got = sums.values();
+  const std::size_t channels = got.size();
+  const double u = std::ldexp(1.0, grad.dtype() == DType::f64 ? -53 : -24), n = static_cast<double>(terms.size());
+  for (std::size_t c = 0; c < channels; ++c) {
+    double sum = 0, magnitude = 0;
+    for (std::size_t i = c; i < terms.size(); i += channels) {
+      sum += terms[i];
+      magnitude += std::abs(terms[i]);
+    }
+    const double store = grad.dtype() == DType::f16 ? std::ldexp(std::abs(sum), -11) + std::ldexp(1.0, -25) : 0;
+    CHECK(std::abs(got[c] - sum) <= n / static_cast<double>(channels) * u * magnitude + store);
+  }
+}
+
+// Windows that cover the image, in packs of every type, in one tile or two, in one chunk or several; an image that they
+// do not cover, channels in no packs, other windows.
+const std::pair<Shape, Window> summed_pools[] = {
+    {{2, 4, 6, 8}, {2, 2}},    {{1, 2, 2, 24}, {2, 2}}, {{3, 8, 6, 64}, {2, 2}}, {{40, 8, 8, 8}, {2, 2}},
+    {{1, 4, 2, 2056}, {2, 2}}, {{2, 5, 4, 8}, {2, 2}},  {{2, 4, 6, 5}, {2, 2}},  {{2, 7, 7, 8}, {3, 2, 1}}};
+
+}  // namespace
+
+TEST_CASE("a gradient has the same bits where its sums are formed too, in any order") {
+  for (const auto& [shape, window] : summed_pools)
+    for (DType dtype : real_dtypes) {
+      const Sliding s = slide("test", window, shape);
+      const Tensor x = draw(shape, dtype, 91, {-1, -0.0, 0, 1, 1, 2}), code = fused(portable, s, x)[1];
+      const Tensor grad_y = random_tensor(output_of(s), dtype, 92, -4, 4);
+      for (const char* rule : {"native", "last", "minimal", "beta:0.3", "beta:1000", "random:5", "all"})
+        on_each_backend([&](auto where) {
+          const Accumulate accumulate = rule[0] == 'm' ? Accumulate::narrow : Accumulate::wide;
+          INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << to_string(shape) << ' ' << rule);
+          const std::vector<Tensor> got = summed(where, s, {TieRule::parse(rule), 0, accumulate}, code, grad_y);
+          CHECK(same_bits(got[0], got[2]));
+          check_sums(got[1], got[0]);
+        });
+    }
+}
+
+TEST_CASE("sums of integer gradients behind a pool are exact, and an infinity stays in its channel") {
+  for (DType dtype : real_dtypes) {
+    const Sliding s = slide("test", {2, 2}, {2, 4, 4, 8});
+    const Tensor code = fused(portable, s, draw(input_of(s), dtype, 93, {-1, 0, 1, 1}))[1];
+    // Multiples of 12, so that shares of 1 to 4 tied elements are integers too.
+    std::vector<double> gradients = random_integers(output_of(s), DType::f64, 94, 9).values();
+    for (double& value : gradients) value = 12 * (value - 4);
+    const Tensor grad_y = Tensor::from(gradients, output_of(s), dtype);
+    for (const char* rule : {"native", "minimal", "all"})
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << rule);
+        const std::vector<Tensor> got = summed(where, s, {TieRule::parse(rule)}, code, grad_y);
+        std::vector<double> want(8, 0.0);
+        const std::vector<double> terms = got[2].values();
+        for (std::size_t i = 0; i < terms.size(); ++i) want[i % 8] += terms[i];
+        CHECK(got[1].values() == want);
+      });
+    const Tensor positive = fused(portable, s, Tensor::full(input_of(s), 1, dtype))[1];
+    gradients[3] = inf;
+    on_each_backend([&](auto where) {
+      const std::vector<double> sums =
+          summed(where, s, {TieRule::native()}, positive, Tensor::from(gradients, output_of(s), dtype))[1].values();
+      for (std::size_t c = 0; c < 8; ++c) CHECK(std::isinf(sums[c]) == (c == 3));
+    });
+  }
+}
+
 TEST_CASE("a code is the mask of a positive maximum, or the flag and the zeros") {
   for (DType dtype : real_dtypes) {
     const Tensor x =

@@ -56,4 +56,11 @@ void relu_maxpool_backward(Cpu, const Sliding& s, const TieRule& ties, Accumulat
   });
 }
 
+template <>
+void relu_maxpool_backward_sum_rows(Cpu cpu, const Sliding& s, const TieRule& ties, Accumulate accumulate, View grad_y,
+                                    View code, View grad_x, View sums) {
+  relu_maxpool_backward(cpu, s, ties, accumulate, 0, grad_y, code, grad_x);
+  sum_rows(cpu, grad_x, sums);
+}
+
 }  // namespace mpad::kernels

@@ -14,12 +14,11 @@ struct Add {
   }
 };
 
-/// use(load(i)) for i = first, first + step, ... below `end`, in this order. Eight loads are on their way at once,
+/// use(load(i)) for i = first, first + step, ... below `end`, in this order. Several loads are on their way at once,
 /// since one takes as long as hundreds of instructions.
-template <class Load, class Use>
+template <int together = 8, class Load, class Use>
 __device__ inline void use_in_order(std::int64_t first, std::int64_t end, std::int64_t step, const Load& load,
                                     const Use& use) {
-  constexpr int together = 8;
   for (std::int64_t i = first; i < end; i += together * step) {
     decltype(load(i)) loaded[together] = {};
 #pragma unroll

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "maxpool_backward.cuh"
+#include "sum_rows.cuh"
 
 #include <kernels.h>
 
@@ -68,6 +69,72 @@ struct PositivePoolSum {
   }
 };
 
+/// Of 2x2 windows that cover the image: each output's gradient, which becomes those of its window's elements. They are
+/// stored, and summed.
+template <class T, class M, class Sum, class Rule>
+struct ExpandedWindows {
+  // A row is four elements: small images should have many threads store theirs, and registers hold few rows.
+  static constexpr int least_rows = 2, ahead = 4;
+  const T* grad_y;
+  const M* code;
+  T* grad_x;
+  Rule rule;
+  std::int64_t ow, channels;
+  Divisor by_channels{channels}, by_columns{ow};
+
+  template <int size>
+  struct Loaded {
+    Pack<T, size> grads;
+    Pack<M, size> codes;
+  };
+  template <int size>
+  __device__ Loaded<size> load(std::int64_t at) const {
+    return {kernels::load<size>(grad_y + at), kernels::load<size>(code + at)};
+  }
+  template <int size>
+  __device__ Pack<acc_t<T>, size> use(const Loaded<size>& loaded, std::int64_t at) const {
+    using Output = PoolOutput<T, M, size, Sum, Rule>;
+    const std::int64_t pixel = by_channels.quotient(at), row = by_columns.quotient(pixel), column = pixel - row * ow;
+    Output output;
+    output.index = at;
+    MPAD_UNROLL
+    for (int e = 0; e < size; ++e)
+      output.term[e] = Sum::term(rule, loaded.grads.element[e], typename Output::Bits{loaded.codes.element[e]}, {});
+    Pack<acc_t<T>, size> sums = {};
+    MPAD_UNROLL
+    for (int tap = 0; tap < 4; ++tap) {
+      Sum sum[size];
+      output.add_to(sum, rule, tap);
+      Pack<T, size> values;
+      MPAD_UNROLL
+      for (int e = 0; e < size; ++e) {
+        values.element[e] = sum[e].result(rule);
+        sums.element[e] += widen(values.element[e]);
+      }
+      const std::int64_t at_tap = (2 * row + tap / 2) * 2 * ow + 2 * column + tap % 2;
+      store(grad_x + at_tap * channels + (at - pixel * channels), values);
+    }
+    return sums;
+  }
+};
+
+/// Expands and sums in one pass; false for windows and rules that have no such kernel.
+template <class T, class M, class A, class Wrap>
+bool expand_and_sum(const PoolGather& g, const TieRule& ties, const Wrap& wrap, View sums) {
+  bool done = false;
+  const Sliding& s = g.sliding;
+  if constexpr (special_kernel_of<M> == 2)
+    if (g.is_special<T, M>() && s.h == 2 * s.oh && s.w == 2 * s.ow)
+      visit_common_rule(ties, [&](const auto& rule) {
+        const auto wrapped = wrap(rule);
+        const ExpandedWindows<T, M, PositivePoolSum<T, A>, std::decay_t<decltype(wrapped)>> windows{
+            g.grad_y.as<const T>(), g.mask.as<const M>(), g.grad_x.as<T>(), wrapped, s.ow, s.c};
+        sum_packs<T, full_pack<T>>(g.op, g.where, s.n * s.oh * s.ow, s.c, windows, sums.as<T>());
+        done = true;
+      });
+  return done;
+}
+
 /// Runs the gather of PositivePoolSum, for the windows and rules that have kernels of their own; false for others.
 template <class T, class M, class A, class Wrap>
 bool gather_positive(const PoolGather& g, const TieRule& ties, const Wrap& wrap) {
@@ -98,6 +165,22 @@ void relu_maxpool_backward(Cuda where, const Sliding& s, const TieRule& ties, Ac
       });
     });
   });
+}
+
+template <>
+void relu_maxpool_backward_sum_rows(Cuda where, const Sliding& s, const TieRule& ties, Accumulate accumulate,
+                                    View grad_y, View code, View grad_x, View sums) {
+  const int taps = static_cast<int>(s.window.taps());
+  const PoolGather g{"relu_maxpool_backward", where, s, grad_y, code, grad_x};
+  bool done = false;
+  if (accumulate == Accumulate::wide && grad_y.numel() > 0)
+    with_type(grad_y.dtype, [&]<class T>() {
+      const auto wrap = [&]<class Rule>(const Rule& rule) { return ReluRule<T, Rule>{rule, taps, acc_t<T>(0)}; };
+      with_mask_type(code.dtype, [&]<class M>() { done = expand_and_sum<T, M, acc_t<T>>(g, ties, wrap, sums); });
+    });
+  if (done) return;
+  relu_maxpool_backward(where, s, ties, accumulate, 0, grad_y, code, grad_x);
+  sum_rows(where, grad_x, sums);
 }
 
 }  // namespace mpad::kernels

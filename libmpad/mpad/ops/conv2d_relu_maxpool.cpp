@@ -23,8 +23,14 @@ Tensor conv2d_relu_maxpool2d(const Tensor& x, const Tensor& weight, const Tensor
   record(op, {x, weight, bias}, y,
          [saved = SavedConvolution(c), pool, code](const Tensor& grad_y, Gradients& gradients) {
            const Tensor grad(pool.input(), grad_y.dtype(), grad_y.device());  // of the convolution's output
-           pool.backward(code, grad_y, gradients.choices(), grad);
-           saved.backward(grad, gradients);
+           const Choices& choices = gradients.choices();
+           const bool has_bias =
+               gradients.wanted(2) && !gradients.summation_order() && choices.relu0.value_or(pool.alpha) == 0;
+           if (has_bias)
+             pool.backward_with_bias(code, grad_y, choices, grad, gradients.into(2));
+           else
+             pool.backward(code, grad_y, choices, grad);
+           saved.backward(grad, gradients, has_bias);
          });
   return y;
 }

@@ -28,4 +28,12 @@ void PooledRelu::backward(const Tensor& code, const Tensor& grad_y, const Choice
   });
 }
 
+void PooledRelu::backward_with_bias(const Tensor& code, const Tensor& grad_y, const Choices& choices,
+                                    const Tensor& grad_x, const Tensor& grad_bias) const {
+  on(grad_y.device(), [&](auto where) {
+    kernels::relu_maxpool_backward_sum_rows(where, sliding, choices.ties.value_or(ties), accumulate, grad_y.view(),
+                                            code.view(), grad_x.view(), grad_bias.view());
+  });
+}
+
 }  // namespace mpad

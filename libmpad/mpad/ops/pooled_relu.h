@@ -16,6 +16,9 @@ struct PooledRelu {
 
   /// The gradient of x, given that of the output and what the forward saved.
   void backward(const Tensor& code, const Tensor& grad_y, const Choices& choices, const Tensor& grad_x) const;
+  /// The same with ReLU'(0) = 0, and the gradient of a bias c of what the pool was given.
+  void backward_with_bias(const Tensor& code, const Tensor& grad_y, const Choices& choices, const Tensor& grad_x,
+                          const Tensor& grad_bias) const;
 
   Sliding sliding;
   TieRule ties;
