@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Whole training steps: forward, loss, backward and SGD, on random images that are on the device already; at batch 128
-// unless the name says another. Names of graph/... are of steps that are a CUDA graph, in mixed precision their forward
-// and backward; those of mixed have activations in half and masters in float, and look whether gradients are finite, as
-// a training does.
-// bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its own. Operations
-// are those of convolutions and linear layers; product/... has the rate of a large product of matrices beside them.
+// unless the name says another. Names of graph/... are of steps that are a CUDA graph; those of mixed have activations
+// in half and masters in float, and look whether gradients are finite, as a training does: the host does, or in a graph
+// the device. bench/peers/networks_torch.py times PyTorch's. Memory is the process's: name one network to learn its
+// own. Operations are those of convolutions and linear layers; product/... has the rate of a large product of matrices
+// beside them.
 #include "run.h"
 
 #include <mpad/mpad.h>
+#include <mpad/train/device_loss_scaler.h>
 #include <mpad/train/gradient_step.h>
 #include <mpad/train/loss_scaler.h>
 
@@ -16,7 +17,9 @@
 
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -79,42 +82,42 @@ class Training {
     operations_ = operations_of(*model_, {batch_, subject.size, subject.size, subject.channels});
     sgd_ = std::make_unique<Sgd>(
         *model_, SgdOptions{.lr = 0.001, .momentum = 0.9, .weight_decay = 5e-4, .float_masters = mixed_});
-    if (!as_graph) return;
-    const std::vector<double> numbers = sgd_->numbers(sgd_->lr(), 2);
-    numbers_ = Tensor::from(numbers, {std::ssize(numbers)}, DType::f64).to(device);
-    record();
+    if (as_graph) record();
   }
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
 
   void step() {
-    graph_ ? (*graph_)() : compute_gradients();
-    if (mixed_)
-      apply_scaled();
-    else if (!graph_)
-      sgd_->step();
+    if (graph_) return (*graph_)();
+    compute_gradients(mixed_ ? scaler_.scale : 1.0);
+    mixed_ ? scaler_.step(*sgd_) : sgd_->step();
   }
   auto batch() const { return static_cast<double>(batch_); }
   double operations() const { return operations_; }
 
  private:
   void record() {
-    graph_.reset();  // first, for its memory
-    graph_ = std::make_unique<StepGraph>(*model_, [this] {
-      compute_gradients();
-      if (!mixed_) sgd_->step_by(numbers_);
-    });
+    const auto on_device = [this](const std::vector<double>& numbers) {
+      return Tensor::from(numbers, {std::ssize(numbers)}, DType::f64).to(images_.device());
+    };
+    if (mixed_) {
+      device_scaler_.emplace(*sgd_, 2);  // whose second step has the numbers of later ones
+      graph_ = std::make_unique<StepGraph>(*model_, [this, of_rate = on_device(sgd_->numbers_of_rate(sgd_->lr()))] {
+        compute_gradients(device_scaler_->scale());
+        device_scaler_->step(of_rate);
+      });
+    } else {
+      graph_ = std::make_unique<StepGraph>(*model_, [this, numbers = on_device(sgd_->numbers(sgd_->lr(), 2))] {
+        compute_gradients(1.0);
+        sgd_->step_by(numbers);
+      });
+    }
   }
 
-  void compute_gradients() const {
+  /// Of a loss times a scale that is a number, or in memory of the device.
+  void compute_gradients(const auto& scale) const {
     Tape tape;
-    tape.backward(loss_of((*model_)(images_), labels_, mixed_), mixed_ ? scaler_.scale : 1);
-  }
-
-  void apply_scaled() {
-    const double scale = scaler_.scale;
-    scaler_.step(*sgd_);
-    if (graph_ && scaler_.scale != scale) record();  // the scale is part of the graph
+    tape.backward(loss_of((*model_)(images_), labels_, mixed_), scale);
   }
 
   std::int64_t batch_;
@@ -122,9 +125,9 @@ class Training {
   bool mixed_;
   std::unique_ptr<Module> model_;
   Tensor images_, labels_;
-  LossScaler scaler_{};
+  LossScaler scaler_{};  // of steps that are no graph
   std::unique_ptr<Sgd> sgd_{};
-  Tensor numbers_{};  // of the optimizer in a graph
+  std::optional<DeviceLossScaler> device_scaler_{};  // of those that are one
   std::unique_ptr<StepGraph> graph_{};
 };
 

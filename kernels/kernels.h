@@ -229,7 +229,8 @@ void count_correct(Where, View logits, View labels, View correct);
 // Parameter and state have one dtype. The gradient has it too, or is half where they are float (master weights, which
 // the arithmetic is done with): then `rounded`, half too, gets the parameter rounded once more. Else it has no data.
 // `numbers`, in the memory that the step works on, are what changes from step to step (optimizer.h, numbers_of): they
-// are read as the step is taken and stand for those it was given. No data: those count.
+// are read as the step is taken and stand for those it was given. An unscale of 0 among them is no step: nothing is
+// written. No data: those given count.
 /// With d = unscale * grad + weight_decay * parameter: momentum_buffer = momentum * momentum_buffer + d (d itself on
 /// the first step), parameter -= lr * momentum_buffer, or lr * (d + momentum * momentum_buffer) with Nesterov. No
 /// buffer (no data) where momentum is 0.
@@ -252,6 +253,19 @@ struct AdamStep {
 template <class Where>
 void adam_step(Where, const AdamStep&, View parameter, View grad, View first_moment, View second_moment,
                View rounded = {}, View numbers = {});
+
+// ---- loss_scale
+/// What decides on a step in mixed precision, in the memory where it is decided.
+struct ScaledStep {
+  View nonfinite;  ///< i32, one element: how many gradients are not finite
+  View of_rate;    ///< the numbers that follow from the step's rate (optimizer.h, numbers_of_rate); double
+  View of_count;   ///< double, a row for each step that may be taken: numbers_of_count; the last stands for later ones
+};
+/// Whether the next step is taken, which it is if no gradient is not finite: `numbers` are those of the step, its row
+/// of of_count being number `taken` (i32, one element; from 0) and its unscale 1 over the scale, or 0 where it is not
+/// taken. Then `scaler` (double, 2: core/loss_scale.h's scale and good steps) follows its rule, and `taken` counts.
+template <class Where>
+void scale_step(Where, const ScaledStep&, View scaler, View taken, View numbers);
 
 // ---- nonfinite
 /// Number of elements of x that are infinite or NaN, into the i32 scalar `count`; at most 2^31 - 1 elements.

@@ -6,18 +6,53 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <tuple>
 
 namespace mpad::kernels {
 namespace {
 
-/// What changes from step to step: the rate, whether it is the first step (1 or 0), and unscale.
-inline std::array<double, 3> numbers_of(const SgdStep& s) { return {s.lr, s.first ? 1.0 : 0.0, s.unscale}; }
+// What changes from step to step. Some of it follows from the rate and some from how many steps were taken, which a
+// schedule knows apart where steps are skipped.
 
-/// The rate and the root of the second moment, both corrected, what a decay of the parameter leaves, and unscale.
-inline std::array<double, 4> numbers_of(const AdamStep& s) {
+/// The rate.
+inline std::array<double, 1> numbers_of_rate(const SgdStep& s) { return {s.lr}; }
+/// What divides the rate, and whether it is the first step (1 or 0).
+inline std::array<double, 2> numbers_of_count(const SgdStep& s) { return {1, s.first ? 1.0 : 0.0}; }
+
+/// The rate, and what a decay of the parameter leaves.
+inline std::array<double, 2> numbers_of_rate(const AdamStep& s) {
+  return {s.lr, s.decoupled ? 1 - s.lr * s.weight_decay : 1};
+}
+/// What divides the rate, and the correction of the root of the second moment.
+inline std::array<double, 2> numbers_of_count(const AdamStep& s) {
   const auto step = static_cast<double>(s.step);
-  return {s.lr / (1 - std::pow(s.beta1, step)), std::sqrt(1 - std::pow(s.beta2, step)),
-          s.decoupled ? 1 - s.lr * s.weight_decay : 1, s.unscale};
+  return {1 - std::pow(s.beta1, step), std::sqrt(1 - std::pow(s.beta2, step))};
+}
+
+/// Some of the numbers.
+struct Numbers {
+  const double* data;
+  std::int64_t size;
+};
+/// All of them: the first of the rate's over the first of the count's, the rest of the count's, the rest of the rate's,
+/// and unscale. Where that is 0 there is no step.
+MPAD_HD inline void join_numbers(Numbers of_rate, Numbers of_count, double unscale, double* numbers) {
+  *numbers++ = of_rate.data[0] / of_count.data[0];
+  for (std::int64_t i = 1; i < of_count.size; ++i) *numbers++ = of_count.data[i];
+  for (std::int64_t i = 1; i < of_rate.size; ++i) *numbers++ = of_rate.data[i];
+  *numbers = unscale;
+}
+
+template <class Step>
+auto numbers_of(const Step& step) {
+  const auto of_rate = numbers_of_rate(step);
+  const auto of_count = numbers_of_count(step);
+  std::array<double, std::tuple_size_v<decltype(of_rate)> + std::tuple_size_v<decltype(of_count)>> numbers{};
+  join_numbers({of_rate.data(), std::ssize(of_rate)}, {of_count.data(), std::ssize(of_count)}, step.unscale,
+               numbers.data());
+  return numbers;
 }
 
 /// d = direction(p, g), v = buffer(v, d), p = moved(p, d, v) with v as it is stored; without momentum
@@ -31,6 +66,7 @@ struct SgdUpdate {
         of_buffer(A(s.nesterov ? s.momentum : 1)) {
     take(numbers_of(s).data());
   }
+  MPAD_HD static bool skips(const double* numbers) { return numbers[2] == 0; }
   MPAD_HD void take(const double* numbers) {
     lr = A(numbers[0]);
     first = numbers[1] != 0;
@@ -58,6 +94,7 @@ struct AdamUpdate {
         coupled_decay(A(s.decoupled ? 0 : s.weight_decay)) {
     take(numbers_of(s).data());
   }
+  MPAD_HD static bool skips(const double* numbers) { return numbers[3] == 0; }
   MPAD_HD void take(const double* numbers) {
     rate = A(numbers[0]);
     correction2 = A(numbers[1]);

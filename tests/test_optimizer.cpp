@@ -349,6 +349,43 @@ TEST_CASE("numbers in memory stand for those that a step was given, bit for bit"
       }
 }
 
+TEST_CASE("numbers with an unscale of 0 are no step: nothing is written, not even what is no number") {
+  const Tensor of_sgd = Tensor::from({0.1, 0, 0}, {3}, DType::f64);
+  const Tensor of_adam = Tensor::from({0.1, 1, 1, 0}, {4}, DType::f64);
+  const kernels::SgdStep sgd{7, 0.9, 0.01, true, true, 3}, plain{7, 0, 0.01, false, true, 3};
+  const kernels::AdamStep adam{7, 0.9, 0.999, 1e-8, 0.01, true, 1, 3};
+  for (const bool mixed : {false, true})
+    for (const DType dtype : real_dtypes)
+      for (const std::int64_t count : element_sizes()) {
+        if (mixed && dtype != DType::f32) continue;
+        const DType narrow = mixed ? DType::f16 : dtype;
+        std::vector<double> gradients = random_tensor({count}, narrow, 50).values();
+        for (std::size_t i = 0; i < gradients.size(); i += 5) gradients[i] = i % 2 == 0 ? HUGE_VAL : std::nan("");
+        // Bytes of any value, NaNs with a payload among them.
+        const auto any = [count](DType type, std::uint64_t seed) {
+          const Tensor bytes({count}, type);
+          auto* data = static_cast<std::uint8_t*>(bytes.view().data);
+          for (std::size_t i = 0; i < bytes.bytes(); ++i) data[i] = static_cast<std::uint8_t>(Philox(seed, i).word[0]);
+          return bytes;
+        };
+        const Tensor grad = Tensor::from(gradients, {count}, narrow);
+        const std::vector<Tensor> states{any(dtype, 1), any(dtype, 2), any(dtype, 3), any(narrow, 4)};
+        on_each_backend([&](auto where) {
+          INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << count << (mixed ? " mixed" : ""));
+          const Device device = device_of(where);
+          std::vector<Tensor> placed;
+          for (const Tensor& state : states) placed.push_back(state.clone().to(device));
+          const View parameter = placed[0].view(), rounded = mixed ? placed[3].view() : View{};
+          const Tensor given = grad.to(device), sgd_numbers = of_sgd.to(device), adam_numbers = of_adam.to(device);
+          kernels::sgd_step(where, sgd, parameter, given.view(), placed[1].view(), rounded, sgd_numbers.view());
+          kernels::sgd_step(where, plain, parameter, given.view(), {}, rounded, sgd_numbers.view());
+          kernels::adam_step(where, adam, parameter, given.view(), placed[1].view(), placed[2].view(), rounded,
+                             adam_numbers.view());
+          for (std::size_t i = 0; i < states.size(); ++i) CHECK(same_bits(placed[i].to(Device::cpu), states[i]));
+        });
+      }
+}
+
 namespace {
 
 // Three steps at rates of their own, by step() or by numbers in memory.

@@ -105,13 +105,13 @@ TEST_CASE("runs at once leave the bits of runs one after the other, in their ord
 
 TEST_CASE("runs at once in half, mixed and double, and as graphs, have their bits") {
   for (const Device device : devices())
-    for (const char* kind : {"16", "mixed", "64", "graph"}) {
+    for (const char* kind : {"16", "mixed", "64", "graph", "mixed graph"}) {
       CAPTURE(to_string(device), kind);
       Settings settings = runs_of(3, 1, device);
-      if (kind == std::string("graph")) settings.graph = true;
+      settings.graph = std::string(kind).ends_with("graph");
+      settings.mixed = std::string(kind).starts_with("mixed");
       if (kind == std::string("64")) settings.dtype = DType::f64;
-      if (kind == std::string("16") || kind == std::string("mixed")) settings.dtype = DType::f16;
-      settings.mixed = kind == std::string("mixed");
+      if (kind == std::string("16") || settings.mixed) settings.dtype = DType::f16;
       const TemporaryDirectory clean, directory;
       run({.directory = clean.path()}, settings, make_normalized);
       settings.parallel = 3;

@@ -7,6 +7,12 @@
 namespace mpad::kernels {
 namespace {
 
+/// Whether there is no step.
+template <class Update>
+bool is_skipped(const View& numbers) {
+  return numbers.data && Update::skips(numbers.as<const double>());
+}
+
 /// A step's coefficients; those that change are the numbers', if there are any.
 template <class Update, class Step>
 Update update_of(const Step& step, const View& numbers) {
@@ -58,6 +64,7 @@ void sgd_momentum(const SgdUpdate<acc_t<M>>& update, M* parameter, const G* grad
 template <>
 void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum_buffer, View rounded, View numbers) {
   with_masters(parameter, grad, [&]<class M, class G>() {
+    if (is_skipped<SgdUpdate<acc_t<M>>>(numbers)) return;
     M *p = parameter.as<M>(), *v = momentum_buffer.data ? momentum_buffer.as<M>() : nullptr;
     const G* g = grad.as<const G>();
     const auto update = update_of<SgdUpdate<acc_t<M>>>(step, numbers);
@@ -75,6 +82,7 @@ template <>
 void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_moment, View second_moment,
                View rounded, View numbers) {
   with_masters(parameter, grad, [&]<class M, class G>() {
+    if (is_skipped<AdamUpdate<acc_t<M>>>(numbers)) return;
     M *p = parameter.as<M>(), *m = first_moment.as<M>(), *v = second_moment.as<M>();
     const G* g = grad.as<const G>();
     for_each_block(parameter.numel(),

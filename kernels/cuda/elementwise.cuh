@@ -75,6 +75,8 @@ __device__ inline void map_piece(const F& f, std::int64_t at, const Arrays&... a
 template <int size, class F, class... Arrays>
 __global__ void __launch_bounds__(kElementThreads) map_kernel(std::int64_t count, F f, Arrays... arrays) {
   follow_kernels_before();
+  if constexpr (requires { f.is_idle(); })
+    if (f.is_idle()) return;
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads, packs = count / size;
   const std::int64_t first = std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
   for (std::int64_t i = first; i < packs; i += stride) map_piece<size>(f, i * size, arrays...);
@@ -82,7 +84,8 @@ __global__ void __launch_bounds__(kElementThreads) map_kernel(std::int64_t count
 }
 
 /// Calls f(element...) for each index below count, with the arrays' elements in acc_t; those of an output are what f
-/// makes them. f is a functor with a __device__ call operator.
+/// makes them. f is a functor with a __device__ call operator; where it has is_idle() and that says so, as the kernel
+/// runs, nothing is written.
 template <class F, class... Arrays>
 void map(const char* op, Cuda where, std::int64_t count, const F& f, Arrays... arrays) {
   constexpr int size = std::min({full_pack<typename Arrays::Element>...});

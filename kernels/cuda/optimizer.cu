@@ -44,6 +44,7 @@ template <class F>
 struct ByNumbers {
   F f;
   const double* numbers;
+  __device__ bool is_idle() const { return f.update.skips(numbers); }
   __device__ void operator()(auto&... elements) const {
     F step = f;
     step.update.take(numbers);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
-#include <mpad/ops.h>
 #include <mpad/optim.h>
 
 #include <cuda/graph.h>
@@ -77,12 +76,7 @@ kernels::AdamStep step_of(const AdamOptions& o, double lr, std::int64_t step, do
   return {lr, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.decoupled, step, unscale};
 }
 
-// What changes from step to step, as kernels want it.
-template <class Options>
-std::vector<double> numbers_by(const Options& options, double lr, std::int64_t step, double unscale) {
-  const auto numbers = kernels::numbers_of(step_of(options, lr, step, unscale));
-  return {numbers.begin(), numbers.end()};
-}
+std::vector<double> as_vector(const auto& numbers) { return {numbers.begin(), numbers.end()}; }
 
 }  // namespace
 
@@ -128,6 +122,14 @@ void Optimizer::step(double scale) {
   apply_and_drop({}, 1 / scale);
 }
 
+std::vector<double> Optimizer::numbers(double lr, std::int64_t step, double scale) const {
+  const std::vector<double> of_rate = numbers_of_rate(lr), of_step = numbers_of_count(step);
+  std::vector<double> numbers(of_rate.size() + of_step.size());
+  kernels::join_numbers({of_rate.data(), std::ssize(of_rate)}, {of_step.data(), std::ssize(of_step)}, 1 / scale,
+                        numbers.data());
+  return numbers;
+}
+
 void Optimizer::step_by(const Tensor& numbers) {
   const auto count = std::ssize(this->numbers(lr_, 1));
   require(numbers.dtype() == DType::f64 && numbers.numel() == count && numbers.device() == device(),
@@ -151,8 +153,17 @@ void Optimizer::skip() {
 }
 
 bool Optimizer::has_finite_gradients() const {
+  const Tensor count({}, DType::i32, device());
+  count_nonfinite_gradients(count);
+  return count.item() == 0;
+}
+
+void Optimizer::count_nonfinite_gradients(const Tensor& count) const {
+  require(count.dtype() == DType::i32 && count.numel() == 1 && count.device() == device(),
+          "optimizer: expected a count on {}, i32 scalar, got {} {} on {}", to_string(device()), count.dtype(),
+          count.shape(), to_string(count.device()));
   zero_missing_gradients();
-  return count_nonfinite(gradients_) == 0;
+  on(device(), [&](auto where) { kernels::count_nonfinite(where, gradients_.view(), count.view()); });
 }
 
 void Optimizer::zero_missing_gradients() const {
@@ -181,8 +192,12 @@ Sgd::Sgd(Module& module, const SgdOptions& options)
                 options.momentum != 0 ? std::vector{"momentum"} : std::vector<const char*>{}),
       options_(options) {}
 
-std::vector<double> Sgd::numbers_of(double lr, std::int64_t step, double unscale) const {
-  return numbers_by(options_, lr, step, unscale);
+std::vector<double> Sgd::numbers_of_rate(double lr) const {
+  return as_vector(kernels::numbers_of_rate(step_of(options_, lr, 1, 1)));
+}
+
+std::vector<double> Sgd::numbers_of_count(std::int64_t step) const {
+  return as_vector(kernels::numbers_of_count(step_of(options_, lr(), step, 1)));
 }
 
 void Sgd::apply(const Step& s) {
@@ -196,8 +211,12 @@ Adam::Adam(Module& module, const AdamOptions& options)
     : Optimizer(module, checked(options).lr, options.float_masters, {"first_moment", "second_moment"}),
       options_(options) {}
 
-std::vector<double> Adam::numbers_of(double lr, std::int64_t step, double unscale) const {
-  return numbers_by(options_, lr, step, unscale);
+std::vector<double> Adam::numbers_of_rate(double lr) const {
+  return as_vector(kernels::numbers_of_rate(step_of(options_, lr, 1, 1)));
+}
+
+std::vector<double> Adam::numbers_of_count(std::int64_t step) const {
+  return as_vector(kernels::numbers_of_count(step_of(options_, lr(), step, 1)));
 }
 
 void Adam::apply(const Step& s) {

@@ -25,22 +25,29 @@ class Optimizer {
   /// Error in a step that is recorded as a graph, whose numbers would be those of one step each time.
   void step(double scale = 1);
   /// The numbers that change from step to step: those of step `step` (from 1) at this rate, for gradients over `scale`.
-  std::vector<double> numbers(double lr, std::int64_t step, double scale = 1) const {
-    return numbers_of(lr, step, 1 / scale);
-  }
+  std::vector<double> numbers(double lr, std::int64_t step, double scale = 1) const;
+  /// The two parts that they are made of (kernels.h, scale_step): what follows from the rate, and from which step it
+  /// is.
+  virtual std::vector<double> numbers_of_rate(double lr) const = 0;
+  virtual std::vector<double> numbers_of_count(std::int64_t step) const = 0;
   /// step(), by numbers() in a tensor on the parameters' device (double), which are read when the step is computed, so
-  /// that it can be recorded (step_graph.h). steps() does not count it.
+  /// that it can be recorded (step_graph.h). steps() does not count it. With a scale of infinity it is skipped,
+  /// gradients that are not finite or not: it drops them.
   void step_by(const Tensor& numbers);
   /// Drops the gradients.
   void skip();
   /// Whether all gradients are finite. Waits for the device.
   bool has_finite_gradients() const;
+  /// How many elements of the gradients are not finite, into an i32 scalar on the parameters' device.
+  void count_nonfinite_gradients(const Tensor& count) const;
 
   double lr() const { return lr_; }
   /// Throws Error unless lr is finite and 0 or more.
   void set_lr(double lr);
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
+  /// Of the parameters.
+  Device device() const { return parameters_.device(); }
 
   /// The parameters before any rounding, in visiting order: views of the float masters, or the module's own.
   std::vector<Tensor> unrounded() const;
@@ -57,9 +64,7 @@ class Optimizer {
   };
   Optimizer(Module& module, double lr, bool float_masters, std::vector<const char*> state_names);
   virtual void apply(const Step& step) = 0;
-  virtual std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const = 0;
   View state_view(std::size_t i) const { return state_.at(i).tensor.view(); }
-  Device device() const { return parameters_.device(); }
 
  private:
   void apply_and_drop(const View& numbers, double unscale);
@@ -82,10 +87,11 @@ struct SgdOptions {
 class Sgd final : public Optimizer {
  public:
   Sgd(Module& module, const SgdOptions& options);
+  std::vector<double> numbers_of_rate(double lr) const override;
+  std::vector<double> numbers_of_count(std::int64_t step) const override;
 
  private:
   void apply(const Step& step) override;
-  std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const override;
   SgdOptions options_;
 };
 
@@ -101,10 +107,11 @@ struct AdamOptions {
 class Adam final : public Optimizer {
  public:
   explicit Adam(Module& module, const AdamOptions& options = {});
+  std::vector<double> numbers_of_rate(double lr) const override;
+  std::vector<double> numbers_of_count(std::int64_t step) const override;
 
  private:
   void apply(const Step& step) override;
-  std::vector<double> numbers_of(double lr, std::int64_t step, double unscale) const override;
   AdamOptions options_;
 };
 

@@ -160,8 +160,20 @@ void Tape::run(const Node& node, const GradientOptions& options) {
 
 void Tape::backward(const Tensor& loss, double scale) {
   check_loss("backward", loss);
+  run_from(loss, Tensor::full(loss.shape(), scale, loss.dtype(), loss.device()));
+}
+
+void Tape::backward(const Tensor& loss, const Tensor& scale) {
+  check_loss("backward", loss);
+  require(scale.numel() == 1 && is_real(scale.dtype()) && scale.device() == loss.device(),
+          "backward: expected a scale on {}, one element of half, float or double, got {} {} on {}",
+          to_string(loss.device()), scale.dtype(), scale.shape(), to_string(scale.device()));
+  run_from(loss, scale.to(loss.dtype()).reshaped(loss.shape()));
+}
+
+void Tape::run_from(const Tensor& loss, const Tensor& gradient) {
   spent_ = true;
-  slot_of(loss)->gradient = Tensor::full(loss.shape(), scale, loss.dtype(), loss.device());
+  slot_of(loss)->gradient = gradient;
   const Paused paused;
   const GradientOptions as_recorded;
   while (!nodes_.empty()) {

@@ -77,6 +77,9 @@ class Tape {
   /// on the way. Throws Error if the loss has more than one element or was not recorded by this tape, or if the tape
   /// has run backward before. If a product throws, the tape is spent and leaves may hold part of their gradients.
   void backward(const Tensor& loss, double scale = 1);
+  /// The same with a scale of one element, of any real dtype, on the loss's device: it is read when the gradient is
+  /// computed, and rounded to the loss's dtype. What is recorded as a graph (step_graph.h) reads it in each call.
+  void backward(const Tensor& loss, const Tensor& scale);
 
   /// d loss / d leaf for each leaf, times options.scale; an empty tensor where the loss does not depend on it. May be
   /// called any number of times before backward: it frees nothing and leaves the gradients of leaves alone. Throws
@@ -107,6 +110,7 @@ class Tape {
   };
   class FreshSlots;
   void check_loss(const char* who, const Tensor& loss) const;
+  void run_from(const Tensor& loss, const Tensor& gradient);
   static Gradients product(const Node& node, const Tensor& grad_output, const GradientOptions& options);
   static void run(const Node& node, const GradientOptions& options);
   std::vector<Node> nodes_;

@@ -58,7 +58,7 @@ Number parse(const TensorFile& file, const char* name, const std::string& path) 
 
 LossScaler scaler_of(const TensorFile& file, const Trainer& trainer, const std::string& path) {
   if (!trainer.settings().mixed) return {};
-  return {parse<double>(file, "loss-scale", path), parse<std::int64_t>(file, "good-steps", path)};
+  return {{parse<double>(file, "loss-scale", path), parse<std::int64_t>(file, "good-steps", path)}};
 }
 
 }  // namespace

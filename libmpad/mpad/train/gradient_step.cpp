@@ -5,25 +5,39 @@
 
 namespace mpad {
 
-Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw) {
-  const RandomScope random(draw);
+namespace {
+
+template <class Scale>
+Forward forward_and_backward(Module& model, const Batch& batch, bool float_loss, const Scale& scale) {
   Tape tape;
   const Tensor logits = model(batch.images), loss = loss_of(logits, batch.labels, float_loss);
   tape.backward(loss, scale);
   return {loss, correct_rows(logits, batch.labels)};
 }
 
+}  // namespace
+
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw) {
+  const RandomScope random(draw);
+  return forward_and_backward(model, batch, float_loss, scale);
+}
+
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Rng& draw) {
+  const RandomScope random(draw);
+  return forward_and_backward(model, batch, float_loss, scale);
+}
+
 /// A graph, and the tensors that it reads and writes.
 struct GradientStep::Recorded {
-  Recorded(Module& model, const Batch& like, bool float_loss, double of_scale, const Rng& draw)
+  Recorded(Module& model, const Batch& like, bool float_loss, const Rng& draw)
       : batch{empty_like(like.images), empty_like(like.labels)},
-        scale(of_scale),
+        scale({1}, DType::f64, like.images.device()),
         graph(model, [this, &model, float_loss, draw] {
           forward = compute_gradients(model, batch, float_loss, scale, draw);
         }) {}
 
   Batch batch;
-  double scale;
+  Tensor scale;
   StepGraph graph;
   Forward forward{};  // in memory of the graph
 };
@@ -38,10 +52,8 @@ Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& dr
   const bool fits = !recorded_ || recorded_->batch.images.shape() == batch.images.shape();
   if (!graph_ || batch.images.device() != Device::cuda || !fits)
     return compute_gradients(*model_, batch, float_loss_, scale, draw);
-  if (!recorded_ || recorded_->scale != scale) {
-    recorded_.reset();  // first, for its memory
-    recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_, scale, draw);
-  }
+  if (!recorded_) recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_, draw);
+  recorded_->scale.fill(scale);
   recorded_->batch.images.copy_from(batch.images);
   recorded_->batch.labels.copy_from(batch.labels);
   recorded_->graph();

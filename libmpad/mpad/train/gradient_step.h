@@ -20,9 +20,10 @@ Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss);
 /// Forward and backward of a training step: leaves the gradient of the mean loss times `scale` in the model's
 /// parameters; layers draw from `draw`.
 Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw);
+/// The same with a scale in memory of the model's device (double, one element), read when gradients are computed.
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Rng& draw);
 
-/// The same, as a graph of mini-batches of the first one's size (step_graph.h), recorded anew where the scale changes;
-/// others run as they are.
+/// The same, as a graph of mini-batches of the first one's size (step_graph.h); others run as they are.
 class GradientStep {
  public:
   /// With `graph`, mini-batches on CUDA are computed as a graph, by one thread.

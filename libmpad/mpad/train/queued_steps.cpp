@@ -25,35 +25,50 @@ std::vector<NamedTensor> changed_by_steps(Module& model, const Optimizer& optimi
   return tensors;
 }
 
-QueuedSteps::QueuedSteps(Module& model, Optimizer& optimizer, const Batches& pass)
+QueuedSteps::QueuedSteps(Module& model, Optimizer& optimizer, const Batches& pass, bool mixed)
     : model_(&model),
       optimizer_(&optimizer),
       pass_(pass),
       batch_(pass[0]),
-      before_(changed_by_steps(model, optimizer), batch_.images.device()),
+      before_({}, batch_.images.device()),
       graph_(model, [this] { step(); }) {
   const Device device = batch_.images.device();
-  const auto numbers = std::ssize(optimizer.numbers(0, 1));
   const std::int64_t images = batch_.labels.numel(), steps = pass.order().numel() / images;
+  if (mixed) scaler_.emplace(optimizer, steps);
+  const auto numbers = std::ssize(numbers_at(0, 1));
   at_ = Tensor::zeros({1}, DType::i32, device);
   key_ = Tensor({2}, DType::u64, device);
   indices_ = Tensor({images}, DType::i32, device);
   numbers_ = Tensor({numbers}, DType::f64, device);
   order_ = Tensor({steps * images}, DType::i32, device);
   numbers_by_step_ = Tensor({steps, numbers}, DType::f64, device);
-  losses_ = Tensor({steps}, batch_.images.dtype(), device);
+  losses_ = Tensor({steps}, mixed ? DType::f32 : batch_.images.dtype(), device);
   correct_ = Tensor({steps}, DType::i32, device);
+  before_ = Snapshot(changing(), device);
 }
 
-void QueuedSteps::begin(const Batches& pass, const std::vector<double>& rates) {
+// Of a step's row. Which step the optimizer counts is known on the device alone where some may be skipped.
+std::vector<double> QueuedSteps::numbers_at(double rate, std::int64_t step) const {
+  return scaler_ ? optimizer_->numbers_of_rate(rate) : optimizer_->numbers(rate, step);
+}
+
+std::vector<NamedTensor> QueuedSteps::changing() const {
+  std::vector<NamedTensor> tensors = changed_by_steps(*model_, *optimizer_);
+  tensors.push_back({"at", at_});
+  if (scaler_) std::ranges::copy(scaler_->state(), std::back_inserter(tensors));
+  return tensors;
+}
+
+void QueuedSteps::begin(const Batches& pass, const std::vector<double>& rates, const LossScale& scale) {
   require(std::ssize(rates) == size(), "queued steps: expected {} rates, got {}", size(), rates.size());
+  steps_before_ = optimizer_->steps();
   std::vector<double> rows;
-  for (std::size_t i = 0; i < rates.size(); ++i)
-    std::ranges::copy(optimizer_->numbers(rates[i], optimizer_->steps() + static_cast<std::int64_t>(i) + 1),
-                      std::back_inserter(rows));
+  for (std::int64_t i = 0; i < size(); ++i)
+    std::ranges::copy(numbers_at(rates[static_cast<std::size_t>(i)], steps_before_ + i + 1), std::back_inserter(rows));
   numbers_by_step_.copy_from(Tensor::from(rows, numbers_by_step_.shape(), DType::f64));
   order_.copy_from(pass.order().slice(0, order_.shape()));
   key_.copy_from(pass.key());
+  if (scaler_) scaler_->begin(scale);
   at_.fill(0);
   taken_ = 0;
 }
@@ -63,14 +78,14 @@ QueuedSteps::Results QueuedSteps::take(std::int64_t count) {
           count);
   before_.take();
   for (std::int64_t i = 0; i < count; ++i) graph_();
-  const Results results{losses_.slice(taken_, {count}).values(), correct_.slice(taken_, {count}).values()};
+  Results results{losses_.slice(taken_, {count}).values(), correct_.slice(taken_, {count}).values()};
   if (!are_finite(results.losses)) {
     before_.restore();
-    at_.fill(static_cast<double>(taken_));
     return {};
   }
   taken_ += count;
-  optimizer_->set_steps(optimizer_->steps() + count);
+  optimizer_->set_steps(steps_before_ + (scaler_ ? scaler_->taken() : taken_));
+  if (scaler_) results.scale = scaler_->value();
   return results;
 }
 
@@ -80,12 +95,19 @@ void QueuedSteps::step() {
                        {{{order_.view(), indices_.view()}, {numbers_by_step_.view(), numbers_.view()}}});
   });
   pass_.gather(indices_, key_, batch_);
-  const Forward forward = compute_gradients(*model_, batch_, false, 1, Rng(0));
-  optimizer_->step_by(numbers_);
+  const Forward forward = compute_and_update();
   on(at_.device(), [&](auto where) {
     kernels::write_rows(where, at_.view(),
                         {{{losses_.view(), forward.loss.view()}, {correct_.view(), forward.correct.view()}}});
   });
+}
+
+Forward QueuedSteps::compute_and_update() {
+  const bool mixed = scaler_.has_value();
+  const Forward forward = mixed ? compute_gradients(*model_, batch_, true, scaler_->scale(), Rng(0))
+                                : compute_gradients(*model_, batch_, false, 1, Rng(0));
+  mixed ? scaler_->step(numbers_) : optimizer_->step_by(numbers_);
+  return forward;
 }
 
 }  // namespace mpad

@@ -126,12 +126,13 @@ void Trainer::try_batch(const Batches& batches) {
     compute_gradients(*model_, batches[0], settings_.mixed, scale(), Rng(0)).loss.item();
     return;
   }
-  QueuedSteps queued(*model_, *optimizer_, batches);
-  queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0));
+  QueuedSteps queued(*model_, *optimizer_, batches, settings_.mixed);
+  queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0), scaler_);
   queued.take(std::min<std::int64_t>(2, queued.size()));  // the second is recorded
   // What a graph works in serves nothing else: neither the rest of a pass nor a test.
-  if (batches.size() > queued.size()) compute_gradients(*model_, batches[queued.size()], false, 1, Rng(0)).loss.item();
-  evaluate(*model_, test_.first(queued.images()), queued.images());
+  if (batches.size() > queued.size())
+    compute_gradients(*model_, batches[queued.size()], settings_.mixed, scale(), Rng(0)).loss.item();
+  evaluate(*model_, test_.first(queued.images()), queued.images(), settings_.mixed);
 }
 
 /// Of an epoch: what its steps draw from, and their results.
@@ -166,20 +167,19 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   result.train = pass.mean.score();
 }
 
-// Mixed precision decides on the host whether it takes a step, and images of a source come from there.
-bool Trainer::queues_steps() const {
-  return settings_.graph && settings_.device == Device::cuda && !settings_.mixed && !train_.source;
-}
+// Images of a source come from the host.
+bool Trainer::queues_steps() const { return settings_.graph && settings_.device == Device::cuda && !train_.source; }
 
 void Trainer::take_queued(Pass& pass, const Batches& batches) {
   constexpr std::int64_t at_once = 64;  // some milliseconds of the smallest network, a second of the largest
-  if (!queued_) queued_ = std::make_unique<QueuedSteps>(*model_, *optimizer_, batches);
+  if (!queued_) queued_ = std::make_unique<QueuedSteps>(*model_, *optimizer_, batches, settings_.mixed);
   std::vector<double> rates;
   for (std::int64_t i = 0; i < queued_->size(); ++i) rates.push_back(rate(pass.steps_before + i));
-  queued_->begin(batches, rates);
+  queued_->begin(batches, rates, scaler_);
   while (pass.steps < queued_->size()) {
     const QueuedSteps::Results results = queued_->take(std::min(at_once, queued_->size() - pass.steps));
     if (results.losses.empty()) break;
+    scaler_ = {results.scale};
     for (std::size_t i = 0; i < results.losses.size(); ++i)
       pass.count(results.losses[i], results.correct[i], queued_->images());
   }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <mpad/core/types.h>
+
+#include <cstdint>
+
+namespace mpad {
+
+/// What the loss is multiplied by so that gradients in half do not vanish (Micikevicius et al., ICLR 2018): as large as
+/// they can bear, found by trying. It begins with 2^16, doubles after 2,000 steps in a row with finite gradients and
+/// halves after one without, which is to be skipped; it stays within 2^-30 and 2^30.
+struct LossScale {
+  double scale = 65536;
+  std::int64_t good_steps = 0;  ///< in a row
+
+  /// Behind a step; the same rule on every device.
+  [[gnu::always_inline]] MPAD_HD constexpr void update(bool finite) {
+    constexpr std::int64_t patience = 2000;
+    constexpr double most = 1 << 30;
+    good_steps = finite ? good_steps + 1 : 0;
+    if (!finite) scale = scale / 2 > 1 / most ? scale / 2 : 1 / most;
+    if (good_steps < patience) return;
+    scale = scale * 2 < most ? scale * 2 : most;
+    good_steps = 0;
+  }
+};
+
+}  // namespace mpad
