@@ -169,10 +169,17 @@ template <class Where>
 void normpool_backward(Where, const Sliding&, double at_zero, View x, View y, View grad_y, View grad_x);
 
 // ---- dropout
+/// Where random words come from: (seed, stream); or, where `key` has data (u64, 2), child number `child`
+/// (core/philox.h, child_stream) of the (seed, stream) that it holds when the kernel runs.
+struct RandomStream {
+  std::uint64_t seed, stream;
+  View key{};
+  std::uint64_t child = 0;
+};
 /// y[i] = 0 where word i % 4 of Philox(seed, i / 4, stream) is below p * 2^32 (rounded), else x[i] times 1 / (1 - p),
 /// the scale being rounded once to acc_t<T>; 0 <= p < 1. The backward is the same function of grad_y.
 template <class Where>
-void dropout(Where, double p, std::uint64_t seed, std::uint64_t stream, View x, View y);
+void dropout(Where, double p, const RandomStream&, View x, View y);
 
 // ---- conv2d
 /// x n,h,w,c and weight k,r,s,c (and bias k, or no data) to y n,oh,ow,k; with `relu`, bit for bit followed by
@@ -293,15 +300,15 @@ template <class Where>
 void gather_labels(Where, View labels, View indices, View y);
 
 // ---- table
-/// A table of any element type, and a place for one of its rows, row.numel() elements.
+/// A table of any element type, and a place for one of its rows, row.numel() elements; one without data is left out.
 struct TableRow {
-  View table, row;
+  View table{}, row{};
 };
-/// row = row `at` (i32, one element) of its table, of each of the two. Nobody checks that there is one.
+/// row = row `at` (i32, one element) of its table, of each of the three. Nobody checks that there is one.
 template <class Where>
-void read_rows(Where, View at, const std::array<TableRow, 2>& rows);
+void read_rows(Where, View at, const std::array<TableRow, 3>& rows);
 /// The way back; then at += 1.
 template <class Where>
-void write_rows(Where, View at, const std::array<TableRow, 2>& rows);
+void write_rows(Where, View at, const std::array<TableRow, 3>& rows);
 
 }  // namespace mpad::kernels

@@ -33,8 +33,17 @@ Tensor reference(double p, const Rng& rng, const Tensor& x) {
 
 template <class Where>
 Tensor drop(Where where, double p, const Rng& rng, const Tensor& x) {
-  return run_kernel(where, {x}, {{x.shape(), x.dtype()}},
-                    [&](auto in, auto out) { kernels::dropout(where, p, rng.seed(), rng.stream(), in[0], out[0]); })[0];
+  return run_kernel(where, {x}, {{x.shape(), x.dtype()}}, [&](auto in, auto out) {
+    kernels::dropout(where, p, {rng.seed(), rng.stream()}, in[0], out[0]);
+  })[0];
+}
+
+// By the child of a root whose key is in memory; the stream that is given beside it does not count.
+template <class Where>
+Tensor drop_by_key(Where where, double p, const Rng& root, std::uint64_t child, const Tensor& x) {
+  return run_kernel(where, {x, key_of(root)}, {{x.shape(), x.dtype()}}, [&](auto in, auto out) {
+    kernels::dropout(where, p, {1234, 5678, in[1], child}, in[0], out[0]);
+  })[0];
 }
 
 }  // namespace
@@ -49,8 +58,61 @@ TEST_CASE("what is dropped and what stays is what the words say, bit for bit") {
         const Rng rng = Rng(7).split(static_cast<std::uint64_t>(size));
         const Tensor want = reference(p, rng, x);
         CHECK(same_bits(dropout(x, p, rng), want));
-        on_each_backend([&](auto where) { CHECK(same_bits(drop(where, p, rng, x), want)); });
+        on_each_backend([&](auto where) {
+          CHECK(same_bits(drop(where, p, rng, x), want));
+          CHECK(same_bits(drop_by_key(where, p, Rng(7), static_cast<std::uint64_t>(size), x), want));
+        });
       }
+}
+
+TEST_CASE("a key in memory is read when dropout and its gradient are computed: the bits are those of the root") {
+  const std::uint64_t large = (std::uint64_t{1} << 63) + 5;  // of seed and stream all bits count
+  for (Device device : devices())
+    for (DType dtype : real_dtypes) {
+      INFO(to_string(device) << ' ' << to_string(dtype));
+      const Tensor x = random_tensor({6, 7}, dtype, 5), grad_y = random_tensor({6, 7}, dtype, 6);
+      const Tensor key({2}, DType::u64, device);
+      for (const Rng& root : {Rng(large, 3), Rng(3, large), Rng(3, large).split(2)}) {
+        Tensor from_root = x.to(device).clone(), from_key = x.to(device).clone();
+        const auto drop_twice = [&](Tensor& leaf) {
+          Tape tape;
+          const Tensor y = dropout(dropout(leaf.set_requires_grad(), 0.4), 0.25);
+          tape.backward(dot(y, grad_y.to(device)));
+          return y.to(Device::cpu);
+        };
+        key.copy_from(key_of(root));
+        set_seed(1);
+        const std::uint64_t next = next_rng().stream();
+        set_seed(1);
+        const Tensor want = [&] {
+          const RandomScope random(root);
+          return drop_twice(from_root);
+        }();
+        const Tensor got = [&] {
+          const RandomScope random(key);
+          return drop_twice(from_key);
+        }();
+        CHECK(same_bits(got, want));
+        CHECK(same_bits(got, reference(0.25, root.split(1), reference(0.4, root.split(0), x))));
+        CHECK(same_bits(from_key.grad().to(Device::cpu), from_root.grad().to(Device::cpu)));
+        CHECK(next_rng().stream() == next);  // the scopes left the thread's source as it was
+      }
+    }
+}
+
+TEST_CASE("a scope of a key says what it wants") {
+  const Tensor x = Tensor::full({8}, 1);
+  CHECK_THROWS_WITH(RandomScope(Tensor::zeros({2})), "random: expected a key, u64 2, got float 2");
+  CHECK_THROWS_WITH(RandomScope(Tensor({3}, DType::u64)), "random: expected a key, u64 2, got u64 3");
+  {
+    const RandomScope random(key_of(Rng(1)));
+    CHECK_THROWS_WITH(next_rng(), "random: expected dropout where a key is drawn by (RandomScope), got another draw");
+    const RandomScope inner(Rng(2));
+    CHECK(next_rng().stream() == Rng(2).split(0).stream());
+  }
+  if (devices().size() < 2) return;
+  const RandomScope random(key_of(Rng(1)));
+  CHECK_THROWS_WITH(dropout(x.to(Device::cuda), 0.5), "dropout: expected a key on cuda, got one on cpu");
 }
 
 TEST_CASE("a share p is dropped, each place alike, and the mean stays") {

@@ -8,6 +8,7 @@
 #include <mpad/nn/layers.h>
 #include <mpad/nn/residual.h>
 #include <mpad/step_graph.h>
+#include <mpad/train/checkpoint.h>
 
 #include <cuda/graph.h>
 
@@ -15,6 +16,8 @@
 #include <chrono>
 #include <optional>
 #include <thread>
+
+#include "temporary.h"
 
 using namespace mpad;
 using namespace mpad::test;
@@ -112,11 +115,41 @@ void call_twice(const std::unique_ptr<Module>& model, const std::function<void()
   graph();
 }
 
-Settings graph_settings(Device device) {
+// Settings of a kind of training, in words, as a graph.
+Settings graph_settings(Device device, const std::string& kind) {
   Settings settings = spots_settings();
   settings.device = device;
   settings.graph = true;
+  const auto is = [&kind](const char* word) { return kind.find(word) != std::string::npos; };
+  if (is("half") || is("mixed")) settings.dtype = DType::f16;
+  if (is("double")) settings.dtype = DType::f64;
+  settings.mixed = is("mixed");
+  if (is("Adam")) settings.optimizer = OptimizerKind::adam;
+  if (is("random ties")) settings.ties = TieRule::random(3);
+  if (is("fewer than a batch")) settings.batch_size = 64;
+  if (is("collapsing")) settings.lr = 1e30;
+  if (is("collapsing later") || is("collapsing in the middle"))
+    settings.lr = 0.05, settings.schedule = Schedule::Kind::step, settings.step_factor = 1e30;
+  // At the beginning of an epoch; or behind 64 steps of one of 82, in steps that are queued then.
+  settings.step_every = is("collapsing later") ? 1 : 1.9;
+  if (is("falling rate")) settings.schedule = Schedule::Kind::cosine;
   return settings;
+}
+
+// Times 2^30 these networks' gradients are not finite in half, times 2^10 they are; the step behind 1,999 good ones
+// raises the scale.
+LossScale start_of(const std::string& kind) {
+  const bool lowered = kind.find("lowered") != std::string::npos, raised = kind.find("raised") != std::string::npos;
+  return {lowered ? 0x1p30 : raised ? 0x1p10 : 65536, raised ? 1990 : 0};
+}
+
+bool same_scale(const LossScale& a, const LossScale& b) { return a.scale == b.scale && a.good_steps == b.good_steps; }
+
+// A network that trains with dropout in front of its layers, as LeNet's and VGG's features do.
+std::unique_ptr<Module> make_dropping_small(const Settings& settings) {
+  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu({settings.relu0}), Dropout(0.1),
+                                      MaxPool2d({.window = 2, .ties = settings.ties}), Flatten(), Linear({16, 16}),
+                                      Relu(), Dropout(0.5), Linear({16, 10}));
 }
 
 }  // namespace
@@ -176,28 +209,49 @@ TEST_CASE("steps ask the device for memory at first only, and as a graph never a
 
 TEST_CASE("a training as a graph has the bits of the training, its last mini-batch and its collapse included") {
   for (const Device device : devices())
-    for (const std::string kind : {"float", "half by Adam", "many", "fewer than a batch", "mixed", "mixed, collapsing",
-                                   "collapsing", "collapsing later"}) {
+    for (const std::string kind : {"float",
+                                   "half by Adam",
+                                   "many",
+                                   "fewer than a batch",
+                                   "collapsing",
+                                   "collapsing later",
+                                   "random ties",
+                                   "mixed",
+                                   "mixed by Adam",
+                                   "mixed, many, raised, falling rate",
+                                   "mixed by Adam, many, lowered, raised",
+                                   "mixed, fewer than a batch",
+                                   "mixed, collapsing",
+                                   "mixed, lowered, collapsing later",
+                                   "mixed by Adam, raised, collapsing later",
+                                   "mixed, many, raised, dropping, collapsing in the middle",
+                                   "many, collapsing in the middle",
+                                   "half, dropping",
+                                   "float by Adam, dropping",
+                                   "double, dropping",
+                                   "mixed, many, lowered, dropping",
+                                   "dropping, fewer than a batch",
+                                   "mixed, dropping, collapsing later"}) {
       CAPTURE(to_string(device), kind);
-      Settings settings = graph_settings(device);
-      if (kind == "half by Adam") settings.optimizer = OptimizerKind::adam, settings.dtype = DType::f16;
-      if (kind == "fewer than a batch") settings.batch_size = 64;
-      if (kind.starts_with("mixed")) settings.mixed = true, settings.dtype = DType::f16;
-      const bool collapses = kind.find("collapsing") != std::string::npos;
-      if (collapses) settings.lr = 1e30;
-      if (kind == "collapsing later")
-        settings.lr = 0.05, settings.schedule = Schedule::Kind::step, settings.step_every = 1,
-        settings.step_factor = 1e30;
+      const auto is = [&kind](const char* word) { return kind.find(word) != std::string::npos; };
+      const Settings settings = graph_settings(device, kind);
+      const bool collapses = is("collapsing");
       Settings plain = settings;
       plain.graph = false;
       Split images = spots_split();
-      if (kind == "many") images.train = spots(650, 1);  // more than are queued at once
+      if (is("many")) images.train = spots(650, 1);  // more than are queued at once
       images.train.augment = {.crop_pad = 1};
-      Trainer a(settings, 0, make_small, images), b(plain, 0, make_small, images);
+      const ModelFactory model = is("dropping") ? make_dropping_small : make_small;
+      Trainer a(settings, 0, model, images), b(plain, 0, model, images);
+      const LossScale start = start_of(kind);
+      for (Trainer* trainer : {&a, &b}) trainer->resume({}, 0, {start});
       std::int64_t told = 0;
       while (!a.finished()) a.run_epoch([&](std::int64_t trained) { told += trained; });
       while (!b.finished()) b.run_epoch();
       CHECK(same_state(a, b));
+      CHECK(same_scale(a.scaler(), b.scaler()));
+      if (is("lowered")) CHECK(a.scaler().scale < start.scale);
+      if (is("raised") && !is("lowered") && !collapses) CHECK(a.scaler().scale > start.scale);
       CHECK(a.results().back().collapsed == b.results().back().collapsed);
       CHECK(a.results().back().collapsed.empty() != collapses);
       std::int64_t trained = 0;
@@ -207,14 +261,41 @@ TEST_CASE("a training as a graph has the bits of the training, its last mini-bat
     }
 }
 
-TEST_CASE("a step is recorded anew where the loss has another scale, and again") {
+TEST_CASE("a training as a graph goes on behind a checkpoint with the bits of one that is no graph") {
+  for (const Device device : devices())
+    for (const std::string kind : {"mixed, lowered, dropping", "mixed by Adam, raised", "float, dropping"}) {
+      CAPTURE(to_string(device), kind);
+      const auto is = [&kind](const char* word) { return kind.find(word) != std::string::npos; };
+      const Settings settings = graph_settings(device, kind);
+      Settings plain = settings;
+      plain.graph = false;
+      const ModelFactory model = is("dropping") ? make_dropping_small : make_small;
+      Trainer whole(plain, 0, model, spots_split()), first(settings, 0, model, spots_split()),
+          second(settings, 0, model, spots_split());
+      for (Trainer* trainer : {&whole, &first}) trainer->resume({}, 0, {start_of(kind)});
+      while (!whole.finished()) whole.run_epoch();
+      first.run_epoch();
+      const TemporaryDirectory directory;
+      save_checkpoint(directory.path() + "/x", first, {});
+      load_checkpoint(directory.path() + "/x", second, {});
+      while (!second.finished()) second.run_epoch();
+      CHECK(same_state(second, whole));
+      CHECK(same_scale(second.scaler(), whole.scaler()));
+    }
+}
+
+TEST_CASE("forward and backward as a graph read the loss's scale and what layers draw from in each call") {
   for (const Device device : devices()) {
     CAPTURE(to_string(device));
-    const std::unique_ptr<Module> model = make_network(DType::f32, device), same = make_network(DType::f32, device);
+    const MakeNetwork make = [] { return make_dropping_small({}); };
+    const std::unique_ptr<Module> model = make_network(DType::f32, device, make),
+                                  same = make_network(DType::f32, device, make);
     GradientStep graph(*model, false, true), plain(*same, false, false);
+    std::uint64_t step = 0;
     for (const double scale : {1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 1.0}) {
       const Batch batch = batch_of(3, DType::f32, device);
-      CHECK(same_bits(graph(batch, scale, Rng(0)).loss.item(), plain(batch, scale, Rng(0)).loss.item()));
+      const Rng draw = Rng(8).split(++step / 2);
+      CHECK(same_bits(graph(batch, scale, draw).loss.item(), plain(batch, scale, draw).loss.item()));
       const std::vector<NamedTensor> got = parameters(*model), want = parameters(*same);
       for (std::size_t i = 0; i < got.size(); ++i) {
         CHECK(same_bits(got[i].tensor.grad().to(Device::cpu), want[i].tensor.grad().to(Device::cpu)));
@@ -254,6 +335,27 @@ TEST_CASE("what a graph was given is its own while it lives, and goes back then"
   CHECK(memory_statistics(Device::cuda).cached == 0);
 }
 
+TEST_CASE("a user's graph draws by a key that is copied in") {
+  for (const Device device : devices()) {
+    CAPTURE(to_string(device));
+    const MakeNetwork make = [] { return make_dropping_small({}); };
+    Training plain(DType::f32, device, false, make), training(DType::f32, device, false, make);
+    const Tensor key({2}, DType::u64, device);
+    training.graph.emplace(*training.model, [&] {
+      const RandomScope random(key);
+      training.compute();
+    });
+    for (std::uint64_t step = 0; step < 5; ++step) {
+      const Batch batch = batch_of(step / 2, DType::f32, device);
+      const Rng root = Rng(2).split(step);
+      key.copy_from(key_of(root));
+      const RandomScope random(root);
+      CHECK(same_bits(plain.step(batch), training.step(batch)));
+    }
+    CHECK(same_tensors(state(*training.model), state(*plain.model)));
+  }
+}
+
 TEST_CASE("what happens once and for all in a graph is refused") {
   const std::string waits = "expected success from CUDA, got cudaErrorStreamCapture";
   if (!can_use_cuda()) return;
@@ -264,7 +366,8 @@ TEST_CASE("what happens once and for all in a graph is refused") {
     tape.backward(cross_entropy((*model)(logits), batch.labels));
   };
   CHECK_THROWS_WITH(call_twice(model, [&] { backward(dropout(batch.images, 0.5, true)); }),
-                    ContainsSubstring("dropout: expected a step that is not recorded as a graph, got one"));
+                    ContainsSubstring("dropout: expected a key to draw by in a step that is recorded as a graph "
+                                      "(RandomScope in random.h), got none"));
   Sgd sgd(*model, {.lr = 0.1});
   CHECK_THROWS_WITH(call_twice(model,
                                [&] {

@@ -45,7 +45,7 @@ TEST_CASE("the row at the place is read, of two tables, and nothing else moves")
         const Tensor row_a({a.width}, a.dtype, device), row_b({b.width}, b.dtype, device);
         for (const std::int64_t place : {std::int64_t{0}, std::int64_t{3}, rows - 1}) {
           const Tensor at = Tensor::from(std::vector{static_cast<std::int32_t>(place)}, {1}).to(device);
-          kernels::read_rows(where, at.view(), {{{from_a.view(), row_a.view()}, {from_b.view(), row_b.view()}}});
+          kernels::read_rows(where, at.view(), {{{from_a.view(), row_a.view()}, {from_b.view(), row_b.view()}, {}}});
           CHECK(same_bytes(row_a, table_a.slice(place * a.width, {a.width})));
           CHECK(same_bytes(row_b, table_b.slice(place * b.width, {b.width})));
           CHECK(at.to(Device::cpu).span<std::int32_t>()[0] == place);
@@ -70,11 +70,35 @@ TEST_CASE("rows are written one behind the other, and nothing beside them") {
                        row_b = table_of(1, b.width, b.dtype, static_cast<std::uint64_t>(8 + place));
           want_a.slice(place * a.width, row_a.shape()).copy_from(row_a);
           want_b.slice(place * b.width, row_b.shape()).copy_from(row_b);
-          kernels::write_rows(where, at.view(),
-                              {{{table_a.view(), row_a.to(device).view()}, {table_b.view(), row_b.to(device).view()}}});
+          kernels::write_rows(
+              where, at.view(),
+              {{{table_a.view(), row_a.to(device).view()}, {table_b.view(), row_b.to(device).view()}, {}}});
         }
         CHECK(same_bytes(table_a, want_a));
         CHECK(same_bytes(table_b, want_b));
         CHECK(at.to(Device::cpu).span<std::int32_t>()[0] == 3);
       });
+}
+
+TEST_CASE("a third table is read and written too, and one that has no data is left out wherever it stands") {
+  for (const Kind& kind : kinds)
+    on_each_backend([&](auto where) {
+      INFO(name_of(where) << ' ' << to_string(kind.dtype) << ' ' << kind.width);
+      const Device device = device_of(where);
+      const Tensor want = table_of(rows, kind.width, kind.dtype, 5), from = want.to(device);
+      const Tensor table = Tensor::zeros({rows, kind.width}, kind.dtype, device);
+      for (const std::size_t place : {0, 1, 2}) {
+        const Tensor at = Tensor::from(std::vector{static_cast<std::int32_t>(place)}, {1}).to(device).clone();
+        const Tensor row({kind.width}, kind.dtype, device);
+        std::array<kernels::TableRow, 3> read{}, written{};
+        read[place] = {from.view(), row.view()};
+        written[place] = {table.view(), row.view()};
+        kernels::read_rows(where, at.view(), read);
+        kernels::write_rows(where, at.view(), written);
+        CHECK(at.item() == static_cast<double>(place + 1));
+      }
+      const std::int64_t three = 3 * kind.width, rest = (rows - 3) * kind.width;
+      CHECK(same_bytes(table.slice(0, {three}), want.slice(0, {three})));
+      CHECK(same_bytes(table.slice(three, {rest}), Tensor::zeros({rest}, kind.dtype)));
+    });
 }

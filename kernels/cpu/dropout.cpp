@@ -19,7 +19,10 @@ void draw(std::uint64_t seed, std::uint64_t stream, std::int64_t begin, std::int
 }  // namespace
 
 template <>
-void dropout(Cpu, double p, std::uint64_t seed, std::uint64_t stream, View x, View y) {
+void dropout(Cpu, double p, const RandomStream& words, View x, View y) {
+  const auto* key = words.key.data ? words.key.as<const std::uint64_t>() : nullptr;
+  const std::uint64_t seed = key ? key[0] : words.seed;
+  const std::uint64_t stream = key ? child_stream(seed, key[1], words.child) : words.stream;
   with_type(x.dtype, [&]<class T>() {
     const Dropping<acc_t<T>> dropping(p);
     const T* in = x.as<const T>();

@@ -20,11 +20,28 @@ __device__ inline void drop(const Dropping<acc_t<T>>& dropping, const std::uint3
   store<size>(y, pack);
 }
 
+/// RandomStream on the device.
+struct Words {
+  explicit Words(const RandomStream& s)
+      : seed(s.seed), stream(s.stream), child(s.child), key(s.key.data ? s.key.as<const std::uint64_t>() : nullptr) {}
+  std::uint64_t seed, stream, child;
+  const std::uint64_t* key;
+};
+
+/// A block's stream. One thread derives that of a key's child: it takes as long as the words of four elements.
+__device__ inline std::uint64_t stream_of(const Words& words, std::uint64_t seed) {
+  if (words.key == nullptr) return words.stream;
+  MPAD_SHARED(std::uint64_t, stream, [1]);
+  if (threadIdx.x == 0) stream[0] = child_stream(seed, words.key[1], words.child);
+  __syncthreads();
+  return stream[0];
+}
+
 template <class T, int size>
 __global__ void __launch_bounds__(kElementThreads)
-    dropout_kernel(std::int64_t count, Dropping<acc_t<T>> dropping, std::uint64_t seed, std::uint64_t stream,
-                   const T* x, T* y) {
+    dropout_kernel(std::int64_t count, Dropping<acc_t<T>> dropping, Words words, const T* x, T* y) {
   follow_kernels_before();
+  const std::uint64_t seed = words.key == nullptr ? words.seed : words.key[0], stream = stream_of(words, seed);
   constexpr int group = kGroup<T>;
   const std::int64_t stride = std::int64_t{gridDim.x} * kElementThreads * group;
   const std::int64_t first = (std::int64_t{blockIdx.x} * kElementThreads + threadIdx.x) * group;
@@ -51,12 +68,12 @@ __global__ void __launch_bounds__(kElementThreads)
 }  // namespace
 
 template <>
-void dropout(Cuda where, double p, std::uint64_t seed, std::uint64_t stream, View x, View y) {
+void dropout(Cuda where, double p, const RandomStream& words, View x, View y) {
   with_type(x.dtype, [&]<class T>() {
     const auto run = [&]<int size>() {
       launch("dropout", dropout_kernel<T, size>, element_blocks(ceil_div<std::int64_t>(x.numel(), kGroup<T>)),
-             kElementThreads, 0, static_cast<cudaStream_t>(where.stream), x.numel(), Dropping<acc_t<T>>(p), seed,
-             stream, x.as<const T>(), y.as<T>());
+             kElementThreads, 0, static_cast<cudaStream_t>(where.stream), x.numel(), Dropping<acc_t<T>>(p),
+             Words(words), x.as<const T>(), y.as<T>());
     };
     if (is_aligned<full_pack<T>>(x.as<const T>()) && is_aligned<full_pack<T>>(y.as<T>()))
       run.template operator()<full_pack<T>>();

@@ -123,8 +123,8 @@ Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options = {});
 /// it again, so nothing is kept.
 Tensor dropout(const Tensor& x, double p, const Rng& rng);
 
-/// The same with next_rng() (random.h says how to make it repeatable) in training; x itself in evaluation and for p =
-/// 0.
+/// The same with the next stream of this thread's source (random.h says how to make it repeatable, in a graph too) in
+/// training; x itself in evaluation and for p = 0.
 Tensor dropout(const Tensor& x, double p, bool training = true);
 
 struct BatchNormOptions {

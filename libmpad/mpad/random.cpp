@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <mpad/core/check.h>
 #include <mpad/core/philox.h>
 #include <mpad/random.h>
 
@@ -8,11 +9,8 @@
 namespace mpad {
 namespace {
 
-struct Source {
-  Rng root{0};
-  std::uint64_t used = 0;
-};
-thread_local Source source;
+// What children are taken from; `child` is the next.
+thread_local RandomSource source;
 
 }  // namespace
 
@@ -35,17 +33,35 @@ std::vector<std::int32_t> Rng::permutation(std::int32_t count) {
   return order;
 }
 
-Rng Rng::split(std::uint64_t child) const {
-  // 64 of the 128 bits of (stream, child) under another key: streams meet with a chance of 2^-64 for each pair.
-  const Philox derived(~seed_, stream_, child);
-  return Rng(seed_, (std::uint64_t{derived.word[0]} << 32) | derived.word[1]);
+Rng Rng::split(std::uint64_t child) const { return Rng(seed_, child_stream(seed_, stream_, child)); }
+
+void set_seed(std::uint64_t seed) { source = {.rng = Rng(seed)}; }
+
+Rng next_rng() {
+  require(!source.key, "random: expected dropout where a key is drawn by (RandomScope), got another draw");
+  return source.rng.split(source.child++);
 }
 
-void set_seed(std::uint64_t seed) { source = {Rng(seed), 0}; }
+RandomSource next_source() {
+  if (source.key) return {.key = source.key, .child = source.child++};
+  return {.rng = next_rng()};
+}
 
-Rng next_rng() { return source.root.split(source.used++); }
+Tensor key_of(const Rng& rng) {
+  const Tensor key({2}, DType::u64);
+  key.span<std::uint64_t>()[0] = rng.seed();
+  key.span<std::uint64_t>()[1] = rng.stream();
+  return key;
+}
 
-RandomScope::RandomScope(const Rng& root) : outer_(source.root), outer_used_(source.used) { source = {root, 0}; }
-RandomScope::~RandomScope() { source = {outer_, outer_used_}; }
+RandomScope::RandomScope(const Rng& root) : outer_(std::exchange(source, {.rng = root})) {}
+
+RandomScope::RandomScope(const Tensor& key) : outer_(source) {
+  require(key.dtype() == DType::u64 && key.numel() == 2, "random: expected a key, u64 2, got {} {}", key.dtype(),
+          key.shape());
+  source = {.key = key};
+}
+
+RandomScope::~RandomScope() { source = std::move(outer_); }
 
 }  // namespace mpad

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Where random numbers come from: one seed for each thread, and a fresh stream of it for each consumer.
 #pragma once
+#include <mpad/tensor.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -35,22 +37,37 @@ class Rng {
 void set_seed(std::uint64_t seed);
 
 /// The next unused stream of this thread's source: each layer that draws its parameters takes one, and so does each
-/// dropout.
+/// dropout. Throws Error where a key is the source.
 Rng next_rng();
 
-/// While it lives, next_rng() hands out the children of `root` on this thread, in order; the thread's source is then as
-/// it was. What a step of training draws is so a function of the root alone: a training that gives each step a root of
-/// its own continues from any step with the same bits. Scopes nest.
+/// The same, as operations take it: a generator, or, where a key is the source, the key and the number of the child
+/// that is drawn from when the operation is computed.
+struct RandomSource {
+  Rng rng{0};
+  Tensor key{};
+  std::uint64_t child = 0;
+};
+RandomSource next_source();
+
+/// The seed and the stream of a generator: u64 2, on the CPU.
+Tensor key_of(const Rng& rng);
+
+/// While it lives, the children of `root` are this thread's source of streams, in order; it is then as it was. What a
+/// step of training draws is so a function of the root alone: a training that gives each step a root of its own
+/// continues from any step with the same bits. Scopes nest.
 class RandomScope {
  public:
   explicit RandomScope(const Rng& root);
+  /// With a root whose key_of() is in memory of the device that draws, and is read then: a step that is recorded as a
+  /// graph (step_graph.h) draws in each call by the key that is there, the same bits as from the root itself. Backward
+  /// reads it again.
+  explicit RandomScope(const Tensor& key);
   ~RandomScope();
   RandomScope(const RandomScope&) = delete;
   RandomScope& operator=(const RandomScope&) = delete;
 
  private:
-  Rng outer_;
-  std::uint64_t outer_used_;
+  RandomSource outer_;
 };
 
 }  // namespace mpad

@@ -32,7 +32,8 @@ namespace mpad {
 /// Each call works on the same tensors with the same numbers: what changes is copied into tensors that stay in place,
 /// and results are read in those that the work has made, which each call overwrites. Whether the module is in training
 /// or evaluation is recorded too. What the work may not do, because it would happen once and for all, throws Error:
-/// wait for a result, copy between the device and the host, draw at random (dropout), or call Optimizer::step().
+/// wait for a result, copy between the device and the host, drop at random but by a key that is copied in as well
+/// (RandomScope in random.h), or call Optimizer::step(). A loss's scale may be in memory (DeviceLossScaler).
 class StepGraph {
  public:
   /// The module's parameters are on one device, and stay where they are.

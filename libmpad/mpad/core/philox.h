@@ -30,6 +30,13 @@ struct Philox {
   }
 };
 
+/// The stream of child number `child` of (seed, stream). 64 of the 128 bits of (stream, child) under another key:
+/// streams meet with a chance of 2^-64 for each pair.
+MPAD_HD constexpr std::uint64_t child_stream(std::uint64_t seed, std::uint64_t stream, std::uint64_t child) {
+  const Philox derived(~seed, stream, child);
+  return (std::uint64_t{derived.word[0]} << 32) | derived.word[1];
+}
+
 /// Uniform in [0, 1) with 24 bits, from one word.
 MPAD_HD constexpr float uniform_float(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 

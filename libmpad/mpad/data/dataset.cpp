@@ -161,13 +161,7 @@ Batch Batches::make(const Tensor& indices, const Tensor& pixels) const {
   return batch;
 }
 
-Tensor Batches::key() const {
-  const Tensor key({2}, DType::u64);
-  const Rng from = augmenting_.value_or(Rng(0));
-  key.span<std::uint64_t>()[0] = from.seed();
-  key.span<std::uint64_t>()[1] = from.stream();
-  return key;
-}
+Tensor Batches::key() const { return key_of(augmenting_.value_or(Rng(0))); }
 
 void Batches::gather(const Tensor& indices, const Tensor& key, const Batch& batch) const {
   require(!pass_, "{}: expected images in memory, got a source", dataset_.name);

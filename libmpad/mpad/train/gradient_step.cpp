@@ -22,22 +22,22 @@ Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, do
   return forward_and_backward(model, batch, float_loss, scale);
 }
 
-Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Rng& draw) {
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Tensor& draw) {
   const RandomScope random(draw);
   return forward_and_backward(model, batch, float_loss, scale);
 }
 
 /// A graph, and the tensors that it reads and writes.
 struct GradientStep::Recorded {
-  Recorded(Module& model, const Batch& like, bool float_loss, const Rng& draw)
+  Recorded(Module& model, const Batch& like, bool float_loss)
       : batch{empty_like(like.images), empty_like(like.labels)},
         scale({1}, DType::f64, like.images.device()),
-        graph(model, [this, &model, float_loss, draw] {
-          forward = compute_gradients(model, batch, float_loss, scale, draw);
-        }) {}
+        draw({2}, DType::u64, like.images.device()),
+        graph(model,
+              [this, &model, float_loss] { forward = compute_gradients(model, batch, float_loss, scale, draw); }) {}
 
   Batch batch;
-  Tensor scale;
+  Tensor scale, draw;
   StepGraph graph;
   Forward forward{};  // in memory of the graph
 };
@@ -52,8 +52,9 @@ Forward GradientStep::operator()(const Batch& batch, double scale, const Rng& dr
   const bool fits = !recorded_ || recorded_->batch.images.shape() == batch.images.shape();
   if (!graph_ || batch.images.device() != Device::cuda || !fits)
     return compute_gradients(*model_, batch, float_loss_, scale, draw);
-  if (!recorded_) recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_, draw);
+  if (!recorded_) recorded_ = std::make_unique<Recorded>(*model_, batch, float_loss_);
   recorded_->scale.fill(scale);
+  recorded_->draw.copy_from(key_of(draw));
   recorded_->batch.images.copy_from(batch.images);
   recorded_->batch.labels.copy_from(batch.labels);
   recorded_->graph();

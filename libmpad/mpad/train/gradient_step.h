@@ -20,8 +20,9 @@ Tensor loss_of(const Tensor& logits, const Tensor& labels, bool float_loss);
 /// Forward and backward of a training step: leaves the gradient of the mean loss times `scale` in the model's
 /// parameters; layers draw from `draw`.
 Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, double scale, const Rng& draw);
-/// The same with a scale in memory of the model's device (double, one element), read when gradients are computed.
-Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Rng& draw);
+/// The same with a scale (double, one element) and what to draw from (key_of() in random.h) in memory of the model's
+/// device, which are read when gradients are computed.
+Forward compute_gradients(Module& model, const Batch& batch, bool float_loss, const Tensor& scale, const Tensor& draw);
 
 /// The same, as a graph of mini-batches of the first one's size (step_graph.h); others run as they are.
 class GradientStep {

@@ -35,13 +35,16 @@ QueuedSteps::QueuedSteps(Module& model, Optimizer& optimizer, const Batches& pas
   const Device device = batch_.images.device();
   const std::int64_t images = batch_.labels.numel(), steps = pass.order().numel() / images;
   if (mixed) scaler_.emplace(optimizer, steps);
+  scale_ = scaler_ ? scaler_->scale() : Tensor::full({1}, 1, DType::f64, device);
   const auto numbers = std::ssize(numbers_at(0, 1));
   at_ = Tensor::zeros({1}, DType::i32, device);
   key_ = Tensor({2}, DType::u64, device);
   indices_ = Tensor({images}, DType::i32, device);
   numbers_ = Tensor({numbers}, DType::f64, device);
+  draw_ = Tensor({2}, DType::u64, device);
   order_ = Tensor({steps * images}, DType::i32, device);
   numbers_by_step_ = Tensor({steps, numbers}, DType::f64, device);
+  draws_ = Tensor({steps, 2}, DType::u64, device);
   losses_ = Tensor({steps}, mixed ? DType::f32 : batch_.images.dtype(), device);
   correct_ = Tensor({steps}, DType::i32, device);
   before_ = Snapshot(changing(), device);
@@ -59,14 +62,19 @@ std::vector<NamedTensor> QueuedSteps::changing() const {
   return tensors;
 }
 
-void QueuedSteps::begin(const Batches& pass, const std::vector<double>& rates, const LossScale& scale) {
+void QueuedSteps::begin(const Batches& pass, const std::vector<double>& rates, const Rng& draws,
+                        const LossScale& scale) {
   require(std::ssize(rates) == size(), "queued steps: expected {} rates, got {}", size(), rates.size());
   steps_before_ = optimizer_->steps();
   std::vector<double> rows;
-  for (std::int64_t i = 0; i < size(); ++i)
+  const Tensor keys(draws_.shape(), DType::u64);
+  for (std::int64_t i = 0; i < size(); ++i) {
     std::ranges::copy(numbers_at(rates[static_cast<std::size_t>(i)], steps_before_ + i + 1), std::back_inserter(rows));
+    keys.slice(2 * i, {2}).copy_from(key_of(draws.split(static_cast<std::uint64_t>(i))));
+  }
   numbers_by_step_.copy_from(Tensor::from(rows, numbers_by_step_.shape(), DType::f64));
   order_.copy_from(pass.order().slice(0, order_.shape()));
+  draws_.copy_from(keys);
   key_.copy_from(pass.key());
   if (scaler_) scaler_->begin(scale);
   at_.fill(0);
@@ -92,7 +100,9 @@ QueuedSteps::Results QueuedSteps::take(std::int64_t count) {
 void QueuedSteps::step() {
   on(at_.device(), [this](auto where) {
     kernels::read_rows(where, at_.view(),
-                       {{{order_.view(), indices_.view()}, {numbers_by_step_.view(), numbers_.view()}}});
+                       {{{order_.view(), indices_.view()},
+                         {numbers_by_step_.view(), numbers_.view()},
+                         {draws_.view(), draw_.view()}}});
   });
   pass_.gather(indices_, key_, batch_);
   const Forward forward = compute_and_update();
@@ -103,10 +113,8 @@ void QueuedSteps::step() {
 }
 
 Forward QueuedSteps::compute_and_update() {
-  const bool mixed = scaler_.has_value();
-  const Forward forward = mixed ? compute_gradients(*model_, batch_, true, scaler_->scale(), Rng(0))
-                                : compute_gradients(*model_, batch_, false, 1, Rng(0));
-  mixed ? scaler_->step(numbers_) : optimizer_->step_by(numbers_);
+  const Forward forward = compute_gradients(*model_, batch_, scaler_.has_value(), scale_, draw_);
+  scaler_ ? scaler_->step(numbers_) : optimizer_->step_by(numbers_);
   return forward;
 }
 

@@ -17,10 +17,10 @@ namespace mpad {
 std::vector<NamedTensor> changed_by_steps(Module& model, const Optimizer& optimizer);
 
 /// Whole training steps on images in memory, each one graph (step_graph.h). A step reads in tables, at a place that the
-/// device counts, which images it takes and its numbers of the optimizer; it gathers and augments the images, computes
-/// forward, backward and update, and writes its loss and its hits into tables. In mixed precision the device also
-/// decides which steps are skipped, and keeps the loss's scale. So the host queues one launch for each step and waits
-/// once for many. The bits are those of steps one by one.
+/// device counts, which images it takes, its numbers of the optimizer and what its layers draw from; it gathers and
+/// augments the images, computes forward, backward and update, and writes its loss and its hits into tables. In mixed
+/// precision the device also decides which steps are skipped, and keeps the loss's scale. So the host queues one launch
+/// for each step and waits once for many. The bits are those of steps one by one.
 class QueuedSteps {
  public:
   /// Steps of a pass's mini-batches, but for a last one that is smaller; the data set is on the model's device. In
@@ -35,8 +35,8 @@ class QueuedSteps {
   std::int64_t images() const { return indices_.numel(); }
 
   /// Begins a pass over the same data set; its steps are taken at these rates, one for each, those that mixed precision
-  /// skips too, and the loss's scale goes on from this.
-  void begin(const Batches& pass, const std::vector<double>& rates, const LossScale& scale = {});
+  /// skips too, the layers of step i draw from draws.split(i), and the loss's scale goes on from this.
+  void begin(const Batches& pass, const std::vector<double>& rates, const Rng& draws, const LossScale& scale = {});
 
   struct Results {
     std::vector<double> losses{}, correct{};  ///< one for each step
@@ -57,10 +57,11 @@ class QueuedSteps {
   Optimizer* optimizer_;
   Batches pass_;  // the first: later ones differ in order and key
   Batch batch_;
-  std::optional<DeviceLossScaler> scaler_{};           // none unless mixed
-  Tensor at_, key_, indices_, numbers_;                // of the step that is next
-  Tensor order_, numbers_by_step_, losses_, correct_;  // a row for each step
-  std::int64_t taken_ = 0, steps_before_ = 0;          // of the pass, skipped or not; of the optimizer before it
+  std::optional<DeviceLossScaler> scaler_{};  // none unless mixed
+  Tensor at_, key_, scale_;                   // of the step that is next; what augments the pass; 1, unless mixed
+  Tensor indices_, numbers_, draw_;           // of the step
+  Tensor order_, numbers_by_step_, draws_, losses_, correct_;  // a row for each step
+  std::int64_t taken_ = 0, steps_before_ = 0;  // of the pass, skipped or not; of the optimizer before it
   Snapshot before_;
   StepGraph graph_;
 };

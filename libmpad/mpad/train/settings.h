@@ -52,7 +52,7 @@ struct Settings {
   std::int64_t runs = 1;
   std::int64_t parallel = 1;  ///< runs at work at once (experiment.h), with the same bits
   Device device = Device::cpu;
-  bool graph = false;  ///< on CUDA: a step is a graph (queued_steps.h; gradient_step.h if mixed), with the same bits
+  bool graph = false;  ///< on CUDA: a step is a graph (queued_steps.h; gradient_step.h of a source), with the same bits
 };
 
 /// Throws Error, naming the setting, if one is out of range or two contradict each other.

@@ -127,7 +127,7 @@ void Trainer::try_batch(const Batches& batches) {
     return;
   }
   QueuedSteps queued(*model_, *optimizer_, batches, settings_.mixed);
-  queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0), scaler_);
+  queued.begin(batches, std::vector<double>(static_cast<std::size_t>(queued.size()), 0), Rng(0), scaler_);
   queued.take(std::min<std::int64_t>(2, queued.size()));  // the second is recorded
   // What a graph works in serves nothing else: neither the rest of a pass nor a test.
   if (batches.size() > queued.size())
@@ -175,7 +175,7 @@ void Trainer::take_queued(Pass& pass, const Batches& batches) {
   if (!queued_) queued_ = std::make_unique<QueuedSteps>(*model_, *optimizer_, batches, settings_.mixed);
   std::vector<double> rates;
   for (std::int64_t i = 0; i < queued_->size(); ++i) rates.push_back(rate(pass.steps_before + i));
-  queued_->begin(batches, rates, scaler_);
+  queued_->begin(batches, rates, pass.draws, scaler_);
   while (pass.steps < queued_->size()) {
     const QueuedSteps::Results results = queued_->take(std::min(at_once, queued_->size() - pass.steps));
     if (results.losses.empty()) break;
