@@ -40,6 +40,40 @@ void check_integers(const Case& c, DType dtype) {
   });
 }
 
+template <class Where>
+Tensor forward(Where where, const Problem& p) {
+  const Sliding s = slide("conv2d", p.geometry.window, p.x.shape());
+  return run_kernel(where, {p.x, p.weight, p.bias}, {{p.grad_y.shape(), p.x.dtype()}}, [&](auto in, auto out) {
+    kernels::conv2d_forward(where, s, in[0], in[1], in[2], false, out[0]);
+  })[0];
+}
+
+std::vector<bool> not_finite(const Tensor& t) {
+  std::vector<bool> marks;
+  for (double value : t.values()) marks.push_back(!std::isfinite(value));
+  return marks;
+}
+
+/// Marks the outputs that see element `at` of x, and the weights that it is multiplied by.
+void mark_reached(const Problem& p, std::int64_t at, std::vector<bool>& outputs, std::vector<bool>& weights) {
+  const Case& g = p.geometry;
+  const Sliding s = slide("conv2d", g.window, p.x.shape());
+  outputs.assign(static_cast<std::size_t>(p.grad_y.numel()), false);
+  weights.assign(static_cast<std::size_t>(p.weight.numel()), false);
+  const std::int64_t pixel = at / g.c, image = pixel / (g.h * g.w);
+  for (std::int64_t oh = 0; oh < s.oh; ++oh)
+    for (std::int64_t ow = 0; ow < s.ow; ++ow)
+      for (std::int64_t r = 0; r < g.window.kernel.h; ++r)
+        for (std::int64_t q = 0; q < g.window.kernel.w; ++q) {
+          if (s.row(oh, r) != pixel / g.w % g.h || s.column(ow, q) != pixel % g.w) continue;
+          for (std::int64_t k = 0; k < g.k; ++k) {
+            outputs[static_cast<std::size_t>(((image * s.oh + oh) * s.ow + ow) * g.k + k)] = true;
+            const std::int64_t tap = (k * g.window.kernel.h + r) * g.window.kernel.w + q;
+            weights[static_cast<std::size_t>(tap * g.c + at % g.c)] = true;
+          }
+        }
+}
+
 }  // namespace
 
 TEST_CASE("convolutions of small integers are exact in every type") {
@@ -119,7 +153,8 @@ TEST_CASE("convolutions give the same bits with avx2 and avx512") {
 #endif
 
 TEST_CASE("convolutions without bias, and of arrays aligned to an element only, have the same bits") {
-  for (const Case& c : {Case{2, 5, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 2, 1}}})
+  for (const Case& c : {Case{2, 5, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 2, 1}},
+                        Case{2, 9, 8, 3, 64, {3, 1, 1}}, Case{2, 9, 8, 1, 6, {5}}})
     for (DType dtype : real_dtypes) {
       Problem p = make(c, dtype, false);
       p.bias.fill(0);
@@ -157,6 +192,94 @@ TEST_CASE("infinity, NaN and the sign of zero pass through a 1x1 convolution") {
         CHECK(y[3] == -2);
       }
     }
+}
+
+// Behind all taps of a patch and all pixels of a tile there are zeros, which no infinity may meet.
+TEST_CASE("infinity and NaN in an image reach the windows that see them, and no other") {
+  for (const Case& c : {Case{2, 9, 8, 1, 10, {5, 1, 2}}, Case{1, 9, 8, 3, 70, {3, 1, 1}},
+                        Case{1, 11, 11, 3, 6, {7, 2, 3}}, Case{1, 6, 7, 3, 5, {1}}, Case{1, 7, 6, 8, 9, {3, 1, 1}}})
+    for (DType dtype : real_dtypes) {
+      const Problem finite = make(c, dtype, false);
+      const Shape& shape = finite.x.shape();
+      const double special[] = {INFINITY, -INFINITY, NAN};
+      for (const std::int64_t pixel : {std::int64_t{0}, c.w + 2, c.n * c.h * c.w / 2 + 1, c.n * c.h * c.w - 1}) {
+        const std::int64_t at = pixel * c.c + pixel % c.c;
+        std::vector<double> x = finite.x.values();
+        x[static_cast<std::size_t>(at)] = special[pixel % 3];
+        Problem p = finite;
+        p.x = Tensor::from(x, shape, dtype);
+        std::vector<bool> reached, weighed;
+        mark_reached(p, at, reached, weighed);
+        on_each_backend([&](auto where) {
+          INFO(name_of(where) << ": " << describe(p) << " at " << at);
+          const Computed got = compute(where, p);
+          CHECK(not_finite(got.y) == reached);
+          CHECK(not_finite(got.grad_weight) == weighed);
+        });
+      }
+    }
+}
+
+// So it is where a slice of taps ends within a filter: the taps of the next are no part of it.
+TEST_CASE("infinity in a weight meets the inputs of its tap, in its filter alone") {
+  for (const Case& c : {Case{1, 6, 7, 3, 5, {4}}, Case{1, 8, 7, 1, 34, {6}}})
+    for (DType dtype : real_dtypes) {
+      Problem p = make(c, dtype, false);
+      const std::vector<double> x = p.x.values(), finite = p.weight.values();
+      const Sliding s = slide("conv2d", c.window, p.x.shape());
+      const std::int64_t of_filter = c.window.taps() * c.c, spoilt = 2;
+      for (std::int64_t at = 0; at < of_filter; ++at) {
+        std::vector<double> weight = finite;
+        weight[static_cast<std::size_t>(spoilt * of_filter + at)] = INFINITY;
+        p.weight = Tensor::from(weight, p.weight.shape(), dtype);
+        const std::int64_t r = at / c.c / c.window.kernel.w, q = at / c.c % c.window.kernel.w;
+        on_each_backend([&](auto where) {
+          INFO(name_of(where) << ": " << describe(p) << " at " << at);
+          const std::vector<double> y = forward(where, p).values();
+          for (std::int64_t i = 0; i < p.grad_y.numel(); ++i) {
+            const double got = y[static_cast<std::size_t>(i)];
+            const std::int64_t h = s.row(i / c.k / s.ow, r), w = s.column(i / c.k % s.ow, q);
+            const double met = x[static_cast<std::size_t>((h * c.w + w) * c.c + at % c.c)];
+            if (i % c.k != spoilt)
+              CHECK(std::isfinite(got));
+            else if (met == 0)
+              CHECK(std::isnan(got));
+            else
+              CHECK(got == INFINITY * met);
+          }
+        });
+      }
+    }
+}
+
+TEST_CASE("infinity and NaN in a gradient reach the weights of their filter, and no other") {
+  for (const Case& c : {Case{2, 9, 8, 1, 10, {5}}, Case{1, 9, 8, 3, 70, {3}}})
+    for (DType dtype : real_dtypes) {
+      Problem p = make(c, dtype, false);
+      const Shape shape = p.grad_y.shape();
+      std::vector<double> gradient = p.grad_y.values();
+      gradient[2] = NAN;
+      gradient[gradient.size() - 1] = INFINITY;
+      p.grad_y = Tensor::from(gradient, shape, dtype);
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ": " << describe(p));
+        const std::vector<bool> spoilt = not_finite(compute(where, p).grad_weight);
+        const auto of_filter = static_cast<std::size_t>(c.window.taps() * c.c);
+        for (std::size_t i = 0; i < spoilt.size(); ++i)
+          CHECK(spoilt[i] == (i / of_filter == 2 || i / of_filter == static_cast<std::size_t>(c.k - 1)));
+      });
+    }
+}
+
+TEST_CASE("a stem of more tiles than its kernels have blocks is exact on small integers") {
+  const Problem p = make({1, 257, 257, 1, 1, {1}}, DType::f16, true);
+  const std::vector<double> x = p.x.values();
+  const double factor = p.weight.item(), bias = p.bias.item();
+  on_each_backend([&](auto where) {
+    INFO(name_of(where));
+    const std::vector<double> y = forward(where, p).values();
+    for (std::size_t i = 0; i < x.size(); ++i) REQUIRE(y[i] == x[i] * factor + bias);
+  });
 }
 
 TEST_CASE("gradients of a convolution match central differences in double") {

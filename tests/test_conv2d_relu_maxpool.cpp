@@ -94,7 +94,8 @@ TEST_CASE("a convolution with ReLU and any other pool has the bits and codes of 
 }
 
 TEST_CASE("arrays aligned to an element only have the same bits") {
-  for (const Case& c : {Case{2, 4, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 1, 1}}})
+  for (const Case& c : {Case{2, 4, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 1, 1}},
+                        Case{2, 6, 4, 3, 64, {3, 1, 1}}, Case{1, 9, 8, 1, 6, {5}}})
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, true);
       const Sliding pool = slide("pool", {2, 2}, p.grad_y.shape());
