@@ -15,9 +15,14 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     const auto patches = input_patches(s, x.as<const T>());
     const auto weights = weight_matrix(s, k, weight.as<const T>());
     const Finish<T> finish{bias_of<T>(bias), relu};
-    if (is_stem(patches))
-      return stem(op, where, patches, weights, StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
     const Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
+    if (is_stem(patches)) {
+      if constexpr (std::is_same_v<T, half>)
+        return multiply_stem(op, where, patches, weights, WholeDestination<T>{destination});
+      else
+        return stem(op, where, patches, weights,
+                    StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
+    }
     const Cut<T> cut(destination.m, destination.n, patches.columns);
     in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
              [&](const Destination<T>& to) { multiply_patches(op, where, patches, weights, cut, to); });

@@ -43,7 +43,7 @@ struct SummedDestination {
   }
 };
 
-/// The same behind a stem whose warps have all their lanes: 32 pixels in a row of 32 channels.
+/// The same behind a stem of floats or doubles whose warps have all their lanes: 32 pixels in a row of 32 channels.
 template <class T>
 struct StemSums {
   using Patches = kernels::Patches<T>;
@@ -77,25 +77,33 @@ struct StemSums {
   }
 };
 
+/// Whether warps of a stem lack lanes, which the sums of columns need; products on tensor cores never do.
+template <class T>
+bool lacks_lanes(std::int64_t channels) {
+  return !std::is_same_v<T, half> && channels % StemTile::k != 0;
+}
+
 /// y and the sums of its columns; false where sums are cut into parts, or a stem's warps lack lanes.
 template <class T>
 bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weight, View bias, View y,
                      ColumnSums<T>& sums) {
   const auto patches = input_patches(s, x.as<const T>());
   const auto weights = weight_matrix(s, sums.n, weight.as<const T>());
-  const bool has_stem = is_stem(patches);
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(sums.m, sums.n, patches.columns);
-  if (has_stem ? sums.n % StemTile::k != 0 : cut.slices.parts > 1) return false;
+  const bool has_stem = is_stem(patches);
+  if (has_stem ? lacks_lanes<T>(sums.n) : cut.slices.parts > 1) return false;
   sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, sums.n * sums.blocks());
   const Bias<T> add = bias_of<T>(bias);
   T* const to = y.as<T>();
-  if (has_stem) {
+  const SummedDestination<T> destination{to, add, sums, sums.m, sums.n, rows_in_runs(to, sums.n)};
+  if (!has_stem) {
+    multiply_patches(op, where, patches, weights, cut, destination);
+  } else if constexpr (std::is_same_v<T, half>) {
+    multiply_stem(op, where, patches, weights, destination);
+  } else {
     stem(op, where, patches, weights, StemSums<T>{to, add, sums, stores_packs(to, weights.rows)});
-    return true;
   }
-  multiply_patches(op, where, patches, weights, cut,
-                   SummedDestination<T>{to, add, sums, sums.m, sums.n, rows_in_runs(to, sums.n)});
   return true;
 }
 

@@ -2,9 +2,19 @@
 // What the forward of a convolution is, whatever follows it in its pass.
 #pragma once
 #include "conv2d_stem.cuh"
+#include "conv2d_stem_products.cuh"
 #include "implicit_gemm.cuh"
 
 namespace mpad::kernels {
+
+/// Whether stem() serves, or multiply_stem() in half: 1 or 3 channels, whose weights fit a block's memory.
+template <class T>
+bool is_stem(const Patches<T>& x) {
+  if constexpr (std::is_same_v<T, half>)
+    return multiplies_stem(x);
+  else
+    return (x.channels == 1 || x.channels == 3) && x.columns * StemTile::k * sizeof(T) <= 48 * 1024;
+}
 
 /// Multiplies the tiles of patches by weights.
 template <class T, class Patches, class To>

@@ -95,7 +95,7 @@ struct WindowDestination {
   }
 };
 
-/// The same behind a stem: a thread has the four taps of a window.
+/// The same behind a stem of floats or doubles: a thread has the four taps of a window.
 template <class T>
 struct StemWindows {
   using Patches = WindowPatches<T>;
@@ -133,18 +133,22 @@ bool in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weig
   const Bias<T> add = bias_of<T>(bias);
   T* const to_y = y.as<T>();
   Code* const to_code = code.as<Code>();
+  const bool in_runs = rows_in_runs(to_y, k) && is_aligned<4>(to_code);
+  const WindowDestination<T> destination{to_y, to_code, add, patches.rows, static_cast<int>(k), in_runs};
   if (is_stem<T>(patches)) {
-    const bool code_packed = stores_packs(to_y, weights.rows) && k % StemTile::group == 0 && is_aligned<8>(to_code);
-    stem(op, where, patches, weights,
-         StemWindows<T>{to_y, to_code, add, stores_packs(to_y, weights.rows), code_packed});
+    if constexpr (std::is_same_v<T, half>) {
+      multiply_stem(op, where, patches, weights, destination);
+    } else {
+      const bool code_packed = stores_packs(to_y, weights.rows) && k % StemTile::group == 0 && is_aligned<8>(to_code);
+      stem(op, where, patches, weights,
+           StemWindows<T>{to_y, to_code, add, stores_packs(to_y, weights.rows), code_packed});
+    }
     return true;
   }
   // As the convolution alone is cut, so that bits are the same.
   const Cut<T> cut(s.n * s.oh * s.ow, static_cast<int>(k), patches.columns);
   if (cut.slices.parts > 1) return false;
-  const bool in_runs = rows_in_runs(to_y, k) && is_aligned<4>(to_code);
-  multiply_patches(op, where, patches, weights, cut,
-                   WindowDestination<T>{to_y, to_code, add, patches.rows, static_cast<int>(k), in_runs});
+  multiply_patches(op, where, patches, weights, cut, destination);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Convolution of 1 or 3 channels, directly: slices of a product would be mostly padding, and no channel count to copy
-// 16 bytes of. A thread has 8 output channels of 4 pixels; the block's weights wait in shared memory.
+// Convolution of 1 or 3 channels in float and double, directly: slices of a product would be mostly padding, and no
+// channel count to copy 16 bytes of. A thread has 8 output channels of 4 pixels; the block's weights wait in shared
+// memory.
 #pragma once
 #include "conv2d_operands.cuh"
 #include "finish.cuh"
@@ -113,12 +114,6 @@ __global__ void __launch_bounds__(StemTile::threads)
     sum_taps<T, channels>(x, pixels, staged + in_block, sums);
     to.store(sums, first, slot, x.rows, first_k + in_block, k);
   }
-}
-
-/// Whether stem() serves: 1 or 3 channels, and the weights of a block fit 48 KiB.
-template <class T>
-bool is_stem(const Patches<T>& x) {
-  return (x.channels == 1 || x.channels == 3) && x.columns * StemTile::k * sizeof(acc_t<T>) <= 48 * 1024;
 }
 
 /// Whether a thread's share of a pixel of k channels at y can be stored 16 bytes at a time.

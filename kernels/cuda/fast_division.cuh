@@ -23,6 +23,7 @@ class FastDivision {
     magic_ = static_cast<unsigned>((((std::uint64_t{1} << shift_) - d) << 32) / d + 1);
   }
 
+  __host__ __device__ unsigned divisor() const { return divisor_; }
   __device__ unsigned quotient(unsigned x) const { return (__umulhi(x, magic_) + x) >> shift_; }
   __device__ Divided divide(unsigned x) const {
     const unsigned q = quotient(x);
