@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Weight gradient: grad_y by patches of x, summed over pixels.
 #include "conv2d_stem_weight.cuh"
+#include "conv2d_stem_weight_products.cuh"
 
 #include <kernels.h>
 
@@ -15,7 +16,11 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
     const auto patches = input_patches(s, x.as<const T>());
     const Matrix<T> gradient{grad_y.as<const T>(), patches.rows, static_cast<unsigned>(k)};
     const Destination<T> to{grad_weight.as<T>(), {}, k, static_cast<int>(patches.columns)};
-    if (s.c == 1 || s.c == 3) return stem_weight(op, where, gradient, patches, to);
+    if constexpr (std::is_same_v<T, half>) {
+      if (has_tap_bits(patches)) return multiply_stem_weight(op, where, gradient, patches, to);
+    } else if (s.c == 1 || s.c == 3) {
+      return stem_weight(op, where, gradient, patches, to);
+    }
     const Operand<Matrix<T>, Contiguous::extent> a{gradient};
     const Operand<Patches<T>, Contiguous::extent> b{patches};
     implicit_gemm<T>(op, where, a, b, patches.rows, {packing(gradient.data, k), packing(patches.data, s.c)}, to);

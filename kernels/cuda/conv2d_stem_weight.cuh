@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Weight gradient of 1 or 3 input channels: a narrow product, for which a tile of 64 output channels by 32 weights is
-// enough. A thread has 4 x 4 sums; pixels pass through shared memory, 32 at a time, as acc_t. Several groups of threads
-// take slices in turn, so that one loads while another computes, and add their sums in the end.
+// Weight gradient of 1 or 3 input channels in float and double: a narrow product, for which a tile of 64 output
+// channels by 32 weights is enough. A thread has 4 x 4 sums; pixels pass through shared memory, 32 at a time, as acc_t.
+// Several groups of threads take slices in turn, so that one loads while another computes, and add their sums in the
+// end.
 #pragma once
 #include "conv2d_operands.cuh"
 #include "implicit_gemm.cuh"
