@@ -80,6 +80,11 @@ def missing(name, found):
         return "loads of 16 bytes"
     if (packed or writes) and not found.stores16:
         return "stores of 16 bytes"
+    if stem := re.match(r"stem_(?:weight_)?products<\d+(?:, (\d+)>)?", name):
+        if not found.products:
+            return "products on tensor cores"
+        if stem[1] == "8" and not found.copies == found.copies16 > 0:
+            return "copies of 16 bytes alone"
     if product := re.match(r"multiply_tiles<(\w+), \w+<[^>]*>, Runs<(\d+), (\d+)>", name):
         element, *runs = product.groups()
         full = str(16 // _bytes[element])

@@ -88,6 +88,18 @@ class Instructions(unittest.TestCase):
         self.assertEqual(self.missing(group, "wgmma.mma_async.sync {%f1};\n" + copy.format(16)), "")
         self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
 
+    def test_stems(self):
+        product, copy = "mma.sync.aligned.m16n8k16 {%f1};\n", "cp.async.cg.shared.global [%r1], [%rd1], {};\n"
+        forward = "stem_products<3, BlockShape<4, 1, 32, 64>, Patches<__half>, WholeDestination<__half> >"
+        self.assertEqual(self.missing(forward), "products on tensor cores")
+        self.assertEqual(self.missing(forward, product), "")
+        self.assertEqual(self.missing("stem_weight_products<3, 8>", copy.format(16)), "products on tensor cores")
+        self.assertEqual(self.missing("stem_weight_products<3, 8>", product), "copies of 16 bytes alone")
+        self.assertEqual(self.missing("stem_weight_products<3, 8>", product + copy.format(4)), "copies of 16 bytes alone")
+        self.assertEqual(self.missing("stem_weight_products<3, 8>", product + copy.format(16)), "")
+        self.assertEqual(self.missing("stem_weight_products<1, 1>", product), "")
+        self.assertEqual(self.missing("stem_forward<float, 3, StemPixels<float> >"), "")
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

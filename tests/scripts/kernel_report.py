@@ -102,6 +102,8 @@ class Report(unittest.TestCase):
     def test_sized_by_the_layer(self):
         self.assertEqual(self.report("_ZN4mpad7kernels12stem_forwardIfLi3EEEvv", _array, registers=79),
                          (0, ["79", "0/0", "0", "0+", "128", "<=37"], ""))
+        self.assertEqual(self.report("_ZN4mpad7kernels13stem_productsILi3EEEvv", _array),
+                         (0, ["126", "0/0", "0", "0+", "128", "<=25"], ""))
 
     def test_memory_before_the_wait(self):
         late = _ptx.replace("griddepcontrol.wait;", "")
