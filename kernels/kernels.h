@@ -95,8 +95,8 @@ void relu_maxpool_forward(Where, const Sliding&, View x, View y, View code);
 template <class Where>
 void relu_maxpool_backward(Where, const Sliding&, const TieRule&, Accumulate, double alpha, View grad_y, View code,
                            View grad_x);
-/// Bit for bit relu_maxpool_backward with alpha = 0, and the sums of grad_x n,h,w,c over n, h and w: formed in acc_t in
-/// an order that the sizes fix, which need not be sum_rows's, and rounded once.
+/// Bit for bit relu_maxpool_backward with
+/// alpha = 0, then sum_rows of grad_x n,h,w,c into sums c.
 template <class Where>
 void relu_maxpool_backward_sum_rows(Where, const Sliding&, const TieRule&, Accumulate, View grad_y, View code,
                                     View grad_x, View sums);

@@ -235,16 +235,21 @@ TEST_CASE("row sums have the same bits on every instruction set") {
 }
 
 TEST_CASE("ReLU's backward and row sums in one pass are one and the other, bit for bit") {
-  for (const Matrix& m : matrices)
+  std::vector<Shape> shapes;
+  for (const Matrix& m : matrices) shapes.push_back({m.rows, m.columns});
+  // Images, which are summed by blocks of pixels where height and width are even.
+  shapes.insert(shapes.end(),
+                {{2, 4, 6, 8}, {3, 8, 6, 64}, {40, 8, 8, 8}, {1, 4, 2, 2056}, {2, 5, 4, 8}, {2, 4, 6, 5}});
+  for (const Shape& shape : shapes)
     for (DType dtype : real_dtypes) {
       // Outputs of ReLU, half of them 0; NaN lets the gradient pass.
-      std::vector<double> outputs = random_tensor({m.rows, m.columns}, dtype, 16).values();
+      std::vector<double> outputs = random_tensor(shape, dtype, 16).values();
       for (double& value : outputs) value = value < 0 ? 0 : value;
       if (!outputs.empty()) outputs.back() = NAN;
-      const Tensor y = Tensor::from(outputs, {m.rows, m.columns}, dtype), grad_y = random_tensor(y.shape(), dtype, 17);
-      const Output grad{y.shape(), dtype}, sums{{m.columns}, dtype};
+      const Tensor y = Tensor::from(outputs, shape, dtype), grad_y = random_tensor(shape, dtype, 17);
+      const Output grad{shape, dtype}, sums{{shape[shape.rank() - 1]}, dtype};
       on_each_backend([&](auto where) {
-        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << m.rows << ',' << m.columns);
+        INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << to_string(shape));
         const std::vector<Tensor> got =
             run_kernel(where, {y, grad_y}, {grad, sums, grad, sums}, [where](auto in, auto out) {
               kernels::relu_backward_sum_rows(where, in[0], in[1], out[0], out[1]);

@@ -70,17 +70,15 @@ struct PositivePoolSum {
 };
 
 /// Of 2x2 windows that cover the image: each output's gradient, which becomes those of its window's elements. They are
-/// stored, and summed.
+/// stored, and summed as sum_rows() sums them.
 template <class T, class M, class Sum, class Rule>
 struct ExpandedWindows {
-  // A row is four elements: small images should have many threads store theirs, and registers hold few rows.
-  static constexpr int least_rows = 2, ahead = 4;
+  static constexpr int least_rows = EachBlock::least_rows, ahead = 4;
   const T* grad_y;
   const M* code;
   T* grad_x;
   Rule rule;
-  std::int64_t ow, channels;
-  Divisor by_channels{channels}, by_columns{ow};
+  EachBlock blocks;
 
   template <int size>
   struct Loaded {
@@ -94,7 +92,7 @@ struct ExpandedWindows {
   template <int size>
   __device__ Pack<acc_t<T>, size> use(const Loaded<size>& loaded, std::int64_t at) const {
     using Output = PoolOutput<T, M, size, Sum, Rule>;
-    const std::int64_t pixel = by_channels.quotient(at), row = by_columns.quotient(pixel), column = pixel - row * ow;
+    T* const first = grad_x + blocks.first(at);
     Output output;
     output.index = at;
     MPAD_UNROLL
@@ -102,7 +100,7 @@ struct ExpandedWindows {
       output.term[e] = Sum::term(rule, loaded.grads.element[e], typename Output::Bits{loaded.codes.element[e]}, {});
     Pack<acc_t<T>, size> sums = {};
     MPAD_UNROLL
-    for (int tap = 0; tap < 4; ++tap) {
+    for (int tap = 0; tap < EachBlock::elements; ++tap) {
       Sum sum[size];
       output.add_to(sum, rule, tap);
       Pack<T, size> values;
@@ -111,8 +109,7 @@ struct ExpandedWindows {
         values.element[e] = sum[e].result(rule);
         sums.element[e] += widen(values.element[e]);
       }
-      const std::int64_t at_tap = (2 * row + tap / 2) * 2 * ow + 2 * column + tap % 2;
-      store(grad_x + at_tap * channels + (at - pixel * channels), values);
+      store(first + blocks.offset(tap), values);
     }
     return sums;
   }
@@ -128,7 +125,7 @@ bool expand_and_sum(const PoolGather& g, const TieRule& ties, const Wrap& wrap, 
       visit_common_rule(ties, [&](const auto& rule) {
         const auto wrapped = wrap(rule);
         const ExpandedWindows<T, M, PositivePoolSum<T, A>, std::decay_t<decltype(wrapped)>> windows{
-            g.grad_y.as<const T>(), g.mask.as<const M>(), g.grad_x.as<T>(), wrapped, s.ow, s.c};
+            g.grad_y.as<const T>(), g.mask.as<const M>(), g.grad_x.as<T>(), wrapped, EachBlock(s.ow, s.c)};
         sum_packs<T, full_pack<T>>(g.op, g.where, s.n * s.oh * s.ow, s.c, windows, sums.as<T>());
         done = true;
       });

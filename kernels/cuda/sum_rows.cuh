@@ -5,6 +5,7 @@
 // `use`, which may store too, gives what to add. A thread has `least_rows` or more, and
 // loads `ahead` of them at once.
 #pragma once
+#include "divisor.cuh"
 #include "elementwise.cuh"
 #include "reduce.cuh"
 #include "scratch.h"
@@ -12,6 +13,45 @@
 namespace mpad::kernels {
 
 inline constexpr int kChunkThreads = 256;
+
+/// What a row to sum is: one of an array's.
+struct EachRow {
+  static constexpr int elements = 1, least_rows = 16, ahead = 8;
+  __device__ std::int64_t first(std::int64_t at) const { return at; }
+  __device__ std::int64_t offset(int) const { return 0; }
+};
+
+/// Or, of images of even height and width, a block of 2x2 pixels: what one window of a pool has.
+struct EachBlock {
+  static constexpr int elements = 4, least_rows = 2, ahead = 2;
+
+  EachBlock(std::int64_t blocks_along_width, std::int64_t of_channels)
+      : width(blocks_along_width), channels(of_channels), by_width(width), by_channels(channels) {}
+  static bool allows(const Shape& images) {
+    return images.rank() == 4 && images.numel() > 0 && images[1] % 2 == 0 && images[2] % 2 == 0;
+  }
+
+  /// Where the first pixel's elements lie in the images, of those at this place among blocks, ...,c too.
+  __device__ std::int64_t first(std::int64_t at) const {
+    const std::int64_t block = by_channels.quotient(at), row = by_width.quotient(block), column = block - row * width;
+    return (4 * row * width + 2 * column) * channels + at - block * channels;
+  }
+  __device__ std::int64_t offset(int pixel) const { return (pixel / 2 * 2 * width + pixel % 2) * channels; }
+
+  std::int64_t width, channels;
+  Divisor by_width, by_channels;
+};
+
+/// f(how an array's rows are summed, the number of rows that are). Images go by blocks where they can, so that sums
+/// have the same bits where a pool's backward forms them.
+template <class F>
+void with_rows(const Shape& shape, std::int64_t columns, const F& f) {
+  const std::int64_t rows = shape.numel() / columns;
+  if (EachBlock::allows(shape))
+    f(EachBlock(shape[2] / 2, columns), rows / EachBlock::elements);
+  else
+    f(EachRow(), rows);
+}
 
 /// Columns in packs; the threads of a block are `groups` rows of `tile` packs.
 struct ChunkLayout {
