@@ -188,22 +188,26 @@ void check_sums(const Tensor& sums, const Tensor& grad) {
 
 // Windows that cover the image, in packs of every type, in one tile or two, in one chunk or several; an image that they
 // do not cover, channels in no packs, other windows.
-const std::pair<Shape, Window> summed_pools[] = {
-    {{2, 4, 6, 8}, {2, 2}},    {{1, 2, 2, 24}, {2, 2}}, {{3, 8, 6, 64}, {2, 2}}, {{40, 8, 8, 8}, {2, 2}},
-    {{1, 4, 2, 2056}, {2, 2}}, {{2, 5, 4, 8}, {2, 2}},  {{2, 4, 6, 5}, {2, 2}},  {{2, 7, 7, 8}, {3, 2, 1}}};
+struct SummedPool {
+  Shape shape;
+  Window window;
+};
+const SummedPool summed_pools[] = {{{2, 4, 6, 8}, {2, 2}},  {{1, 2, 2, 24}, {2, 2}},   {{3, 8, 6, 64}, {2, 2}},
+                                   {{40, 8, 8, 8}, {2, 2}}, {{1, 4, 2, 2056}, {2, 2}}, {{2, 5, 4, 8}, {2, 2}},
+                                   {{2, 4, 6, 5}, {2, 2}},  {{2, 7, 7, 8}, {3, 2, 1}}};
 
 }  // namespace
 
 TEST_CASE("a gradient and its sums in one pass have the bits of one and the other") {
-  for (const auto& [shape, window] : summed_pools)
+  for (const SummedPool& pool : summed_pools)
     for (DType dtype : real_dtypes) {
-      const Sliding s = slide("test", window, shape);
-      const Tensor x = draw(shape, dtype, 91, {-1, -0.0, 0, 1, 1, 2}), code = fused(portable, s, x)[1];
+      const Sliding s = slide("test", pool.window, pool.shape);
+      const Tensor x = draw(pool.shape, dtype, 91, {-1, -0.0, 0, 1, 1, 2}), code = fused(portable, s, x)[1];
       const Tensor grad_y = random_tensor(output_of(s), dtype, 92, -4, 4);
       for (const char* rule : {"native", "last", "minimal", "beta:0.3", "beta:1000", "random:5", "all"})
         on_each_backend([&](auto where) {
           const Accumulate accumulate = rule[0] == 'm' ? Accumulate::narrow : Accumulate::wide;
-          INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << to_string(shape) << ' ' << rule);
+          INFO(name_of(where) << ' ' << to_string(dtype) << ' ' << to_string(pool.shape) << ' ' << rule);
           const std::vector<Tensor> got = summed(where, s, {TieRule::parse(rule), 0, accumulate}, code, grad_y);
           CHECK(same_bits(got[0], got[2]));
           CHECK(same_bits(got[1], got[3]));
