@@ -5,7 +5,7 @@
 // end.
 #pragma once
 #include "conv2d_operands.cuh"
-#include "implicit_gemm.cuh"
+#include "reduction_parts.cuh"
 
 namespace mpad::kernels {
 

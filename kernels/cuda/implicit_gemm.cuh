@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The skeleton of every convolution: y (m x n, row-major) = a * b, operands gathered from global memory slice by slice.
-// A block has one tile of y and one part of the reduction. The reduction is cut into parts, whose sums are added in
-// order behind it, where there are too few tiles to fill a device. Parts depend on sizes alone, so the bits of a result
-// are the same on every device.
+// A block has one tile of y and one part of the reduction.
 #pragma once
 #include "conv2d_operands.cuh"
-#include "finish.cuh"
 #include "group_product.cuh"
-#include "launch.cuh"
-#include "reduce.cuh"
-#include "scratch.h"
-#include "sm90.h"
+#include "reduction_parts.cuh"
 #include "warp_product_double.cuh"
 #include "warp_product_float.cuh"
 #include "warp_product_half.cuh"
@@ -27,125 +21,6 @@ struct Operand {
   using Source = SourceType;
   static constexpr Contiguous contiguous = contiguous_axis;
   Source source;
-};
-
-/// Whether rows of n elements from `to` on are aligned to runs of up to four, so that none hangs over the end either.
-template <class T>
-bool rows_in_runs(const T* to, std::int64_t n) {
-  return n % 4 == 0 && is_aligned<full_pack<T>>(to);
-}
-
-/// Stores a run of a row of n columns, from `column` on: at once, or what there is of it.
-template <int run, class E>
-__device__ inline void store_run(E* to, const Pack<E, run>& pack, int column, int n, bool in_runs) {
-  if (in_runs) {
-    store(to, pack);
-    return;
-  }
-#pragma unroll
-  for (int e = 0; e < run; ++e)
-    if (column + e < n) to[e] = pack.element[e];
-}
-
-/// Whether the warp's part of a tile, which begins at this row and column, reaches an edge of an m x n matrix. A warp
-/// that does not, as most, need not ask at each run where it lies. All lanes take part.
-template <class Product>
-__device__ inline bool reaches_edge(const Product& product, std::int64_t first_row, int first_column, std::int64_t m,
-                                    int n) {
-  constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
-  const bool inside =
-      first_row + product.row(Product::rows - 1) < m && first_column + product.column(Product::runs - 1) + run <= n;
-  return !__all_sync(0xffffffff, inside);
-}
-
-/// Where sums go: finished, to y; or, if others are to be added, to `partial` (blockIdx.y, m, n). Row i of the product
-/// is row i of y or, if `spread`, that of the i-th of some pixels. A cluster of so many blocks adds up theirs first.
-template <class T>
-struct Destination {
-  T* y;
-  Finish<T> finish;
-  std::int64_t m;
-  int n;
-  bool in_runs = rows_in_runs(y, n);
-  acc_t<T>* partial = nullptr;
-  bool spread = false;
-  PixelGrid pixels{};
-  unsigned cluster = 1;
-
-  template <int run>
-  __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
-    if (row >= m || column >= n) return;
-    if (partial != nullptr)
-      store_run(partial + (blockIdx.y * m + row) * n + column, sums, column, n, in_runs);
-    else
-      store_run(y + row_of_y(row) * n + column, finish(sums, column, n), column, n, in_runs);
-  }
-
-  /// Of the tile that begins at this row and column.
-  template <class Product>
-  __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
-    using Sums = decltype(product.run(0, 0));
-    if (spread || !in_runs || reaches_edge(product, first_row, first_column, m, n))
-      store_edge(product, first_row, first_column);
-    else if (partial != nullptr)
-      store_whole(product, first_row, first_column, partial + blockIdx.y * m * n,
-                  [](const Sums& sums, const Sums&) { return sums; });
-    else if (finish.relu)
-      store_whole(product, first_row, first_column, y,
-                  [&](const Sums& sums, const Sums& added) { return finish.bias.template rounded<true>(sums, added); });
-    else
-      store_whole(product, first_row, first_column, y, [&](const Sums& sums, const Sums& added) {
-        return finish.bias.template rounded<false>(sums, added);
-      });
-  }
-
-  /// Where element i of the product goes.
-  __device__ T* place(std::int64_t i) const { return y + (spread ? row_of_y(i / n) * n + i % n : i); }
-
- private:
-  template <class Product>
-  __device__ void store_edge(const Product& product, std::int64_t first_row, int first_column) const {
-#pragma unroll
-    for (int i = 0; i < Product::rows; ++i)
-#pragma unroll
-      for (int j = 0; j < Product::runs; ++j)
-        store(first_row + product.row(i), first_column + product.column(j), product.run(i, j));
-  }
-  /// All runs there, ended by f(sums, what is added to their columns).
-  template <class Product, class E, class F>
-  __device__ void store_whole(const Product& product, std::int64_t first_row, int first_column, E* to,
-                              const F& f) const {
-    constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
-#pragma unroll
-    for (int j = 0; j < Product::runs; ++j) {
-      const int column = first_column + product.column(j);
-      const auto added = finish.bias.template added<run>(column, n);
-#pragma unroll
-      for (int i = 0; i < Product::rows; ++i)
-        kernels::store(to + (first_row + product.row(i)) * n + column, f(product.run(i, j), added));
-    }
-  }
-
-  __device__ std::int64_t row_of_y(std::int64_t row) const {
-    return spread ? pixels.at(static_cast<unsigned>(row)).index : row;
-  }
-};
-
-/// Slices of the reduction, cut into parts that differ by one slice at most. Their sums are added in groups of
-/// `together` parts, in order, and then those of the groups, in order.
-struct Slices {
-  unsigned parts, together, least, longer;  // the first `longer` parts have one slice more than the least
-
-  Slices(std::int64_t count, std::int64_t parts_of_it)
-      : parts(static_cast<unsigned>(parts_of_it)),
-        together(parts % most_together == 0 ? most_together : parts),
-        least(static_cast<unsigned>(count / parts_of_it)),
-        longer(static_cast<unsigned>(count % parts_of_it)) {}
-
-  static constexpr unsigned most_together = 8;  // blocks of a cluster on every device that has them
-  static bool allows(std::int64_t parts) { return parts <= most_together || parts % most_together == 0; }
-  __device__ unsigned begin(unsigned part) const { return part * least + min(part, longer); }
-  __device__ unsigned size(unsigned part) const { return least + (part < longer ? 1 : 0); }
 };
 
 /// How many adjacent elements of each operand are copied at a time.
@@ -174,18 +49,6 @@ struct Stages {
   static constexpr int count = Shape::asynchronous || fitting > 4 ? 4 : fitting;
   static constexpr int ahead = Shape::asynchronous ? count - 2 : count - 1;
   static constexpr int bytes = count * bytes_of_slice;
-};
-
-template <class A, int run>
-__device__ inline void add_run(Pack<A, run>& sums, const Pack<A, run>& others) {
-#pragma unroll
-  for (int e = 0; e < run; ++e) sums.element[e] += others.element[e];
-}
-
-/// Whether sums may go there before all are added.
-template <class To>
-concept TakesParts = requires(const To& to) {
-  to.partial;
 };
 
 /// Adds the sums of a cluster's blocks, in order of their ranks, each block those of some runs of all its threads, and
@@ -264,101 +127,6 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
       return store_sums_of_cluster<acc_t<T>, Shape>(product, reinterpret_cast<acc_t<T>*>(tiles), destination,
                                                     std::int64_t{first_m}, static_cast<int>(first_n));
   destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
-}
-
-/// Sums that are to be added: `groups` of `together` in a row, as Slices says.
-struct Parts {
-  int groups, together;
-};
-inline constexpr int most_groups = 64;
-
-/// y = the sum of the parts, finished. A thread has `run` adjacent elements, of one row.
-template <class T, int run>
-__global__ void __launch_bounds__(256) sum_parts(const Destination<T> destination, const Parts parts) {
-  follow_kernels_before();
-  using Sums = Pack<acc_t<T>, run>;
-  const std::int64_t count = destination.m * destination.n;
-  const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * 256 + threadIdx.x) * run;
-  if (first >= count) return;
-  const auto load_part = [&](std::int64_t part) { return load<run>(destination.partial + part * count + first); };
-  const auto sum_group = [&](int group) {
-    const std::int64_t begin = std::int64_t{group} * parts.together;
-    Sums sum = load_part(begin);
-    use_in_order(begin + 1, begin + parts.together, 1, load_part, [&](const Sums& part) { add_run(sum, part); });
-    return sum;
-  };
-  Sums sum = sum_group(0);
-  for (int group = 1; group < parts.groups; ++group) add_run(sum, sum_group(group));
-  store(destination.place(first), destination.finish(sum, static_cast<int>(first % destination.n), destination.n));
-}
-
-/// The same for few elements of many parts: a block has 32 elements, and each of its warps every eighth group.
-template <class T>
-__global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, const Parts parts) {
-  follow_kernels_before();
-  using A = acc_t<T>;
-  constexpr int warps = 8;
-  MPAD_SHARED(A, shared, [most_groups][32]);
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const std::int64_t count = destination.m * destination.n, i = std::int64_t{blockIdx.x} * 32 + lane;
-  if (i < count)
-    for (int group = warp; group < parts.groups; group += warps) {
-      const std::int64_t begin = std::int64_t{group} * parts.together;
-      const auto load_part = [&](std::int64_t part) { return destination.partial[part * count + i]; };
-      A sum = load_part(begin);
-      use_in_order(begin + 1, begin + parts.together, 1, load_part, [&](A part) { sum += part; });
-      shared[group][lane] = sum;
-    }
-  __syncthreads();
-  if (warp > 0 || i >= count) return;
-  A sum = shared[0][lane];
-  for (int group = 1; group < parts.groups; ++group) sum += shared[group][lane];
-  const int column = static_cast<int>(i % destination.n);
-  store(destination.place(i), destination.finish(Pack<A, 1>{{sum}}, column, destination.n));
-}
-
-/// Cuts a reduction of `slices` slices, for `tiles` tiles of the result, into parts of at least `least` slices. A large
-/// device has some 256 blocks at work, so the last of those that wait for others should leave none idle; and parts cost
-/// their own sum. Depends on sizes alone.
-inline Slices cut_reduction(std::int64_t tiles, std::int64_t slices, std::int64_t least) {
-  constexpr std::int64_t at_work = 256;
-  tiles = std::max<std::int64_t>(tiles, 1);
-  // In the time that a block takes for a slice: of the blocks behind each other, and of the sum of the parts.
-  const auto cost = [&](std::int64_t parts) {
-    const std::int64_t blocks = ceil_div(tiles * parts, at_work) * ceil_div(slices, parts);
-    return parts == 1 ? blocks : blocks + 3 + tiles * parts / 64;
-  };
-  std::int64_t best = 1;
-  const std::int64_t most = std::min(slices / least, 2 * at_work / tiles);
-  static_assert(2 * at_work <= Slices::most_together * most_groups);
-  for (std::int64_t parts = 2; parts <= most; ++parts)
-    if (Slices::allows(parts) && cost(parts) < cost(best)) best = parts;
-  return {slices, best};
-}
-
-/// Calls run(destination), which sums each part, or those of each cluster where destination.cluster says so, and then
-/// adds up what that leaves.
-template <class T, class Run>
-void in_parts(const char* op, Cuda where, Destination<T> destination, const Slices& slices, const Run& run) {
-  const std::int64_t count = destination.m * destination.n;
-  if (count == 0) return;
-  const unsigned left = slices.parts / destination.cluster;
-  if (left > 1) destination.partial = cuda::scratch<acc_t<T>>(where, Scratch::partial_sums, left * count);
-  run(destination);
-  if (left == 1) return;
-  const unsigned together = slices.together / destination.cluster;
-  const Parts parts{static_cast<int>(left / together), static_cast<int>(together)};
-  const auto sum = [&](auto kernel, std::int64_t elements_of_block) {
-    launch(op, kernel, static_cast<unsigned>(ceil_div(count, elements_of_block)), 256, 0,
-           static_cast<cudaStream_t>(where.stream), destination, parts);
-  };
-  constexpr int adjacent = full_pack<acc_t<T>>;
-  if (left >= 32)
-    sum(sum_many_parts<T>, 32);
-  else if (destination.in_runs)
-    sum(sum_parts<T, adjacent>, 256 * adjacent);
-  else
-    sum(sum_parts<T, 1>, 256);
 }
 
 /// 128 x 128 for tensor cores, in warps of 64 x 64: the larger a warp's part, the fewer bytes of shared memory it reads
@@ -450,13 +218,6 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
     }
     with(SmallShape());
   });
-}
-
-/// With blocks that add up their parts on the chip, where that is asked for.
-template <class T>
-Destination<T> by_clusters(Destination<T> destination, const Slices& slices) {
-  destination.cluster = cuda::uses(cuda::Sm90::clusters) ? slices.together : 1;
-  return destination;
 }
 
 /// y = a * b.
