@@ -76,11 +76,12 @@ struct PoolOutput {
     if (!output.exists) return output;
     Bits inside = 0;
     if constexpr (Sum::wants_inside) inside = static_cast<Bits>(taps_inside(s, at.h, at.w));
-    const Pack<T, size> grads = load<size>(grad_y + output.index);
-    const Pack<M, size> masks = load<size>(mask + output.index);
-    MPAD_UNROLL
-    for (int e = 0; e < size; ++e) output.term[e] = Sum::term(rule, grads.element[e], Bits{masks.element[e]}, inside);
+    output.set(rule, load<size>(grad_y + output.index), load<size>(mask + output.index), inside);
     return output;
+  }
+  __device__ void set(const Rule& rule, const Pack<T, size>& grads, const Pack<M, size>& masks, Bits inside) {
+    MPAD_UNROLL
+    for (int e = 0; e < size; ++e) term[e] = Sum::term(rule, grads.element[e], Bits{masks.element[e]}, inside);
   }
   __device__ void add_to(Sum (&sum)[size], const Rule& rule, int tap) const {
     MPAD_UNROLL
@@ -88,12 +89,14 @@ struct PoolOutput {
   }
 };
 
+/// The sums, stored and returned.
 template <int size, class T, class Sum, class Rule>
-__device__ inline void store_sums(T* to, const Sum (&sum)[size], const Rule& rule) {
+__device__ inline Pack<T, size> store_sums(T* to, const Sum (&sum)[size], const Rule& rule) {
   Pack<T, size> values;
   MPAD_UNROLL
   for (int e = 0; e < size; ++e) values.element[e] = sum[e].result(rule);
   store(to, values);
+  return values;
 }
 
 /// Under KxK windows of stride 2, K = 2 or 3, an input lies in (K-1)x(K-1) windows at most, and so do the four of a 2x2

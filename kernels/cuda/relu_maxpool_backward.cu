@@ -95,21 +95,15 @@ struct ExpandedWindows {
     T* const first = grad_x + blocks.first(at);
     Output output;
     output.index = at;
-    MPAD_UNROLL
-    for (int e = 0; e < size; ++e)
-      output.term[e] = Sum::term(rule, loaded.grads.element[e], typename Output::Bits{loaded.codes.element[e]}, {});
+    output.set(rule, loaded.grads, loaded.codes, {});
     Pack<acc_t<T>, size> sums = {};
     MPAD_UNROLL
     for (int tap = 0; tap < EachBlock::elements; ++tap) {
       Sum sum[size];
       output.add_to(sum, rule, tap);
-      Pack<T, size> values;
+      const Pack<T, size> values = store_sums<size>(first + blocks.offset(tap), sum, rule);
       MPAD_UNROLL
-      for (int e = 0; e < size; ++e) {
-        values.element[e] = sum[e].result(rule);
-        sums.element[e] += widen(values.element[e]);
-      }
-      store(first + blocks.offset(tap), values);
+      for (int e = 0; e < size; ++e) sums.element[e] += widen(values.element[e]);
     }
     return sums;
   }
