@@ -16,32 +16,31 @@ namespace {
 
 constexpr std::array<std::string_view, 3> names = {"groups", "clusters", "overlap"};  // as in Sm90
 
-using Asked = std::array<std::atomic<bool>, names.size()>;
-
-void ask_for_named(std::string_view name, Asked& asked) {
-  bool known = false;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (name != names[i] && name != "all") continue;
-    asked[i] = known = true;
-  }
-  if (!known)
-    throw Error("MPAD_SM90: expected all or some of groups,clusters,overlap, got '" + std::string(name) + "'");
-}
-
-Asked& asked() {
-  static Asked by_environment;
-  static const bool read = [] {
+/// What was asked for, at first by $MPAD_SM90.
+struct Asked {
+  Asked() {
     const char* value = std::getenv("MPAD_SM90");
     std::string_view rest = value == nullptr ? "" : value;
     while (!rest.empty()) {
       const std::size_t end = rest.find(',');
-      ask_for_named(rest.substr(0, end), by_environment);
+      ask_for(rest.substr(0, end));
       rest = end == rest.npos ? "" : rest.substr(end + 1);
     }
-    return true;
-  }();
-  static_cast<void>(read);
-  return by_environment;
+  }
+  void ask_for(std::string_view name) {
+    bool known = false;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (name == names[i] || name == "all") of[i] = known = true;
+    if (!known)
+      throw Error("MPAD_SM90: expected all or some of groups,clusters,overlap, got '" + std::string(name) + "'");
+  }
+
+  std::array<std::atomic<bool>, names.size()> of{};
+};
+
+std::atomic<bool>& asked(Sm90 what) {
+  static Asked asked;
+  return asked.of[static_cast<std::size_t>(what)];
 }
 
 // The device that was asked first answers for all.
@@ -63,8 +62,8 @@ bool has_sm90a() {
   return there;
 }
 
-bool uses(Sm90 feature) { return asked()[static_cast<std::size_t>(feature)] && has_sm90a(); }
+bool uses(Sm90 what) { return asked(what) && has_sm90a(); }
 
-bool ask_for(Sm90 feature, bool ask) { return asked()[static_cast<std::size_t>(feature)].exchange(ask); }
+bool ask_for(Sm90 what, bool ask) { return asked(what).exchange(ask); }
 
 }  // namespace mpad::cuda
