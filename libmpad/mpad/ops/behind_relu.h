@@ -12,8 +12,12 @@ struct BehindRelu {
   bool has_bias;
 };
 
-/// Given ReLU's output y ...,c and its gradient, with ReLU'(0) = 0. The gradient of a bias c (input 2), if it is wanted
-/// and sums in the order of the images, is written in the same pass.
+/// Whether the gradient of a bias (input 2) is wanted, and sums in the order of the images: then a pass that stores
+/// what is summed may write it.
+bool sums_bias(const Gradients& gradients);
+
+/// Given ReLU's output y ...,c and its gradient, with ReLU'(0) = 0. The gradient of a bias c is written in the same
+/// pass if sums_bias().
 BehindRelu behind_relu(const Tensor& y, const Tensor& grad_y, Gradients& gradients);
 
 /// Records a map (of x, weight and bias, inputs 0, 1 and 2) with ReLU behind it, ReLU'(0) = 0, whose output is y;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/dispatch.h>
+#include <mpad/ops/behind_relu.h>
 #include <mpad/ops/convolution.h>
 #include <mpad/ops/pooled_relu.h>
 #include <mpad/ops/view_of.h>
@@ -24,8 +25,7 @@ Tensor conv2d_relu_maxpool2d(const Tensor& x, const Tensor& weight, const Tensor
          [saved = SavedConvolution(c), pool, code](const Tensor& grad_y, Gradients& gradients) {
            const Tensor grad(pool.input(), grad_y.dtype(), grad_y.device());  // of the convolution's output
            const Choices& choices = gradients.choices();
-           const bool has_bias =
-               gradients.wanted(2) && !gradients.summation_order() && choices.relu0.value_or(pool.alpha) == 0;
+           const bool has_bias = sums_bias(gradients) && choices.relu0.value_or(pool.alpha) == 0;
            if (has_bias)
              pool.backward_with_bias(code, grad_y, choices, grad, gradients.into(2));
            else
