@@ -11,9 +11,9 @@ namespace {
 
 // A convolution whose output is `factor` times too large, behind one that is not.
 std::unique_ptr<Module> make_exploding(double factor) {
-  auto model =
-      std::make_unique<Sequential>(Conv2d({.in = 1, .out = 2, .kernel = 3}), Relu(),
-                                   Conv2d({.in = 2, .out = 4, .kernel = 3}), MaxPool2d(), Flatten(), Linear({4, 10}));
+  auto model = std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 2, .kernel = 3}), Relu(),
+                                                       Conv2d({.in = 2, .out = 4, .kernel = 3}), MaxPool2d(), Flatten(),
+                                                       Linear({4, 10})});
   for (const auto& [path, tensor] : parameters(*model))
     if (path == "2.weight") {
       std::vector<double> values = tensor.values();

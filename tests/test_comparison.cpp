@@ -22,8 +22,8 @@ Tensor label() { return Tensor::from(std::vector<std::int32_t>{0}, {1}); }
 // is 0, so are both scores, and the gradient of the first is -1/2 exactly.
 template <class... Middle>
 Sequential scaling(double scale, double weight, DType dtype, Middle... middle) {
-  Sequential net(Conv2d({.in = 1, .out = 1, .kernel = 1}), std::move(middle)..., Flatten(),
-                 Linear({.in = 1, .out = 2, .bias = false}));
+  Sequential net{Conv2d({.in = 1, .out = 1, .kernel = 1}), std::move(middle)..., Flatten(),
+                 Linear({.in = 1, .out = 2, .bias = false})};
   std::vector<NamedTensor> all = parameters(net);
   all.front().tensor.fill(scale);
   all[1].tensor.fill(0);
@@ -133,7 +133,7 @@ TEST_CASE("a norm pool's derivative at 0 bifurcates where a window is 0") {
 TEST_CASE("norms of the difference are those of each tensor, summed") {
   // Two channels of one window: weights of both differ by 0.75 and biases by nothing.
   for (DType dtype : real_dtypes) {
-    Sequential net(Conv2d({.in = 1, .out = 2, .kernel = 1}), MaxPool2d(), Flatten(), Linear({2, 2}));
+    Sequential net{Conv2d({.in = 1, .out = 2, .kernel = 1}), MaxPool2d(), Flatten(), Linear({2, 2})};
     for (const NamedTensor& p : parameters(net)) p.tensor.fill(0);
     parameters(net)[2].tensor.slice(0, {2}).fill(1);
     net.to(dtype);
@@ -181,8 +181,8 @@ TEST_CASE("a forward that is not finite has no class") {
 TEST_CASE("a bias before a normalisation, whose gradient is 0 but for rounding, hides no compensation") {
   for (DType dtype : real_dtypes) {
     set_seed(2);
-    Sequential net(Conv2d({.in = 2, .out = 4, .kernel = 1}), BatchNorm2d(4, {.relu = true}), MaxPool2d({.window = 3}),
-                   Flatten(), Linear({4, 3}));
+    Sequential net{Conv2d({.in = 2, .out = 4, .kernel = 1}), BatchNorm2d(4, {.relu = true}), MaxPool2d({.window = 3}),
+                   Flatten(), Linear({4, 3})};
     net.to(dtype);
     // Each image is one colour: what ties has equal inputs.
     Tensor images({8, 3, 3, 2}, dtype);
@@ -206,8 +206,13 @@ TEST_CASE("what cannot differ is what does not, when it is computed") {
   for (DType dtype : real_dtypes)
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       set_seed(seed);
-      Sequential net(Conv2d({.in = 1, .out = 4, .kernel = 3}), BatchNorm2d(4, {.relu = true}), MaxPool2d(),
-                     Conv2d({.in = 4, .out = 4, .kernel = 3}), ReluMaxPool2d(), Flatten(), Linear({16, 2}));
+      Sequential net{Conv2d({.in = 1, .out = 4, .kernel = 3}),
+                     BatchNorm2d(4, {.relu = true}),
+                     MaxPool2d(),
+                     Conv2d({.in = 4, .out = 4, .kernel = 3}),
+                     ReluMaxPool2d(),
+                     Flatten(),
+                     Linear({16, 2})};
       net.to(dtype);
       RecordedLoss loss(net, {image_of(seed % 2 == 0, dtype, seed), label()});
       const Comparison got = compare(loss.gradients(native), loss.gradients(minimal), VectorNorm::one);
@@ -229,7 +234,7 @@ TEST_CASE("what cannot differ is what does not, when it is computed") {
 TEST_CASE("an order of summation is noise: of one program it is a compensation") {
   for (DType dtype : real_dtypes) {
     set_seed(1);
-    Sequential net(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu(), Flatten(), Linear({64, 2}));
+    Sequential net{Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu(), Flatten(), Linear({64, 2})};
     net.to(dtype);
     const Tensor x = random_tensor({32, 6, 6, 1}, dtype, 4);
     RecordedLoss loss(net, {x, Tensor::from(std::vector<std::int32_t>(32, 1), {32})});

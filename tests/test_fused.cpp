@@ -65,20 +65,23 @@ Conv2d convolution() { return Conv2d({.in = 4, .out = 8, .kernel = 3, .pad = 1})
 }  // namespace
 
 TEST_CASE("a convolution and ReLU in a row are one operation where the output tells ReLU's derivative") {
-  check([] { return Sequential(convolution(), Relu()); }, 1, 1);
-  check([] { return Sequential(convolution(), Relu({.alpha = 0.5})); }, 0, 0);
+  check([] { return Sequential{convolution(), Relu()}; }, 1, 1);
+  check([] { return Sequential{convolution(), Relu({.alpha = 0.5})}; }, 0, 0);
 }
 
 TEST_CASE("a linear layer and ReLU in a row are one operation where the output tells ReLU's derivative") {
-  check([] { return Sequential(Flatten(), Linear({256, 30}), Relu(), Linear({30, 5})); }, 1, 1);
-  check([] { return Sequential(Flatten(), Linear({.in = 256, .out = 30, .bias = false}), Relu()); }, 1, 1);
-  check([] { return Sequential(Flatten(), Linear({256, 30}), Relu({.alpha = 0.5})); }, 0, 0);
+  check([] { return Sequential{Flatten(), Linear({256, 30}), Relu(), Linear({30, 5})}; }, 1, 1);
+  check([] { return Sequential{Flatten(), Linear({.in = 256, .out = 30, .bias = false}), Relu()}; }, 1, 1);
+  check([] { return Sequential{Flatten(), Linear({256, 30}), Relu({.alpha = 0.5})}; }, 0, 0);
 }
 
 TEST_CASE("a convolution, ReLU and a pool in a row are one operation on CUDA") {
   for (double alpha : {0.0, 0.5})
-    check([&] { return Sequential(convolution(), ReluMaxPool2d({alpha}, {.ties = TieRule::minimal()}), Flatten()); }, 0,
-          1);
+    check(
+        [&] {
+          return Sequential{convolution(), ReluMaxPool2d({alpha}, {.ties = TieRule::minimal()}), Flatten()};
+        },
+        0, 1);
 }
 
 namespace {
@@ -97,8 +100,8 @@ M with_integers(M model) {
 }  // namespace
 
 TEST_CASE("a convolution and batch normalisation in a row run in one pass, and are two operations still") {
-  check([] { return with_integers(Sequential(convolution(), BatchNorm2d(8))); }, 0, 0);
-  check([] { return with_integers(Sequential(convolution(), BatchNorm2d(8, {.relu = true, .alpha = 0.5}))); }, 0, 0);
+  check([] { return with_integers(Sequential{convolution(), BatchNorm2d(8)}); }, 0, 0);
+  check([] { return with_integers(Sequential{convolution(), BatchNorm2d(8, {.relu = true, .alpha = 0.5})}); }, 0, 0);
 }
 
 TEST_CASE("batch normalisation runs with the convolution before it in training on CUDA, unless observed") {
@@ -119,8 +122,8 @@ TEST_CASE("batch normalisation runs with the convolution before it in training o
 }
 
 TEST_CASE("what is not behind a convolution, or the last in a row, runs alone") {
-  check([] { return Sequential(Relu(), MaxPool2d(), convolution()); }, 0, 0);
-  check([] { return Sequential(convolution(), Identity(), Relu()); }, 0, 0);
+  check([] { return Sequential{Relu(), MaxPool2d(), convolution()}; }, 0, 0);
+  check([] { return Sequential{convolution(), Identity(), Relu()}; }, 0, 0);
 }
 
 TEST_CASE("residual blocks: convolutions without normalisation take their ReLU along, and so does the sum") {

@@ -42,10 +42,16 @@ struct Choosing {
 // Every operation that has a choice, on 8x8 images of 2 channels: ReLU meets zeros, and a norm pool windows of them.
 Sequential chooser(const Choosing& c, DType dtype, Device device) {
   set_seed(3);
-  Sequential net(Conv2d({.in = 2, .out = 4, .kernel = 3, .pad = 1}), Relu({c.relu0}), MaxPool2d({.ties = c.ties}),
-                 BatchNorm2d(4, {.relu = true, .alpha = c.relu0}), Conv2d({.in = 4, .out = 4, .kernel = 3, .pad = 1}),
-                 ReluMaxPool2d(ReluOptions{c.relu0}, {.ties = c.ties}), Conv2d({.in = 4, .out = 4, .kernel = 1}),
-                 NormPool2d({.at_zero = c.norm_at_zero}), Flatten(), Linear({4, 3}));
+  Sequential net{Conv2d({.in = 2, .out = 4, .kernel = 3, .pad = 1}),
+                 Relu({c.relu0}),
+                 MaxPool2d({.ties = c.ties}),
+                 BatchNorm2d(4, {.relu = true, .alpha = c.relu0}),
+                 Conv2d({.in = 4, .out = 4, .kernel = 3, .pad = 1}),
+                 ReluMaxPool2d(ReluOptions{c.relu0}, {.ties = c.ties}),
+                 Conv2d({.in = 4, .out = 4, .kernel = 1}),
+                 NormPool2d({.at_zero = c.norm_at_zero}),
+                 Flatten(),
+                 Linear({4, 3})};
   const std::vector<NamedTensor> all = parameters(net);
   all[0].tensor.copy_from(small_integers(all[0].tensor.shape(), DType::f32, 5));
   all[1].tensor.fill(0);
@@ -181,7 +187,7 @@ TEST_CASE("two passes are one as long as they agree") {
 
 TEST_CASE("two passes meet again where ReLU stops what they differ in") {
   set_seed(1);
-  Sequential net(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu(), MaxPool2d(), Flatten(), Linear({100, 2}));
+  Sequential net{Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu(), MaxPool2d(), Flatten(), Linear({100, 2})};
   const std::vector<Tensor> leaves = leaves_of(net);
   Tape tape(Tape::Keep::choices);
   TieCounter counter(net);
@@ -258,7 +264,7 @@ TEST_CASE("in double, normalisation uses the batch's statistics as they were") {
 
 TEST_CASE("the order of summation changes roundings of weight gradients, and nothing else") {
   for (Device device : devices()) {
-    Sequential net(Conv2d({.in = 2, .out = 3, .kernel = 3}), Flatten(), Linear({108, 3}));
+    Sequential net{Conv2d({.in = 2, .out = 3, .kernel = 3}), Flatten(), Linear({108, 3})};
     net.to(device);
     const std::vector<Tensor> leaves = leaves_of(net);
     const auto difference = [&](const Tensor& x) {

@@ -115,7 +115,7 @@ TEST_CASE("a trainer takes images of a folder as it takes others, with the same 
   write_folder(directory);
   Split split = load_image_folder(directory.path(), {.size = 4});
   const ModelFactory make_model = [](const Settings&) {
-    return std::make_unique<Sequential>(Flatten(), Linear({48, 2}));
+    return std::make_unique<Sequential>(Sequential{Flatten(), Linear({48, 2})});
   };
   const auto trained = [&](int workers) {
     split.train.workers = split.test.workers = workers;

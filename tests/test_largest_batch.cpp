@@ -75,7 +75,7 @@ std::string training_error(std::int64_t images, std::int64_t batch_size, bool gr
   release_cached_memory(Device::cuda);
   const Settings settings{.epochs = 1, .batch_size = batch_size, .device = Device::cuda, .graph = graph};
   const auto make_model = [](const Settings&) {
-    return std::make_unique<Sequential>(Flatten(), Linear({784, 64}), Relu(), Linear({64, 10}));
+    return std::make_unique<Sequential>(Sequential{Flatten(), Linear({784, 64}), Relu(), Linear({64, 10})});
   };
   Trainer trainer(settings, 0, make_model, blank(images));
   const std::vector<Tensor> before = copies_of(trainer.model());

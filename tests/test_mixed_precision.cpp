@@ -47,8 +47,9 @@ Settings mixed_settings() {
 }
 
 std::unique_ptr<Module> make_normalized(const Settings&) {
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3}), BatchNorm2d(4, {.relu = true}),
-                                      MaxPool2d(), Flatten(), Linear({16, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 4, .kernel = 3}),
+                                                 BatchNorm2d(4, {.relu = true}), MaxPool2d(), Flatten(),
+                                                 Linear({16, 10})});
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ using namespace mpad::test;
 namespace {
 
 Sequential nested() {
-  return Sequential(Linear({.in = 3, .out = 4}), Relu(),
-                    Sequential(Conv2d({.in = 1, .out = 2, .kernel = {3, 5}, .bias = false}), MaxPool2d(), Flatten()));
+  return Sequential{Linear({.in = 3, .out = 4}), Relu(),
+                    Sequential{Conv2d({.in = 1, .out = 2, .kernel = {3, 5}, .bias = false}), MaxPool2d(), Flatten()}};
 }
 
 /// A scale that is trained and a count that is not.
@@ -88,13 +88,30 @@ TEST_CASE("a sequence applies its modules in order") {
   Linear twice({.in = 1, .out = 1});
   parameters(twice)[0].tensor.fill(-2);
   parameters(twice)[1].tensor.fill(1);
-  Sequential model(std::move(twice), Relu());
+  Sequential model{std::move(twice), Relu()};
   CHECK(model(Tensor::from({1, -1}, {2, 1})).values() == std::vector<double>{0, 3});
+}
+
+TEST_CASE("modules in a list draw their parameters in its order, and cannot be given otherwise") {
+  static_assert(!std::is_constructible_v<Sequential, Linear, Linear>);
+  set_seed(3);
+  Sequential listed{Linear({.in = 2, .out = 3}), Sequential{Linear({.in = 3, .out = 3}), Relu()},
+                    Linear({.in = 3, .out = 1})};
+  set_seed(3);
+  std::vector<NamedTensor> want;
+  for (const LinearOptions& options : {LinearOptions{2, 3}, LinearOptions{3, 3}, LinearOptions{3, 1}}) {
+    Linear layer(options);
+    for (const NamedTensor& named : parameters(layer)) want.push_back(named);
+  }
+  const std::vector<NamedTensor> got = parameters(listed);
+  REQUIRE(got.size() == want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i].tensor, want[i].tensor));
 }
 
 TEST_CASE("a sequence has no place for nothing") {
   Sequential model;
   CHECK_THROWS_WITH(model.append(nullptr), "Sequential: expected a module, got none");
+  CHECK_THROWS_WITH((Sequential{Relu(), std::unique_ptr<Module>()}), "Sequential: expected a module, got none");
 }
 
 TEST_CASE("a model in another type holds the same parameters, rounded once, and still collects gradients") {
@@ -145,7 +162,7 @@ TEST_CASE("the innermost observer is told of every call on its thread, each afte
     }
     std::vector<std::string> seen{};
   };
-  Sequential model(Linear({.in = 2, .out = 3}), Sequential(Relu()));
+  Sequential model{Linear({.in = 2, .out = 3}), Sequential{Relu()}};
   const Tensor x = Tensor::zeros({1, 2});
   const std::vector<std::string> want = {"Linear(2, 3) 1,2 to 1,3", "Relu() 1,3 to 1,3",
                                          "Sequential(Relu()) 1,3 to 1,3",
@@ -174,12 +191,12 @@ TEST_CASE("a module says what it is") {
   CHECK(MaxPool2d().describe() == "MaxPool2d(2x2, stride 2x2, ties native)");
   CHECK(ReluMaxPool2d().describe() == "ReluMaxPool2d(2x2, stride 2x2, ties native)");
   CHECK(Identity().describe() == "Identity()");
-  CHECK(Sequential(Flatten(), Relu()).describe() == "Sequential(Flatten(), Relu())");
+  CHECK(Sequential{Flatten(), Relu()}.describe() == "Sequential(Flatten(), Relu())");
   CHECK(Sequential().describe() == "Sequential()");
 }
 
 TEST_CASE("each layer starts within its bound: the fan-in of a convolution is taps times channels") {
-  Sequential model(Conv2d({.in = 6, .out = 16, .kernel = 5}), Linear({.in = 400, .out = 30}));
+  Sequential model{Conv2d({.in = 6, .out = 16, .kernel = 5}), Linear({.in = 400, .out = 30})};
   const double bounds[] = {1 / std::sqrt(150), 1 / std::sqrt(150), 1 / std::sqrt(400), 1 / std::sqrt(400)};
   const std::vector<NamedTensor> found = parameters(model);
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -194,7 +211,7 @@ TEST_CASE("each layer starts within its bound: the fan-in of a convolution is ta
 TEST_CASE("the seed decides how a model starts, and no two layers start alike") {
   const auto weights = [](std::uint64_t seed) {
     set_seed(seed);
-    Sequential model(Linear({.in = 9, .out = 9, .bias = false}), Linear({.in = 9, .out = 9, .bias = false}));
+    Sequential model{Linear({.in = 9, .out = 9, .bias = false}), Linear({.in = 9, .out = 9, .bias = false})};
     const std::vector<NamedTensor> found = parameters(model);
     return std::pair(found[0].tensor, found[1].tensor);
   };

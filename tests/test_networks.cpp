@@ -165,7 +165,7 @@ TEST_CASE("ReLU and pool in one layer have the bits of both apart, and stay apar
         const LenetOptions options{.ties = TieRule::minimal(), .pool = {.window = 3, .pad = 1, .forward = forward}};
         const std::unique_ptr<Module> layer = relu_pool(relu0, halving_pool(options));
         CHECK(layer->describe().starts_with("ReluMaxPool2d") == (relu0 >= 0 && forward == PoolForward::exact));
-        Sequential apart(Relu({relu0}), MaxPool2d({.ties = TieRule::minimal(), .forward = forward}));
+        Sequential apart{Relu({relu0}), MaxPool2d({.ties = TieRule::minimal(), .forward = forward})};
         const Pass got = pass(*layer, x), want = pass(apart, x);
         CHECK(same_bits(got.output, want.output));
         CHECK(same_bits(got.grad_x, want.grad_x));

@@ -39,8 +39,8 @@ Outcome run(const Output& output, const Settings& settings, const ModelFactory& 
 std::unique_ptr<Module> make_normalized(const Settings& settings) {
   MaxPool2dOptions pool = pool_options(settings);
   pool.window = 2;
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(), MaxPool2d(pool),
-                                      Flatten(), Linear({32, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(),
+                                                 MaxPool2d(pool), Flatten(), Linear({32, 10})});
 }
 
 struct Failed {};

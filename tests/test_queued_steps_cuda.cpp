@@ -23,15 +23,15 @@ std::string to_string(const Precision& precision) {
 }
 
 std::unique_ptr<Module> normalised() {
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(),
-                                      MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(),
-                                      Linear({32, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(),
+                                                 MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(),
+                                                 Linear({32, 10})});
 }
 // What draws: dropout of images, of maps and of features, and a tie rule.
 std::unique_ptr<Module> drawing() {
-  return std::make_unique<Sequential>(Dropout(0.1), Conv2d({.in = 1, .out = 8, .kernel = 3}), Dropout(0.25), Relu(),
-                                      MaxPool2d({.window = 2, .ties = TieRule::random(5)}), Flatten(), Linear({32, 16}),
-                                      Relu(), Dropout(0.5), Linear({16, 10}));
+  return std::make_unique<Sequential>(Sequential{Dropout(0.1), Conv2d({.in = 1, .out = 8, .kernel = 3}), Dropout(0.25),
+                                                 Relu(), MaxPool2d({.window = 2, .ties = TieRule::random(5)}),
+                                                 Flatten(), Linear({32, 16}), Relu(), Dropout(0.5), Linear({16, 10})});
 }
 
 using MakeNetwork = std::function<std::unique_ptr<Module>()>;

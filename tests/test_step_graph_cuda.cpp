@@ -43,23 +43,23 @@ using MakeNetwork = std::function<std::unique_ptr<Module>()>;
 // Convolutions, batch normalisation with running statistics, behind the second one in one pass, a pool in which planted
 // values tie, and cuBLAS.
 std::unique_ptr<Module> normalised() {
-  return std::make_unique<Sequential>(
+  return std::make_unique<Sequential>(Sequential{
       Conv2d({.in = 1, .out = 8, .kernel = 3}), BatchNorm2d(8), Relu(), Conv2d({.in = 8, .out = 8, .kernel = 1}),
-      BatchNorm2d(8), Relu(), MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10}));
+      BatchNorm2d(8), Relu(), MaxPool2d({.window = 2, .ties = TieRule::minimal()}), Flatten(), Linear({32, 10})});
 }
 
 // A convolution with its ReLU, and one with its ReLU and pool, in one pass.
 std::unique_ptr<Module> pooled() {
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}), Relu(),
-                                      Conv2d({.in = 4, .out = 8, .kernel = 3}), ReluMaxPool2d(), Flatten(),
-                                      Linear({32, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}), Relu(),
+                                                 Conv2d({.in = 4, .out = 8, .kernel = 3}), ReluMaxPool2d(), Flatten(),
+                                                 Linear({32, 10})});
 }
 
 // Residual blocks, with an identity and a convolution as shortcut, and a concatenation.
 std::unique_ptr<Module> branched() {
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}),
-                                      Residual({.in = 4, .width = 4}), Residual({.in = 4, .width = 8, .stride = 2}),
-                                      Grown(8), Flatten(), Linear({108, 10}));
+  return std::make_unique<Sequential>(
+      Sequential{Conv2d({.in = 1, .out = 4, .kernel = 3, .pad = 1}), Residual({.in = 4, .width = 4}),
+                 Residual({.in = 4, .width = 8, .stride = 2}), Grown(8), Flatten(), Linear({108, 10})});
 }
 
 std::unique_ptr<Module> make_network(DType dtype, Device device, const MakeNetwork& make = normalised) {
@@ -147,9 +147,9 @@ bool same_scale(const LossScale& a, const LossScale& b) { return a.scale == b.sc
 
 // A network that trains with dropout in front of its layers, as LeNet's and VGG's features do.
 std::unique_ptr<Module> make_dropping_small(const Settings& settings) {
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu({settings.relu0}), Dropout(0.1),
-                                      MaxPool2d({.window = 2, .ties = settings.ties}), Flatten(), Linear({16, 16}),
-                                      Relu(), Dropout(0.5), Linear({16, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu({settings.relu0}),
+                                                 Dropout(0.1), MaxPool2d({.window = 2, .ties = settings.ties}),
+                                                 Flatten(), Linear({16, 16}), Relu(), Dropout(0.5), Linear({16, 10})});
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ TEST_CASE("the summary of VGG-11 on a batch, in half") {
 }
 
 TEST_CASE("a summary leaves the model as it was: parameters, statistics, modes") {
-  Sequential model(BatchNorm2d(3), Sequential(BatchNorm2d(3)), Flatten());
+  Sequential model{BatchNorm2d(3), Sequential{BatchNorm2d(3)}, Flatten()};
   model.train(false);
   static_cast<Module&>(model).train(true);
   std::vector<Tensor> before;
@@ -56,7 +56,7 @@ TEST_CASE("a summary leaves the model as it was: parameters, statistics, modes")
 }
 
 TEST_CASE("a summary as a table") {
-  Sequential model(Linear({.in = 2, .out = 3}), Relu());
+  Sequential model{Linear({.in = 2, .out = 3}), Relu()};
   ModelSummary s = summary(model, {4, 2});
   s.kept_bytes = 99;
   CHECK(to_string(s) ==

@@ -136,17 +136,22 @@ TEST_CASE("synthetic colours are valid, with the same bits for any number of thr
 TEST_CASE("a small convolutional network learns synthetic colours, a linear classifier does not", "[learning]") {
   const Split split = synthetic_colours(5000, 1000, 0);
   set_seed(0);
-  Sequential small(Conv2d({.in = 3, .out = 16, .kernel = 5, .stride = 2}), Relu(), MaxPool2d(),
-                   Conv2d({.in = 16, .out = 32, .kernel = 3}), Relu(), Flatten(), Linear({32 * 5 * 5, 10}));
+  Sequential small{Conv2d({.in = 3, .out = 16, .kernel = 5, .stride = 2}),
+                   Relu(),
+                   MaxPool2d(),
+                   Conv2d({.in = 16, .out = 32, .kernel = 3}),
+                   Relu(),
+                   Flatten(),
+                   Linear({32 * 5 * 5, 10})};
   CHECK(train_two_epochs(small, split) >= 0.9);
-  Sequential linear(Flatten(), Linear({3072, 10}));
+  Sequential linear{Flatten(), Linear({3072, 10})};
   CHECK(train_two_epochs(linear, split) < 0.3);
 }
 
 TEST_CASE("a linear classifier stays below 97 % on synthetic digits", "[learning]") {
   const Split split = synthetic_digits(10000, 2000, 0);
   set_seed(0);
-  Sequential linear(Flatten(), Linear({784, 10}));
+  Sequential linear{Flatten(), Linear({784, 10})};
   const double accuracy = train_two_epochs(linear, split);
   CHECK(accuracy >= 0.9);
   CHECK(accuracy < 0.97);

@@ -92,8 +92,8 @@ TEST_CASE("a ReLU makes ties at 0, be it apart, in the pool, or in a normalisati
       check(counter.layers()[0], {.layer = "2", .windows = 8, .zero_ties = 3, .positive_ties = 2, .behind_relu = true});
 
       // Channel 0 is 1 and -1, channel 1 all 2: normalised, 1 and -1, and 0.
-      Sequential norm(BatchNorm2d(2, {.relu = true}), MaxPool2d({.window = {1, 2}}), BatchNorm2d(2),
-                      MaxPool2d({.window = 1}));
+      Sequential norm{BatchNorm2d(2, {.relu = true}), MaxPool2d({.window = {1, 2}}), BatchNorm2d(2),
+                      MaxPool2d({.window = 1})};
       norm.to(dtype);
       norm.to(device);
       TieCounter of_norm(norm);

@@ -16,8 +16,8 @@ namespace {
 
 // A convolution, and a linear layer on its flattened output 2,2,3.
 Sequential make_model() {
-  return Sequential(Conv2d({.in = 2, .out = 3, .kernel = {1, 2}}), BatchNorm2d(3), Flatten(),
-                    Linear({.in = 12, .out = 2, .bias = false, .image = 2}));
+  return Sequential{Conv2d({.in = 2, .out = 3, .kernel = {1, 2}}), BatchNorm2d(3), Flatten(),
+                    Linear({.in = 12, .out = 2, .bias = false, .image = 2})};
 }
 
 Tensor counting(const Shape& shape, DType dtype = DType::f32) {

@@ -36,14 +36,14 @@ inline Settings spots_settings() { return {.lr = 0.05, .epochs = 3, .batch_size 
 inline std::unique_ptr<Module> make_small(const Settings& settings) {
   MaxPool2dOptions pool = pool_options(settings);
   pool.window = 2;
-  return std::make_unique<Sequential>(Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu({settings.relu0}), MaxPool2d(pool),
-                                      Flatten(), Linear({16, 10}));
+  return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 4, .kernel = 3}), Relu({settings.relu0}),
+                                                 MaxPool2d(pool), Flatten(), Linear({16, 10})});
 }
 
 /// One with dropout.
 inline std::unique_ptr<Module> make_dropping(const Settings& settings) {
-  return std::make_unique<Sequential>(Flatten(), Dropout(0.1), Linear({36, 16}), Relu({settings.relu0}), Dropout(0.5),
-                                      Linear({16, 10}));
+  return std::make_unique<Sequential>(
+      Sequential{Flatten(), Dropout(0.1), Linear({36, 16}), Relu({settings.relu0}), Dropout(0.5), Linear({16, 10})});
 }
 
 /// The network of the program lenet.

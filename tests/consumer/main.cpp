@@ -6,9 +6,18 @@ using namespace mpad;
 
 struct Net : Sequential {
   explicit Net(const TieRule& ties)
-      : Sequential(Conv2d({.in = 1, .out = 6, .kernel = 5}), Relu(), MaxPool2d({.window = 2, .ties = ties}),
-                   Conv2d({.in = 6, .out = 16, .kernel = 5}), Relu(), MaxPool2d({.window = 2, .ties = ties}), Flatten(),
-                   Linear({256, 120}), Relu(), Linear({120, 84}), Relu(), Linear({84, 10})) {}
+      : Sequential{Conv2d({.in = 1, .out = 6, .kernel = 5}),
+                   Relu(),
+                   MaxPool2d({.window = 2, .ties = ties}),
+                   Conv2d({.in = 6, .out = 16, .kernel = 5}),
+                   Relu(),
+                   MaxPool2d({.window = 2, .ties = ties}),
+                   Flatten(),
+                   Linear({256, 120}),
+                   Relu(),
+                   Linear({120, 84}),
+                   Relu(),
+                   Linear({84, 10})} {}
 };
 
 int main() {

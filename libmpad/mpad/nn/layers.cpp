@@ -124,6 +124,10 @@ Dropout::Dropout(double p) : p_(p) {
 
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
 
+Sequential::Sequential(std::initializer_list<Item> modules) {
+  for (const Item& item : modules) append(std::move(item.module));
+}
+
 void Sequential::append(std::string name, std::unique_ptr<Module> module) {
   require(module != nullptr, "Sequential: expected a module, got none");
   children_.push_back({std::move(name), std::move(module)});

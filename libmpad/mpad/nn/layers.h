@@ -7,6 +7,7 @@
 #include <mpad/ops.h>
 
 #include <concepts>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -170,10 +171,18 @@ class Flatten final : public Module {
 /// or given.
 class Sequential : public Module {
  public:
-  template <class... Modules>
-  requires(std::derived_from<Modules, Module>&&...) explicit Sequential(Modules... modules) {
-    (append(std::move(modules)), ...);
-  }
+  /// A module of any class.
+  struct Item {
+    template <std::derived_from<Module> M>
+    Item(M of) : module(std::make_unique<M>(std::move(of))) {}
+    Item(std::unique_ptr<Module> of) : module(std::move(of)) {}
+    mutable std::unique_ptr<Module> module;  // of a list's elements, which are constant
+  };
+
+  Sequential() = default;
+  /// Sequential{Conv2d(...), Relu()}: modules draw their parameters when they are made, and in braces C++ makes them in
+  /// order, whatever the compiler. Throws Error if one is none.
+  Sequential(std::initializer_list<Item> modules);
   /// Throws Error if there is no module.
   void append(std::unique_ptr<Module> module) { append(std::to_string(children_.size()), std::move(module)); }
   void append(std::string name, std::unique_ptr<Module> module);

@@ -11,9 +11,7 @@ std::unique_ptr<Module> relu_pool(double relu0, const PoolLayer& pool) {
   const MaxPool2dOptions& options = pool.options;
   if (pool.kind == PoolKind::max && !is_composed(options) && relu0 >= 0)
     return std::make_unique<ReluMaxPool2d>(ReluOptions{relu0}, options);
-  auto apart = std::make_unique<Sequential>(Relu({relu0}));
-  apart->append(make_pool(pool));
-  return apart;
+  return std::make_unique<Sequential>(Sequential{Relu({relu0}), make_pool(pool)});
 }
 
 void append_relu_pool(Sequential& layers, double relu0, const PoolLayer& pool) {
