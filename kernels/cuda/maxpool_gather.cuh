@@ -80,11 +80,11 @@ struct PoolOutput {
     return output;
   }
   __device__ void set(const Rule& rule, const Pack<T, size>& grads, const Pack<M, size>& masks, Bits inside) {
-    MPAD_UNROLL
+#pragma unroll
     for (int e = 0; e < size; ++e) term[e] = Sum::term(rule, grads.element[e], Bits{masks.element[e]}, inside);
   }
   __device__ void add_to(Sum (&sum)[size], const Rule& rule, int tap) const {
-    MPAD_UNROLL
+#pragma unroll
     for (int e = 0; e < size; ++e) sum[e].add(rule, term[e], tap, static_cast<std::uint64_t>(index + e));
   }
 };
@@ -93,7 +93,7 @@ struct PoolOutput {
 template <int size, class T, class Sum, class Rule>
 __device__ inline Pack<T, size> store_sums(T* to, const Sum (&sum)[size], const Rule& rule) {
   Pack<T, size> values;
-  MPAD_UNROLL
+#pragma unroll
   for (int e = 0; e < size; ++e) values.element[e] = sum[e].result(rule);
   store(to, values);
   return values;
@@ -133,15 +133,15 @@ __global__ void __launch_bounds__(pool_threads, (resident_pools<K, M, Sum>))
   const std::int64_t oh = blocks.first.h + at.h, ow = blocks.first.w + at.w;
   using Output = PoolOutput<T, M, size, Sum, Rule>;
   Output output[windows * windows];
-  MPAD_UNROLL
+#pragma unroll
   for (int j = 0; j < windows * windows; ++j)
     output[j] = Output::read(s, rule, grad_y, mask, {at.n, oh + j / windows, ow + j % windows, at.c});
-  MPAD_UNROLL
+#pragma unroll
   for (int d = 0; d < 4; ++d) {
     const std::int64_t h = PoolBlocks::begin(oh, K, s.window.pad.h) + d / 2,
                        w = PoolBlocks::begin(ow, K, s.window.pad.w) + d % 2;
     Sum sum[size];
-    MPAD_UNROLL
+#pragma unroll
     for (int j = 0; j < windows * windows; ++j) {
       const int r = K - 2 + d / 2 - 2 * (j / windows), q = K - 2 + d % 2 - 2 * (j % windows);
       if (r >= 0 && q >= 0 && output[j].exists) output[j].add_to(sum, rule, r * K + q);

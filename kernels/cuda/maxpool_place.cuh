@@ -12,13 +12,6 @@
 #include <cstdint>
 #include <initializer_list>
 
-// Unrolls a loop of constant length, so that arrays it indexes stay in registers.
-#ifdef MPAD_EMULATED
-#define MPAD_UNROLL
-#else
-#define MPAD_UNROLL _Pragma("unroll")
-#endif
-
 namespace mpad::kernels {
 
 inline constexpr int pool_threads = 256;

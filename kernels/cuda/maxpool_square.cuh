@@ -33,7 +33,7 @@ struct Square {
   template <int K>
   __device__ std::uint32_t inside() const {
     std::uint32_t rows = 0, columns = 0;
-    MPAD_UNROLL
+#pragma unroll
     for (int r = 0; r < K; ++r) {
       if (static_cast<unsigned>(top + r) < static_cast<unsigned>(h)) rows |= 1u << r * K;
       if (static_cast<unsigned>(left + r) < static_cast<unsigned>(w)) columns |= 1u << r;
@@ -92,33 +92,33 @@ struct Maxima {
   /// With `relu` a zero takes part, which has no bit.
   template <int taps>
   __device__ Maxima(const Pack<V, words> (&tap)[taps], bool relu) {
-    MPAD_UNROLL
+#pragma unroll
     for (int w = 0; w < words; ++w) {
       value[w] = relu ? larger(V{}, tap[0].element[w]) : tap[0].element[w];
-      MPAD_UNROLL
+#pragma unroll
       for (int i = 1; i < taps; ++i) value[w] = larger(value[w], tap[i].element[w]);
-      MPAD_UNROLL
+#pragma unroll
       for (int i = 0; i < taps; ++i) tied[w] |= equal(tap[i].element[w], value[w]) & in_each_lane<V>(1u << i);
     }
   }
   __device__ bool has_nan() const {
     V all = value[0];
-    MPAD_UNROLL
+#pragma unroll
     for (int w = 1; w < words; ++w) all = larger(all, value[w]);
     return equal(all, all) != ~0u;
   }
   __device__ bool has_nan_or_zero() const {
     std::uint32_t all = ~0u;
-    MPAD_UNROLL
+#pragma unroll
     for (int w = 0; w < words; ++w) all &= nonzero(value[w]);
     return all != ~0u;
   }
   /// Each becomes the first of the taps that equal it, which makes a difference to zeros.
   template <int taps>
   __device__ void take_first(const Pack<V, words> (&tap)[taps]) {
-    MPAD_UNROLL
+#pragma unroll
     for (int w = 0; w < words; ++w) {
-      MPAD_UNROLL
+#pragma unroll
       for (int i = taps - 1; i >= 0; --i)
         value[w] = pick(equal(tap[i].element[w], value[w]), tap[i].element[w], value[w]);
     }
@@ -128,7 +128,7 @@ struct Maxima {
 template <class V, int words>
 __device__ inline bool has_sign(const Pack<V, words>& x) {
   std::uint32_t sign = 0;
-  MPAD_UNROLL
+#pragma unroll
   for (int w = 0; w < words; ++w) sign |= signs(x.element[w]);
   return sign != 0;
 }
@@ -149,9 +149,9 @@ __device__ inline bool settle(const Pack<V, words> (&tap)[taps], Maxima<V, words
 template <int words, int taps>
 __device__ inline bool settle(const Pack<double, words> (&tap)[taps], Maxima<double, words>&, bool) {
   bool ordered = true;
-  MPAD_UNROLL
+#pragma unroll
   for (int w = 0; w < words; ++w) {
-    MPAD_UNROLL
+#pragma unroll
     for (int i = 0; i < taps; i += 2) {
       const double a = tap[i].element[w], b = tap[i + 1 < taps ? i + 1 : i].element[w];
       ordered &= a == a && b == b;  // one instruction
@@ -165,12 +165,12 @@ template <class V, int words, class M, int size, class Ending>
 __device__ inline void take_maxima(const Maxima<V, words>& best, std::uint32_t inside, const Ending& ending,
                                    Pack<V, words>& values, Pack<M, size>& masks) {
   constexpr int lanes = size / words;
-  MPAD_UNROLL
+#pragma unroll
   for (int w = 0; w < words; ++w) {
     values.element[w] = best.value[w];
     std::uint32_t tied = best.tied[w] & inside;
     ending.lanes(values.element[w], tied);
-    MPAD_UNROLL
+#pragma unroll
     for (int l = 0; l < lanes; ++l) masks.element[w * lanes + l] = static_cast<M>(tied >> 16 * l);
   }
 }
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(pool_threads, 4)
   const SquarePlace at = grid.place(i);
   const Square window = grid.window(at);
   Pack<V, words> tap[K * K];
-  MPAD_UNROLL
+#pragma unroll
   for (int j = 0; j < K * K; ++j)
     tap[j] = load<words>(reinterpret_cast<const V*>(x) + std::size_t{window.tap(j / K, j % K)} * words);
   const std::uint32_t inside = in_each_lane<V>(window.inside<K>());

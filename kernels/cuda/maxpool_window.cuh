@@ -40,7 +40,7 @@ __device__ inline void see_window(const Sliding& s, const T* x, const PoolPlace&
       const std::int64_t w = s.column(at.w, q);
       if (w < 0 || w >= s.w) continue;
       const auto tap = load<size>(x + ((at.n * s.h + h) * s.w + w) * s.c + at.c);
-      MPAD_UNROLL
+#pragma unroll
       for (int e = 0; e < size; ++e) best[e].see(tap.element[e], tap_bit<M>(r * kernel.w + q));
     }
   }
@@ -54,7 +54,7 @@ __device__ inline void pool_window(const Sliding& s, const PoolPlace& at, std::i
   see_window(s, x, at, best);
   Pack<T, size> values;
   Pack<M, size> masks;
-  MPAD_UNROLL
+#pragma unroll
   for (int e = 0; e < size; ++e) ending(best[e], values.element[e], masks.element[e]);
   store(y + i * size, values);
   store(mask + i * size, masks);

@@ -97,12 +97,12 @@ struct ExpandedWindows {
     output.index = at;
     output.set(rule, loaded.grads, loaded.codes, {});
     Pack<acc_t<T>, size> sums = {};
-    MPAD_UNROLL
+#pragma unroll
     for (int tap = 0; tap < EachBlock::elements; ++tap) {
       Sum sum[size];
       output.add_to(sum, rule, tap);
       const Pack<T, size> values = store_sums<size>(first + blocks.offset(tap), sum, rule);
-      MPAD_UNROLL
+#pragma unroll
       for (int e = 0; e < size; ++e) sums.element[e] += widen(values.element[e]);
     }
     return sums;
