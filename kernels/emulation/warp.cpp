@@ -17,6 +17,9 @@ std::string hex(LaneMask mask) {
 
 LaneMask lanes_of(unsigned threads) { return threads >= warp_size ? full_warp : (LaneMask{1} << threads) - 1; }
 
+// Mostly the same literal.
+bool same_text(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
+
 }  // namespace
 
 bool Warp::arrive(LaneMask mask, const char* operation, Location where) {
@@ -45,7 +48,7 @@ std::string Warp::describe(const Operation& operation) {
 
 Warp::Operation& Warp::pending(LaneMask mask, const char* operation, Location where) {
   for (Operation& other : pending_)
-    if (other.mask == mask && std::strcmp(other.name, operation) == 0 && other.where == where) return other;
+    if (other.mask == mask && same_text(other.name, operation) && other.where == where) return other;
   pending_.push_back({mask, 0, operation, where});
   return pending_.back();
 }
