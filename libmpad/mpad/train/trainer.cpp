@@ -13,17 +13,10 @@
 #include <utility>
 
 namespace mpad {
-namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Streams of the image order and of what layers draw in training, away from those that layers number from 0.
-constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
-
-// Sums over mini-batches, in double whatever the network computes in.
-class Mean {
+// Sums over mini-batches, in double whatever the network computes in. Linked by name, like Trainer::Pass, which has
+// one.
+class ScoreSums {
  public:
   void add(double loss, double correct, std::int64_t images) {
     loss_ += loss * static_cast<double>(images);
@@ -38,6 +31,15 @@ class Mean {
   double loss_ = 0;
   std::int64_t correct_ = 0, images_ = 0;
 };
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Streams of the image order and of what layers draw in training, away from those that layers number from 0.
+constexpr std::uint64_t shuffling = ~std::uint64_t{0}, drawing = shuffling - 1;
 
 std::unique_ptr<Module> seeded_model(const Settings& s, std::uint64_t seed, const ModelFactory& make_model) {
   set_seed(seed);
@@ -142,10 +144,10 @@ struct Trainer::Pass {
   Rng draws;
   std::int64_t steps_before;  // of the run; those that mixed precision skips count too
   std::int64_t steps = 0;
-  Mean mean{};
+  ScoreSums sums{};
 
   void count(double loss, double correct, std::int64_t images) {
-    mean.add(loss, correct, images);
+    sums.add(loss, correct, images);
     ++steps;
     result.images += images;
     if (after_step) after_step(images);
@@ -164,7 +166,7 @@ void Trainer::train_batches(EpochResult& result, const AfterStep& after_step) {
   else
     for (const Batch& batch : batches)
       if (!take(pass, batch)) break;
-  result.train = pass.mean.score();
+  result.train = pass.sums.score();
 }
 
 // Images of a source come from the host.
@@ -230,9 +232,9 @@ Score evaluate(Module& model, const Dataset& dataset, std::int64_t batch_size, b
     const Tensor logits = model(images);
     results.push_back({{loss_of(logits, labels, float_loss), correct_rows(logits, labels)}, labels.numel()});
   }
-  Mean mean;
-  for (const auto& [forward, images] : results) mean.add(forward.loss.item(), forward.correct.item(), images);
-  return mean.score();
+  ScoreSums sums;
+  for (const auto& [forward, images] : results) sums.add(forward.loss.item(), forward.correct.item(), images);
+  return sums.score();
 }
 
 }  // namespace mpad
