@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <cstring>
 #include <string>
 
 namespace mpad::emulation {
+
+/// Of texts that are mostly the same literal.
+inline bool same_text(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
 
 /// A line of a kernel. (std::source_location is not in clang 14.)
 struct Location {
@@ -13,9 +17,7 @@ struct Location {
   static constexpr Location current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
     return {file, line};
   }
-  bool operator==(const Location& other) const {
-    return line == other.line && (file == other.file || std::string(file) == other.file);
-  }
+  bool operator==(const Location& other) const { return line == other.line && same_text(file, other.file); }
 };
 
 /// "maxpool.cu:42", without folders.

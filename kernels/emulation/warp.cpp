@@ -17,9 +17,6 @@ std::string hex(LaneMask mask) {
 
 LaneMask lanes_of(unsigned threads) { return threads >= warp_size ? full_warp : (LaneMask{1} << threads) - 1; }
 
-// Mostly the same literal.
-bool same_text(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
-
 }  // namespace
 
 bool Warp::arrive(LaneMask mask, const char* operation, Location where) {
