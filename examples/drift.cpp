@@ -10,13 +10,13 @@
 #include "support/table.h"
 
 #include <mpad/study/drift.h>
-#include <mpad/train/output_directory.h>
+#include <mpad/study/unfinished_run.h>
 
 using namespace mpad;
 
 namespace {
 
-constexpr const char* file_name = "drift.csv";
+bool is_result(std::string_view name) { return name == DriftResults::file_name || is_unfinished_run(name); }
 
 struct Options {
   void add(CommandLine& line);
@@ -31,7 +31,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "drift.csv and run.json");
+  study.add(line, "drift.csv and run.json", true);
   Group group(line, "Network");
   group.text("--bits", "LIST", bits_text, "Precisions, one after the other: some of 16,32,64,mixed");
   group.text("--betas", "LIST", betas_text, "Rules beta:B of the replicas, 0 first; one more beta:0 ends them");
@@ -95,16 +95,24 @@ void measure(Options options) {
   const StudyOptions& study = options.study;
   options.settings.device = study.run.start("drift");
   const Split images = study.load();
-  const OutputDirectory directory(study.run.output, context_of(options, images), {file_name});
-  std::vector<DriftRow> rows;
-  for (const Precision& precision : options.precisions)
-    measure_drift(in(precision, options), options.betas, study.model(images), images,
-                  [&](std::span<const DriftRow> epoch) {
-                    rows.insert(rows.end(), epoch.begin(), epoch.end());
-                    directory.write(file_name, to_csv(rows, study.network.name, images.train.name));
-                    if (!study.run.quiet) print_progress(epoch, options.settings.epochs);
-                  });
-  print_summary(rows, options.settings.epochs);
+  const OutputDirectory directory(study.run.output, context_of(options, images), is_result);
+  DriftResults results(directory);
+  const auto after_epoch = [&](std::span<const DriftRow> epoch) {
+    if (!study.run.quiet) print_progress(epoch, options.settings.epochs);
+  };
+  bool complete = true;
+  for (const Precision& precision : options.precisions) {
+    if (!complete) break;
+    const Drift drift{.network = study.network.name,
+                      .make_model = study.model(images),
+                      .data = images,
+                      .settings = in(precision, options),
+                      .betas = options.betas};
+    complete = measure_drift(drift, directory, results,
+                             {.may_start = [&] { return study.has_time(); }, .after_epoch = after_epoch});
+  }
+  print_summary(results.rows(), options.settings.epochs);
+  if (!complete) fmt::print("drift: the time is used; --resume goes on\n");
 }
 
 }  // namespace

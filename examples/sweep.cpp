@@ -8,13 +8,9 @@
 #include <mpad/study/sweep.h>
 #include <mpad/study/unfinished_run.h>
 
-#include <chrono>
-
 using namespace mpad;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 bool is_result(std::string_view name) {
   return name == SweepResults::rows_name || name == SweepResults::pools_name || name == SearchedRates::file_name ||
@@ -52,16 +48,13 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Sp
 }
 
 void run(SweepOptions options) {
-  const auto start = Clock::now();
   options.settings.device = options.study.run.start("sweep");
   const std::vector<Network>& networks = options.study.networks;
   const Split first_images = options.study.load();
   const OutputDirectory directory(options.study.run.output, options.context(first_images), is_result);
   SweepResults results(directory);
   SearchedRates searched(directory, options.search);
-  const auto may_start = [&] {
-    return options.minutes == 0 || std::chrono::duration<double>(Clock::now() - start).count() < 60 * options.minutes;
-  };
+  const auto may_start = [&] { return options.study.has_time(); };
   bool complete = true;
   for (const Network& network : networks) {
     if (!complete) break;

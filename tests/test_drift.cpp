@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
+#include "temporary.h"
 #include "training_support.h"
 
 #include <mpad/study/drift.h>
+#include <mpad/study/unfinished_run.h>
+#include <mpad/train/atomic_file.h>
 
 using namespace mpad;
 using test::make_small;
 using test::spots_split;
+using test::TemporaryDirectory;
+using Names = std::vector<std::string>;
 
 namespace {
 
@@ -25,10 +30,36 @@ std::unique_ptr<Module> make_tied(const Settings& settings) {
   return network;
 }
 
+Drift make_drift(const Settings& settings, const std::vector<double>& betas,
+                 const ModelFactory& make_model = make_tied) {
+  return {.network = "small", .make_model = make_model, .data = spots_split(), .settings = settings, .betas = betas};
+}
+
+OutputDirectory open(const std::string& path) {
+  return OutputDirectory({.directory = path, .existing = Existing::resume}, {}, [](std::string_view name) {
+    return name == DriftResults::file_name || is_unfinished_run(name);
+  });
+}
+
 std::vector<DriftRow> drift(const Settings& settings, const std::vector<double>& betas,
                             const ModelFactory& make_model = make_tied) {
-  return measure_drift(settings, betas, make_model, spots_split());
+  const OutputDirectory nothing_kept = open("");
+  DriftResults results(nothing_kept);
+  const bool complete = measure_drift(make_drift(settings, betas, make_model), nothing_kept, results);
+  CHECK(complete);
+  return results.rows();
 }
+
+struct Killed {};
+
+// Throws Killed in the middle of one forward pass of many.
+struct Killer final : CallObserver {
+  explicit Killer(int pass) : passes_left(pass) {}
+  void called(Module& module, const Tensor&, const Tensor&) override {
+    if (dynamic_cast<Linear*>(&module) != nullptr && passes_left-- == 0) throw Killed();
+  }
+  int passes_left;
+};
 
 }  // namespace
 
@@ -58,9 +89,11 @@ TEST_CASE("rows come by epoch, then replica, and are told of as they come") {
   std::vector<std::size_t> told;
   const Settings settings = drifting();
   const std::vector<double> betas{0, 10, 100};
-  const std::vector<DriftRow> rows =
-      measure_drift(settings, betas, make_small, spots_split(),
-                    [&](std::span<const DriftRow> epoch) { told.push_back(epoch.size()); });
+  const OutputDirectory nothing_kept = open("");
+  DriftResults results(nothing_kept);
+  const auto tell = [&](std::span<const DriftRow> epoch) { told.push_back(epoch.size()); };
+  measure_drift(make_drift(settings, betas, make_small), nothing_kept, results, {.after_epoch = tell});
+  const std::vector<DriftRow>& rows = results.rows();
   CHECK(told == std::vector<std::size_t>{4, 4});
   REQUIRE(rows.size() == 8);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -104,11 +137,13 @@ TEST_CASE("a replica that collapses keeps its rows and says where it did") {
     CHECK(row.collapsed == (row.replica == 1 ? "step 1 at 2 (MaxPool2d)" : ""));
     CHECK(std::isnan(row.distance) == (row.replica == 1));
   }
-  CHECK(to_csv(std::span(rows).subspan(1, 1), "small", "spots").find(",beta:1000000,0,nan,nan,") != std::string::npos);
+  CHECK(to_csv(std::span(rows).subspan(1, 1)).find("small,spots,16,1,beta:1000000,0,nan,nan,") != std::string::npos);
 }
 
 TEST_CASE("drift.csv has a row for each replica and epoch, in numbers that read back") {
-  const std::vector<DriftRow> rows{{.precision = "64",
+  const std::vector<DriftRow> rows{{.network = "vgg11",
+                                    .dataset = "cifar10",
+                                    .precision = "64",
                                     .replica = 6,
                                     .beta = 0,
                                     .epoch = 2,
@@ -117,9 +152,92 @@ TEST_CASE("drift.csv has a row for each replica and epoch, in numbers that read 
                                     .test_accuracy = 0.5,
                                     .train_loss = 2,
                                     .collapsed = "step 3 at 2 (MaxPool2d)"}};
-  CHECK(to_csv(rows, "vgg11", "cifar10") ==
-        "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,train_loss,collapsed\n"
-        "vgg11,cifar10,64,6,beta:0,2,0.1,1e-17,0.5,2,step 3 at 2 (MaxPool2d)\n");
+  const std::string text =
+      "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,train_loss,collapsed\n"
+      "vgg11,cifar10,64,6,beta:0,2,0.1,1e-17,0.5,2,step 3 at 2 (MaxPool2d)\n";
+  CHECK(to_csv(rows) == text);
+  CHECK(to_csv(parse_drift(text, "drift.csv")) == text);
+}
+
+TEST_CASE("a drift that is killed at any moment goes on to the same rows") {
+  for (const double largest : {10.0, 1e6}) {  // the second collapses
+    Settings settings = drifting(DType::f16);
+    settings.pool_forward = PoolForward::composed;
+    settings.epochs = 3;
+    const Drift drift = make_drift(settings, {0, largest}, make_small);
+    const TemporaryDirectory whole;
+    const OutputDirectory at_once = open(whole.path());
+    DriftResults expected(at_once);
+    CHECK(measure_drift(drift, at_once, expected));
+    CHECK(whole.list() == Names{"drift.csv", "run.json"});
+    int kills = 0;
+    for (int pass = 0; pass < 60; pass += 7) {
+      const TemporaryDirectory parts;
+      const OutputDirectory in_parts = open(parts.path());
+      try {
+        const Killer killer(pass);
+        DriftResults results(in_parts);
+        measure_drift(drift, in_parts, results);
+      } catch (const Killed&) {
+        ++kills;
+      }
+      DriftResults resumed(in_parts);
+      CHECK(measure_drift(drift, in_parts, resumed));
+      CAPTURE(largest, pass);
+      CHECK(to_csv(resumed.rows()) == to_csv(expected.rows()));
+      CHECK(parts.list() == whole.list());
+      CHECK(read_file(in_parts.file("drift.csv")) == to_csv(expected.rows()));
+    }
+    CHECK(kills > 5);
+  }
+}
+
+TEST_CASE("a drift that is killed while it keeps its replicas goes on with those that lack an epoch") {
+  Settings settings = drifting();
+  settings.epochs = 3;
+  const Drift drift = make_drift(settings, {0, 1});
+  const TemporaryDirectory whole, parts;
+  const OutputDirectory at_once = open(whole.path()), in_parts = open(parts.path());
+  DriftResults expected(at_once), results(in_parts);
+  measure_drift(drift, at_once, expected);
+  struct Saved {
+    std::string name, data;
+  };
+  std::vector<Saved> first;  // the states after the first epoch
+  int epochs = 0;
+  const auto may_start = [&] {
+    if (++epochs == 2)
+      for (const std::string& name : parts.list())
+        if (is_unfinished_run(name)) first.push_back({name, read_file(in_parts.file(name))});
+    return epochs < 3;
+  };
+  CHECK_FALSE(measure_drift(drift, in_parts, results, {.may_start = may_start}));
+  REQUIRE(first.size() == 3);
+  in_parts.write(first[1].name, first[1].data);  // as if the second one's had not been written yet
+  DriftResults resumed(in_parts);
+  REQUIRE(resumed.rows().size() == 6);
+  CHECK(measure_drift(drift, in_parts, resumed));
+  CHECK(to_csv(resumed.rows()) == to_csv(expected.rows()));
+
+  for (const auto& [name, data] : first) in_parts.write(name, data);  // two epochs behind
+  CHECK(measure_drift(drift, in_parts, resumed));                     // nothing is left to do
+  CHECK(parts.list() == whole.list());
+}
+
+TEST_CASE("states of replicas that do not belong to the rows are an error") {
+  Settings settings = drifting();
+  settings.epochs = 4;
+  const Drift drift = make_drift(settings, {0});
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory.path());
+  DriftResults results(output);
+  int epochs = 0;
+  CHECK_FALSE(measure_drift(drift, output, results, {.may_start = [&] { return ++epochs < 4; }}));
+  output.remove("drift.csv");
+  DriftResults lost(output);
+  CHECK_THROWS_WITH(measure_drift(drift, output, lost),
+                    "drift: expected the states of replicas after 0 epochs of 32 bits, as there are in drift.csv, got "
+                    "one after 3");
 }
 
 TEST_CASE("a drift without a beta is an error") {

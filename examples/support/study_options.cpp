@@ -6,6 +6,8 @@
 
 #include <mpad/train/data_values.h>
 
+#include <cmath>
+
 namespace mpad {
 
 void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value) {
@@ -16,17 +18,21 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
 
 void StudyOptions::add(CommandLine& line, const std::string& files, bool resumable, bool several_networks) {
   several_ = several_networks;
-  Group group(line, "Network");
+  Group network_group(line, "Network");
   if (several_)
-    group.text("--networks", "LIST", networks_, "Some of " + joined(network_names()));
+    network_group.text("--networks", "LIST", networks_, "Some of " + joined(network_names()));
   else
-    group.text("--network", "NAME", networks_, joined(network_names()));
+    network_group.text("--network", "NAME", networks_, joined(network_names()));
   data.add(line);
-  Group(line, "Runs and results").number("--seed", "N", seed, "Seed of all that is drawn");
+  Group run_group(line, "Runs and results");
+  run_group.number("--seed", "N", seed, "Seed of all that is drawn");
+  if (resumable)
+    run_group.number("--minutes", "M", minutes_, "Start nothing more once M minutes are used; 0: no limit");
   run.add(line, files, resumable);
 }
 
 void StudyOptions::finish(const std::string& command) {
+  require(std::isfinite(minutes_) && minutes_ >= 0, "--minutes: expected a number of 0 or more, got {}", minutes_);
   networks = several_ ? parse_list("--networks", networks_, find_network)
                       : std::vector<Network>{find_network("--network", networks_)};
   network = networks.front();
@@ -39,6 +45,10 @@ Split StudyOptions::load(const Network& of) const {
   DataOptions own = data;
   own.finish(*of.recipe);
   return own.load();
+}
+
+bool StudyOptions::has_time() const {
+  return minutes_ == 0 || std::chrono::duration<double>(Clock::now() - start_).count() < 60 * minutes_;
 }
 
 ModelFactory StudyOptions::model(const Split& images) const {

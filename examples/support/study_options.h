@@ -5,6 +5,7 @@
 #include "recipes.h"
 #include "run_options.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,16 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
 /// to write.
 class StudyOptions {
  public:
-  /// `files` names what is written into --out. With `several_networks`, there is a list, --networks, for --network.
+  /// `files` names what is written into --out. A resumable program can be stopped by --minutes too. With
+  /// `several_networks`, there is a list, --networks, for --network.
   void add(CommandLine& line, const std::string& files, bool resumable = false, bool several_networks = false);
   /// `command` is the command line, for the record. Throws Error on a value that is wrong.
   void finish(const std::string& command);
 
   /// The images, as options say.
   Split load() const { return data.load(); }
+  /// Whether --minutes leaves time for more, of the time since the options were made.
+  bool has_time() const;
   /// Makes the network for them.
   ModelFactory model(const Split& images) const;
   /// The same for one of several networks, which may take images of another size.
@@ -38,8 +42,12 @@ class StudyOptions {
   std::uint64_t seed = 0;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   std::string networks_ = "lenet";
   bool several_ = false;
+  double minutes_ = 0;  // 0: no limit
+  Clock::time_point start_ = Clock::now();
 };
 
 }  // namespace mpad

@@ -58,7 +58,6 @@ void SweepOptions::add(CommandLine& line) {
   add_rates(line);
   add_training_options(line, settings);
   Group group(line, "Runs and results");
-  group.number("--minutes", "M", minutes, "Start no run once M minutes are used; 0: no limit");
   add_parallel(group, settings);
 }
 
@@ -89,7 +88,6 @@ void SweepOptions::read_rates() {
 void SweepOptions::finish(const std::string& command) {
   read_grid();
   read_rates();
-  require(std::isfinite(minutes) && minutes >= 0, "--minutes: expected a number of 0 or more, got {}", minutes);
   settings.seed = study.seed;
   settings.runs = runs;
   expand(grid, settings);

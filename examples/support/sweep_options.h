@@ -27,7 +27,6 @@ class SweepOptions {
   Grid grid{};
   Settings settings{.epochs = 10};  ///< what all cells have in common
   std::int64_t runs = 1;
-  double minutes = 0;              ///< after which no run is started; 0: there is no limit
   std::int64_t search_trials = 0;  ///< 0: there is no search
   bool one_rate = true;            ///< searched for the first beta, used for all
   RateSearchOptions search{};

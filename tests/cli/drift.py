@@ -2,10 +2,15 @@
 """drift.py PROGRAM: replicas that differ in the tie rule alone, from the command line to drift.csv."""
 import csv
 import json
+import random
+import signal
+import subprocess
+import time
 
 import support
 
 HEADER = "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,train_loss,collapsed"
+SMALL = ("--data", "data", "--batch-size", "20", "--out", "out")
 MISUSES = {
     "--bits 16,24": "--bits: expected 16|32|64|mixed, got '24'",
     "--bits 16,16": "--bits: expected each value once, got '16,16'",
@@ -18,8 +23,8 @@ MISUSES = {
     "--network vgg11 --dataset mnist": "--dataset: expected cifar10|cifar100|svhn|imagenet|image-folder|synthetic, got 'mnist'",
     "--augment": "--augment: expected a network of colour images, got lenet",
     "--epochs 0": "--epochs: expected a number from 1 to",
-    "--resume": "expected an option, got '--resume'",
-    "--force": "--force: expected --out DIR",
+    "--minutes nan": "--minutes: expected a number of 0 or more, got nan",
+    "--resume": "--resume and --force: expected --out DIR",
 }
 
 
@@ -28,8 +33,12 @@ class Drift(support.TrainerTest):
         super().setUp()
         support.write_mnist(self.directory / "data")
 
-    def drift(self, *arguments):
-        return self.call("--data", "data", "--epochs", "2", "--batch-size", "20", "--out", "out", *arguments)
+    def drift(self, *arguments, epochs=2):
+        return self.call(*SMALL, "--epochs", epochs, *arguments)
+
+    def start(self, *arguments):
+        return subprocess.Popen([*self.command(), *SMALL, *arguments], cwd=self.directory, stdout=subprocess.DEVNULL,
+                                env=support.environment())
 
     def rows(self):
         with open(self.directory / "out/drift.csv", newline="", encoding="utf-8") as file:
@@ -69,10 +78,39 @@ class Drift(support.TrainerTest):
         before = (self.directory / "out/drift.csv").read_bytes()
         result = self.drift(*small, "--seed", "1")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertEqual(result.stderr, "drift: out holds results already: expected --force to overwrite them\n")
+        self.assertEqual(result.stderr, "drift: out holds results already: expected --resume to continue or --force "
+                                        "to overwrite them\n")
         self.assertEqual((self.directory / "out/drift.csv").read_bytes(), before)
         self.assertEqual(self.drift(*small, "--seed", "1", "--force").returncode, 0)
         self.assertNotEqual((self.directory / "out/drift.csv").read_bytes(), before)
+
+    def test_stopped_and_killed_it_goes_on_to_the_same_bytes(self):
+        small = ("--betas", "0,1e3", "--bits", "16,mixed", "--quiet")
+        start = time.monotonic()
+        clean = self.drift(*small, epochs=6)
+        whole = time.monotonic() - start
+        expected = (self.directory / "out/drift.csv").read_bytes()
+        (self.directory / "out").rename(self.directory / "clean")
+        result = self.drift(*small, "--minutes", "1e-9", epochs=6)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.endswith("drift: the time is used; --resume goes on\n"), result.stdout)
+        moments, kills = random.Random(5), 0
+        for _ in range(6):
+            with self.start(*small, "--epochs", "6", "--resume") as process:
+                time.sleep(moments.uniform(0, 0.5 * whole))
+                process.kill()
+            self.assertIn(process.returncode, (0, -signal.SIGKILL))
+            kills += process.returncode != 0
+        self.assertGreater(kills, 0)
+        result = self.drift(*small, "--resume", epochs=6)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, clean.stdout, ""))
+        self.assertEqual((self.directory / "out/drift.csv").read_bytes(), expected)
+        self.assertEqual(sorted(path.name for path in (self.directory / "out").iterdir() if path.suffix != ".partial"),
+                         ["drift.csv", "run.json"])
+        result = self.drift(*small, "--resume", epochs=7)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("out/run.json", result.stderr)
+        self.assertIn("epochs", result.stderr)
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class Full(StudyTest):
         self.assertIn(size, ([9, 1], [10, 1]))
         code, said, calls = self.study("--full", "--minutes", 50, "--resume")
         self.assertRegex(calls[0], f"--batch-norm on .*--epochs {size[0]} --runs 1 .*--resume data")
-        self.assertEqual({call.split()[0] for call in calls}, {"sweep"})
+        self.assertEqual({call.split()[0] for call in calls}, {"sweep", "drift"})
 
     def test_an_epoch_that_fails_ends_it(self):
         code, said, calls = self.study("--full", "--minutes", 5, fault="sweep fails")

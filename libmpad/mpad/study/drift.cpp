@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/study/drift.h>
-#include <mpad/train/csv.h>
+#include <mpad/study/unfinished_run.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace mpad {
@@ -10,23 +11,44 @@ namespace {
 
 struct Replica {
   double beta;
-  std::unique_ptr<Trainer> trainer;
+  Settings settings;
+  UnfinishedRun state;
+  std::unique_ptr<Trainer> trainer{};
 };
 
-std::vector<Replica> make_replicas(const Settings& settings, std::span<const double> betas,
-                                   const ModelFactory& make_model, const Split& data) {
-  require(!betas.empty(), "drift: expected a beta or more, got none");
-  std::vector<double> all(betas.begin(), betas.end());
-  all.push_back(betas.front());
-  const Split there = data.to(settings.device);  // once for all replicas
+std::vector<Replica> replicas_of(const Drift& drift, const OutputDirectory& directory) {
+  require(!drift.betas.empty(), "drift: expected a beta or more, got none");
+  std::vector<double> betas = drift.betas;
+  betas.push_back(betas.front());
   std::vector<Replica> replicas;
-  for (const double beta : all) {
-    Settings own = settings;
-    own.ties = TieRule::beta(beta);
-    check(own);
-    replicas.push_back({beta, std::make_unique<Trainer>(own, 0, make_model, there)});
+  for (const double beta : betas) {
+    Settings settings = drift.settings;
+    settings.ties = TieRule::beta(beta);
+    check(settings);
+    const UnfinishedRun state(
+        directory, settings,
+        {{"network", drift.network}, {"dataset", drift.data.train.name}, {"replica", std::to_string(replicas.size())}});
+    replicas.push_back({beta, settings, state});
   }
   return replicas;
+}
+
+// Makes the trainers, as they were stopped; `epochs` have their rows. Returns the first epoch that a replica lacks.
+std::int64_t start(std::vector<Replica>& replicas, const Drift& drift, std::int64_t epochs) {
+  const Split there = drift.data.to(drift.settings.device);  // once for all replicas
+  std::int64_t first = epochs;
+  for (Replica& replica : replicas) {
+    replica.trainer = std::make_unique<Trainer>(replica.settings, 0, drift.make_model, there);
+    replica.state.restore(*replica.trainer);
+    if (replica.trainer->finished()) continue;  // collapsed
+    const std::int64_t done = std::ssize(replica.trainer->results());
+    // Rows of an epoch are written before the states, one of which after the other.
+    require(done == epochs || done + 1 == epochs,
+            "drift: expected the states of replicas after {} epochs of {} bits, as there are in {}, got one after {}",
+            epochs, precision_name(replica.settings), DriftResults::file_name, done);
+    first = std::min(first, done);
+  }
+  return first;
 }
 
 struct Distance {
@@ -45,48 +67,50 @@ Distance distance(const std::vector<Tensor>& first, const std::vector<Tensor>& o
   return sum;
 }
 
-// The replica's last state as a row, without its number.
-DriftRow row_of(const Replica& replica, const Replica& first) {
-  const Trainer& trainer = *replica.trainer;
-  const EpochResult& last = trainer.results().back();
-  const Distance apart = distance(first.trainer->optimizer().unrounded(), trainer.optimizer().unrounded());
-  return {.precision = precision_name(trainer.settings()),
-          .beta = replica.beta,
-          .distance = apart.to_first,
-          .relative_distance = apart.to_first / apart.of_first,
-          .test_accuracy = last.test.accuracy,
-          .train_loss = last.train.loss,
-          .collapsed = collapse_of(last)};
-}
-
-}  // namespace
-
-std::vector<DriftRow> measure_drift(const Settings& settings, std::span<const double> betas,
-                                    const ModelFactory& make_model, const Split& data,
-                                    const AfterDriftEpoch& after_epoch) {
-  const std::vector<Replica> replicas = make_replicas(settings, betas, make_model, data);
+// The replicas' states after an epoch.
+std::vector<DriftRow> rows_of(const std::vector<Replica>& replicas, const Drift& drift, std::int64_t epoch) {
   std::vector<DriftRow> rows;
-  for (std::int64_t epoch = 0; epoch < settings.epochs; ++epoch) {
-    for (const Replica& replica : replicas)
-      if (!replica.trainer->finished()) replica.trainer->run_epoch();
-    for (std::size_t i = 0; i < replicas.size(); ++i) {
-      rows.push_back(row_of(replicas[i], replicas[0]));
-      rows.back().replica = static_cast<std::int64_t>(i);
-      rows.back().epoch = epoch;
-    }
-    if (after_epoch) after_epoch(std::span(rows).last(replicas.size()));
+  for (const auto& [beta, settings, state, trainer] : replicas) {
+    const EpochResult& last = trainer->results().back();
+    const Distance apart = distance(replicas[0].trainer->optimizer().unrounded(), trainer->optimizer().unrounded());
+    rows.push_back({.network = drift.network,
+                    .dataset = drift.data.train.name,
+                    .precision = precision_name(settings),
+                    .replica = std::ssize(rows),
+                    .beta = beta,
+                    .epoch = epoch,
+                    .distance = apart.to_first,
+                    .relative_distance = apart.to_first / apart.of_first,
+                    .test_accuracy = last.test.accuracy,
+                    .train_loss = last.train.loss,
+                    .collapsed = collapse_of(last)});
   }
   return rows;
 }
 
-std::string to_csv(std::span<const DriftRow> rows, const std::string& network, const std::string& dataset) {
-  std::string text =
-      "network,dataset,bits,replica,rule,epoch,distance,relative_distance,test_accuracy,train_loss,collapsed\n";
-  for (const DriftRow& r : rows)
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", network, dataset, r.precision, r.replica,
-                        TieRule::beta(r.beta).name(), r.epoch, csv_text(r.distance), csv_text(r.relative_distance),
-                        csv_text(r.test_accuracy), csv_text(r.train_loss), r.collapsed);
-  return text;
+// Trains the replicas that lack this epoch.
+void run_epoch(const std::vector<Replica>& replicas, std::int64_t epoch) {
+  for (const Replica& replica : replicas)
+    if (!replica.trainer->finished() && std::ssize(replica.trainer->results()) == epoch) replica.trainer->run_epoch();
+}
+
+}  // namespace
+
+bool measure_drift(const Drift& drift, const OutputDirectory& directory, DriftResults& results,
+                   const DriftHooks& hooks) {
+  std::vector<Replica> replicas = replicas_of(drift, directory);
+  const std::int64_t epochs = drift.settings.epochs, done = results.epochs(precision_name(drift.settings));
+  for (std::int64_t epoch = done < epochs ? start(replicas, drift, done) : epochs; epoch < epochs; ++epoch) {
+    if (hooks.may_start && !hooks.may_start()) return false;
+    run_epoch(replicas, epoch);
+    const std::vector<DriftRow> rows = rows_of(replicas, drift, epoch);
+    results.put(rows);
+    if (hooks.after_epoch) hooks.after_epoch(rows);
+    if (epoch + 1 < epochs)
+      for (const Replica& replica : replicas) replica.state.save(*replica.trainer);
+  }
+  for (const Replica& replica : replicas) replica.state.remove();
+  return true;
 }
 
 }  // namespace mpad
