@@ -2,6 +2,7 @@
 // Runs whose loss stops being finite.
 #include "training_support.h"
 
+#include <mpad/ops.h>
 #include <mpad/train/collapse.h>
 
 using namespace mpad;
@@ -29,6 +30,29 @@ Settings half_settings() {
   return settings;
 }
 
+Settings mixed_settings() {
+  Settings settings = half_settings();
+  settings.mixed = true;
+  settings.epochs = 10;
+  return settings;
+}
+
+// A network whose logits are infinite in these of its passes, counted from 1.
+std::unique_ptr<Module> make_spiked(const Settings& settings, int first, int last) {
+  struct Spiked final : Sequential {
+    Spiked(int from, int to) : first(from), last(to) {}
+    Tensor forward(const Tensor& x) override {
+      const Tensor logits = Sequential::forward(x);
+      const bool spiked = ++passes >= first && passes <= last;
+      return spiked ? add(logits, Tensor::full(logits.shape(), HUGE_VAL, logits.dtype())) : logits;
+    }
+    int first, last, passes = 0;
+  };
+  auto model = std::make_unique<Spiked>(first, last);
+  model->append(make_small(settings));
+  return model;
+}
+
 }  // namespace
 
 TEST_CASE("what is not finite first is named") {
@@ -44,26 +68,44 @@ TEST_CASE("what is not finite first is named") {
 }
 
 TEST_CASE("a loss that is not finite ends the run, and the result names step and layer") {
-  for (const bool mixed : {false, true}) {
-    Settings settings = half_settings();
-    settings.mixed = mixed;
-    Trainer trainer(
-        settings, 0, [](const Settings&) { return make_exploding(60000); }, spots_split());
-    std::int64_t images = 0;
-    const EpochResult& result = trainer.run_epoch([&](std::int64_t count) { images += count; });
-    CHECK(result.collapsed == "step 1 at 2 (Conv2d)");
-    CHECK_FALSE(std::isfinite(result.train.loss));
-    CHECK(result.images == 8);
-    CHECK(images == 8);
-    CHECK(trainer.finished());
-    CHECK(summarize(trainer.results()).collapsed == 1);
-    CHECK(trainer.optimizer().steps() == (mixed ? 0 : 1));
-    const std::string text = to_csv(trainer.results(), settings);
-    CHECK(text.find(",step 1 at 2 (Conv2d),") != std::string::npos);
-    CHECK(parse_csv(text, "x.csv").at(0).collapsed == result.collapsed);
-    Trainer resumed(
-        settings, 0, [](const Settings&) { return make_exploding(60000); }, spots_split());
-    resumed.resume(trainer.results(), trainer.optimizer().steps());
-    CHECK(resumed.finished());
-  }
+  const Settings settings = half_settings();
+  const auto make = [](const Settings&) { return make_exploding(60000); };
+  Trainer trainer(settings, 0, make, spots_split());
+  std::int64_t images = 0;
+  const EpochResult& result = trainer.run_epoch([&](std::int64_t count) { images += count; });
+  CHECK(result.collapsed == "step 1 at 2 (Conv2d)");
+  CHECK_FALSE(std::isfinite(result.train.loss));
+  CHECK(result.images == 8);
+  CHECK(images == 8);
+  CHECK(trainer.finished());
+  CHECK(summarize(trainer.results()).collapsed == 1);
+  CHECK(trainer.optimizer().steps() == 1);
+  const std::string text = to_csv(trainer.results(), settings);
+  CHECK(text.find(",step 1 at 2 (Conv2d),") != std::string::npos);
+  CHECK(parse_csv(text, "x.csv").at(0).collapsed == result.collapsed);
+  Trainer resumed(settings, 0, make, spots_split());
+  resumed.resume(trainer.results(), trainer.optimizer().steps());
+  CHECK(resumed.finished());
+}
+
+TEST_CASE("mixed precision skips steps without a finite loss, and ends the run when it has no scale left to try") {
+  Trainer trainer(
+      mixed_settings(), 0, [](const Settings& s) { return make_spiked(s, 1, 1 << 30); }, spots_split());
+  while (!trainer.finished()) trainer.run_epoch();
+  // From 2^16 to 2^-30 in 46 steps, seven to an epoch.
+  CHECK(trainer.scaler().scale == LossScale::least);
+  CHECK(trainer.results().size() == 7);
+  CHECK(trainer.results().back().collapsed.starts_with("step 47 at "));
+  CHECK(trainer.optimizer().steps() == 0);
+}
+
+TEST_CASE("one loss that is not finite costs mixed precision a step and nothing more") {
+  Trainer trainer(
+      mixed_settings(), 0, [](const Settings& s) { return make_spiked(s, 3, 3); }, spots_split());
+  const EpochResult& result = trainer.run_epoch();
+  CHECK(result.collapsed.empty());
+  CHECK(std::isnan(result.train.loss));  // a mean over all mini-batches
+  CHECK(std::isfinite(result.test.loss));
+  CHECK(trainer.optimizer().steps() == 6);
+  CHECK(trainer.scaler().scale == 32768);
 }

@@ -192,6 +192,40 @@ TEST_CASE("in mixed precision steps are skipped, and the scale falls and rises, 
       }
 }
 
+TEST_CASE("in mixed precision a step without a finite loss is skipped like any other, and its pass goes on") {
+  for (const Device device : devices()) {
+    CAPTURE(to_string(device));
+    const Precision mixed{DType::f16, true};
+    // Some mini-batches have logits that half does not bear.
+    const auto exceeding = [] {
+      std::unique_ptr<Module> model = normalised();
+      for (const auto& [path, tensor] : parameters(*model)) {
+        if (path != "5.weight") continue;
+        std::vector<double> values = tensor.values();
+        for (double& value : values) value *= 40000;
+        tensor.copy_from(Tensor::from(values, tensor.shape(), tensor.dtype()));
+      }
+      return model;
+    };
+    const Training queued(mixed, device, momentum, {}, exceeding), plain(mixed, device, momentum, {}, exceeding);
+    QueuedSteps steps(*queued.model, *queued.optimizer, queued.pass(0), true);
+    const LossScale start{0x1p-14, 0};
+    const QueuedSteps::Results got = take_pass(steps, queued, 0, start), want = plain.one_by_one(0, start);
+    REQUIRE(got.losses.size() == want.losses.size());
+    std::int64_t lost = 0;
+    for (std::size_t i = 0; i < got.losses.size(); ++i) {
+      CAPTURE(i, got.losses[i], want.losses[i]);
+      lost += !std::isfinite(want.losses[i]);
+      CHECK((got.losses[i] == want.losses[i] || (std::isnan(got.losses[i]) && std::isnan(want.losses[i]))));
+    }
+    CHECK(lost > 0);
+    CHECK(lost < full);
+    CHECK(plain.optimizer->steps() > 0);
+    CHECK(same(got.scale, want.scale));
+    CHECK(same_state(queued, plain));
+  }
+}
+
 TEST_CASE("where a loss is not finite the steps are undone, and others can be taken") {
   for (const Device device : devices())
     for (const Precision& precision : precisions) {
@@ -200,10 +234,10 @@ TEST_CASE("where a loss is not finite the steps are undone, and others can be ta
       QueuedSteps steps(*queued.model, *queued.optimizer, queued.pass(0), precision.mixed);
       std::vector<double> rates = rates_of(0);
       rates[3] = 1e300;  // the step behind it has no finite loss
-      // Far from what half bears; raised by the third step, lowered by those without a finite loss.
-      const LossScale start{1024, 1997};
+      // As small as it gets; raised by the third step, lowered by those without a finite loss.
+      const LossScale start{LossScale::least, 1997};
       steps.begin(queued.pass(0), rates, draws_of(0), start);
-      CHECK(same(steps.take(2).scale, precision.mixed ? LossScale{1024, 1999} : LossScale{}));
+      CHECK(same(steps.take(2).scale, precision.mixed ? LossScale{LossScale::least, 1999} : LossScale{}));
       std::vector<Tensor> before;
       for (const NamedTensor& named : changed_by_steps(*queued.model, *queued.optimizer))
         before.push_back(named.tensor.clone());
@@ -219,7 +253,7 @@ TEST_CASE("where a loss is not finite the steps are undone, and others can be ta
       // The place in the pass is that of before, too, and so is the scale.
       const QueuedSteps::Results again = steps.take(2);
       CHECK(again.losses.size() == 2);
-      CHECK(same(again.scale, precision.mixed ? LossScale{2048, 1} : LossScale{}));
+      CHECK(same(again.scale, precision.mixed ? LossScale{2 * LossScale::least, 1} : LossScale{}));
       CHECK(queued.optimizer->steps() == 4);
       CHECK(steps.take(1).losses.empty());
     }

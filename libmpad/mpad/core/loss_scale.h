@@ -13,12 +13,13 @@ struct LossScale {
   double scale = 65536;
   std::int64_t good_steps = 0;  ///< in a row
 
+  static constexpr double most = 1 << 30, least = 1 / most;
+
   /// Behind a step; the same rule on every device.
   [[gnu::always_inline]] MPAD_HD constexpr void update(bool finite) {
     constexpr std::int64_t patience = 2000;
-    constexpr double most = 1 << 30;
     good_steps = finite ? good_steps + 1 : 0;
-    if (!finite) scale = scale / 2 > 1 / most ? scale / 2 : 1 / most;
+    if (!finite) scale = scale / 2 > least ? scale / 2 : least;
     if (good_steps < patience) return;
     scale = scale * 2 < most ? scale * 2 : most;
     good_steps = 0;

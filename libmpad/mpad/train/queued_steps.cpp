@@ -87,13 +87,14 @@ QueuedSteps::Results QueuedSteps::take(std::int64_t count) {
   before_.take();
   for (std::int64_t i = 0; i < count; ++i) graph_();
   Results results{losses_.slice(taken_, {count}).values(), correct_.slice(taken_, {count}).values()};
-  if (!are_finite(results.losses)) {
+  if (scaler_) results.scale = scaler_->value();
+  // A scale that has fallen so far does not rise again within a pass.
+  if (!are_finite(results.losses) && !(scaler_ && results.scale.scale > LossScale::least)) {
     before_.restore();
     return {};
   }
   taken_ += count;
   optimizer_->set_steps(steps_before_ + (scaler_ ? scaler_->taken() : taken_));
-  if (scaler_) results.scale = scaler_->value();
   return results;
 }
 

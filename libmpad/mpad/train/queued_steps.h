@@ -43,8 +43,8 @@ class QueuedSteps {
     LossScale scale{};                        ///< behind the last
   };
   /// Takes the next `count` steps of the pass and waits for them; the optimizer counts those that were not skipped.
-  /// Where a loss is not finite there are no results, and all is as before: taken one by one, the steps tell where it
-  /// came from.
+  /// Where a loss is not finite, with nothing left to try for mixed precision, there are no results and all is as
+  /// before: taken one by one, the steps tell where it came from.
   Results take(std::int64_t count);
 
  private:

@@ -195,7 +195,7 @@ bool Trainer::take(Pass& pass, const Batch& batch) {
   const Rng draw = pass.draws.split(static_cast<std::uint64_t>(pass.steps));
   const Forward forward = gradient_step_(batch, scale(), draw);
   const double loss = forward.loss.item(), correct = forward.correct.item();
-  if (!std::isfinite(loss)) {
+  if (!std::isfinite(loss) && !may_recover()) {
     const RandomScope random(draw);
     pass.result.collapsed =
         fmt::format("step {} at {}", pass.steps_before + pass.steps + 1, first_nonfinite(*model_, batch.images));
@@ -204,6 +204,9 @@ bool Trainer::take(Pass& pass, const Batch& batch) {
   pass.count(loss, correct, batch.labels.numel());
   return pass.result.collapsed.empty();
 }
+
+// A step whose loss is not finite has no finite gradients: mixed precision skips it, and has another scale to try.
+bool Trainer::may_recover() const { return settings_.mixed && scaler_.scale > LossScale::least; }
 
 void Trainer::step() { settings_.mixed ? scaler_.step(*optimizer_) : optimizer_->step(); }
 

@@ -35,7 +35,8 @@ class Trainer {
            (!results_.empty() && !results_.back().collapsed.empty());
   }
   /// Trains on every image once, then tests. A loss that is not finite ends the run: its step is the last, and the
-  /// result says where the loss became so. Throws OutOfMemory, naming the largest batch that would fit, if a step
+  /// result says where the loss became so. Mixed precision skips that step, and ends when the loss's scale is at its
+  /// least. Throws OutOfMemory, naming the largest batch that would fit, if a step
   /// takes more memory than the device has.
   const EpochResult& run_epoch(const AfterStep& after_step = {});
 
@@ -60,6 +61,7 @@ class Trainer {
   bool take(Pass& pass, const Batch& batch);
   double rate(std::int64_t step) const { return settings_.lr * schedule_.factor(step); }
   double scale() const { return settings_.mixed ? scaler_.scale : 1; }
+  bool may_recover() const;
   void step();
 
   Settings settings_;
