@@ -76,7 +76,8 @@ def _warning(results):
 
 def _answer(results):
     """The new result, in words: whether training fails at high beta where nothing but the Jacobian differs."""
-    answers = [f"<li>{html.escape(f'{setting}: {words}')}.</li>" for _, setting, words, _ in new_result(results)]
+    answers = [f"<li>{html.escape(f'{setting}: {words} ({verdict})')}.</li>"
+               for _, setting, words, verdict in new_result(results)]
     if answers:
         yield ("<div class=answer><p>Does the Jacobian alone (exact forward, fused backward) end a training in 16 bits "
                f"at high beta?</p><ul>{''.join(answers)}</ul></div>")

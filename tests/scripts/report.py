@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """report.py SOURCE: scripts/figures and scripts/report on made-up results: what is drawn, said, refused."""
+import csv
 import os
 import pathlib
 import re
@@ -38,6 +39,21 @@ class ReportTest(unittest.TestCase):
         self.assertTrue(text.startswith("before\n") and text.endswith("<!-- end -->\nafter\n"))
         return text
 
+    def set_fates(self, fates):
+        """Leaves trainings in 16 bits at these betas, and makes of them what is said."""
+        columns = {"learns": ("0.1", "0.95", ""), "chance": ("2.3", "0.1135", ""),
+                   "collapses": ("nan", "0.098", "step 3")}
+        path = self.results / "sweep/sweep.csv"
+        with open(path, newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["bits"] == "16" and row["beta"] in fates]
+        for row in rows:
+            row["test_loss"], accuracy, row["collapsed"] = columns[fates[row["beta"]]]
+            row["train_accuracy"] = row["test_accuracy"] = accuracy
+        with open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+
 
 class Tables(ReportTest):
     def test_verdicts(self):
@@ -71,6 +87,27 @@ class Tables(ReportTest):
         text = self.tables("claims", "training")
         self.assertIn("beta 1000: 2/2 at chance; beta 10000: 2/2 at chance | agree |", text)
         self.assertIn("| 11.3 % [11.3, 11.3], 2/2 at chance | 11.3 % [11.3, 11.3], 2/2 at chance | agree |", text)
+
+    def test_a_collapse_is_undecided_where_a_control_explains_it_or_is_missing(self):
+        nothing, no_control = "undecided: beta 0 has learned nothing", "undecided: no beta below 1000"
+        original = (self.results / "sweep/sweep.csv").read_text()
+        for control, thousand, most, claimed, new in (
+                ("learns", "chance", "collapses", "agree", "new: all fail"),
+                ("learns", "collapses", "learns", "differ: not all runs fail", "new: some fail"),
+                ("chance", "chance", "chance", nothing, nothing),
+                ("chance", "chance", "collapses", nothing, nothing),
+                ("chance", "collapses", "collapses", "agree", "new: all fail"),
+                ("chance", "collapses", "learns", "differ: not all runs fail", "new: some fail"),
+                ("chance", "learns", "learns", "differ: no run fails", "new: none fails"),
+                ("collapses", "collapses", "collapses", nothing, nothing),
+                ("", "chance", "chance", no_control, no_control),
+                ("", "collapses", "collapses", "agree", "new: all fail")):
+            with self.subTest(control=control, thousand=thousand, most=most):
+                (self.results / "sweep/sweep.csv").write_text(original)
+                self.set_fates({**({"0": control} if control else {}), "1000": thousand, "10000": most})
+                text = self.tables("claims")
+                for arithmetic, verdict in (("composed/composed", claimed), ("exact/fused", new)):
+                    self.assertRegex(text, rf"16 bits, {arithmetic}: .*; beta 10000: [^|]* \| {verdict} \|\n")
 
     def test_values_beside_published_ones(self):
         text = self.tables("compensation", "zones", "ties", "differences", "taus", "drift", "training", "pools",
@@ -168,6 +205,13 @@ class Pictures(ReportTest):
         path.write_text(path.read_text().replace(",mnist,", ",synthetic,"))
         self.assertEqual(self.call("report", self.results).returncode, 0)
         self.assertIn("<p class=warning>", (self.results / "report.html").read_text())
+
+    def test_the_answer_says_whether_it_is_one(self):
+        self.keep("sweep")
+        self.set_fates({"0": "chance", "1000": "chance", "10000": "chance"})
+        self.assertEqual(self.call("report", self.results).returncode, 0)
+        self.assertIn("beta 10000: 2/2 at chance (undecided: beta 0 has learned nothing).</li>",
+                      (self.results / "report.html").read_text())
 
     def test_figures_of_one_program(self):
         self.keep("compensation")

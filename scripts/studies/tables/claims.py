@@ -67,25 +67,45 @@ def _second_beta0(results):
                        agree if farthest == 0 else differ)
 
 
-def outcome(found):
-    """What became of the runs at each beta, as text; and "all", "some" or "none", as they fail."""
-    words, failed = [], []
+def _fates(found):
+    """What became of the runs at each beta, as text."""
+    words = []
     for beta in sweep.betas(found):
         runs = [row for row in found if float(row["beta"]) == beta]
         fate = sweep.failures_text(runs) or f"0/{len(runs)} fail, {text.percent(sweep.accuracy(runs)[0])}"
         words.append(f"beta {text.number(beta)}: {fate}")
-        failed.append(sum(sweep.failures(runs)) / len(runs))
-    return "; ".join(words), "all" if min(failed) == 1 else "some" if max(failed) > 0 else "none"
+    return "; ".join(words)
+
+
+def _extent(failed):
+    return "all" if all(failed) else "some" if any(failed) else "none"
+
+
+def _collapse_verdict(runs, control, verdicts):
+    """What `verdicts` says of all, some or none of the runs failing, where beta is what they fail by.
+
+    A run at chance does so only if the control, the runs at the lowest beta, learns. A run that collapsed does so with
+    no control too, but not if all of the control collapses.
+    """
+    learned = not all(map(sweep.fails, control))
+    finite = not control or not all(map(sweep.collapsed, control))
+    seen = _extent([sweep.fails(row) for row in runs])
+    if seen == _extent([sweep.fails(row) if learned else finite and sweep.collapsed(row) for row in runs]):
+        return verdicts[seen]
+    if control:
+        return f"undecided: beta {text.number(control[0]['beta'])} has learned nothing"
+    return f"undecided: no beta below {text.number(high_beta)}"
 
 
 def _collapse(results, arithmetic, verdicts):
     """Whether trainings in 16 bits fail at high beta; `verdicts` says what it means that all, some or none do."""
-    rows = [row for row in sweep.rows(results) if row["bits"] == "16" and float(row["beta"]) >= high_beta]
-    chosen = [row for row in rows if sweep.arithmetic_name(row) == arithmetic]
-    for _, found in group(chosen, *sweep.training, *sweep.size).items():
-        words, extent = outcome(found)
-        yield (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.sized_name(found[0]), words,
-               verdicts[extent])
+    rows = [row for row in sweep.rows(results) if row["bits"] == "16" and sweep.arithmetic_name(row) == arithmetic]
+    for _, found in group(rows, *sweep.training, *sweep.size).items():
+        lowest = min(high_beta, *sweep.betas(found))
+        control = [row for row in found if float(row["beta"]) == lowest < high_beta]
+        if runs := [row for row in found if float(row["beta"]) >= high_beta]:
+            yield (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.sized_name(runs[0]),
+                   _fates(runs), _collapse_verdict(runs, control, verdicts))
 
 
 def _published_collapse(results):

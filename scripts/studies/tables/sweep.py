@@ -50,6 +50,10 @@ def at_chance(row):
 _classes = {"cifar100": 100, "imagenet": 1000}  # the others have 10
 
 
+def fails(row):
+    return collapsed(row) or at_chance(row)
+
+
 def arithmetic_name(row):
     """Forward and backward, and the forward that tests where it is another."""
     test = "" if row["test_forward"] in ("", row["forward"]) else f", tested {row['test_forward']}"
