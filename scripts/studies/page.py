@@ -3,6 +3,7 @@
 import base64
 import html
 
+from studies import text
 from studies.tables import all_tables
 from studies.tables.claims import new_result
 from studies.tables.table import Table
@@ -69,7 +70,7 @@ def machines(results):
 
 def _warning(results):
     files = (("zones", "summary"), ("drift", "drift"), ("sweep", "sweep"), ("thresholds", "differences"))
-    if any(row.get("dataset") == "synthetic" for program, name in files for row in results.rows(program, name)):
+    if any(text.is_drawn(row.get("dataset", "")) for program, name in files for row in results.rows(program, name)):
         yield ("<p class=warning>Some of these results are of synthetic digits, drawn on the spot because no real data "
                "were there; they do not compare with published ones.</p>")
 

@@ -4,7 +4,8 @@ import math
 import re
 
 _datasets = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "cifar10": "CIFAR-10",
-             "cifar100": "CIFAR-100", "svhn": "SVHN", "imagenet": "ImageNet", "synthetic": "synthetic digits"}
+             "cifar100": "CIFAR-100", "svhn": "SVHN", "imagenet": "ImageNet", "synthetic": "synthetic digits",
+             "synthetic-colours": "synthetic digits in colour"}
 _networks = {"lenet": "LeNet-5", "vgg": "VGG", "resnet": "ResNet", "densenet": "DenseNet"}
 
 
@@ -16,6 +17,11 @@ def network(name):
 
 def dataset(name):
     return _datasets.get(name, name)
+
+
+def is_drawn(name):
+    """Whether a data set is of images that a program draws, of one channel or of three."""
+    return name.startswith("synthetic")
 
 
 def bits(name):

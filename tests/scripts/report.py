@@ -202,9 +202,13 @@ class Pictures(ReportTest):
     def test_synthetic_data_are_named(self):
         self.keep("drift")
         path = self.results / "drift/drift.csv"
-        path.write_text(path.read_text().replace(",mnist,", ",synthetic,"))
-        self.assertEqual(self.call("report", self.results).returncode, 0)
-        self.assertIn("<p class=warning>", (self.results / "report.html").read_text())
+        real = path.read_text()
+        for dataset, name in (("synthetic", "synthetic digits"), ("synthetic-colours", "synthetic digits in colour")):
+            path.write_text(real.replace(",mnist,", f",{dataset},"))
+            self.assertEqual(self.call("report", self.results).returncode, 0)
+            page = (self.results / "report.html").read_text()
+            self.assertIn("<p class=warning>", page)
+            self.assertIn(f"<td>LeNet-5, {name}</td>", page)
 
     def test_the_answer_says_whether_it_is_one(self):
         self.keep("sweep")
