@@ -109,6 +109,17 @@ class Tables(ReportTest):
                 for arithmetic, verdict in (("composed/composed", claimed), ("exact/fused", new)):
                     self.assertRegex(text, rf"16 bits, {arithmetic}: .*; beta 10000: [^|]* \| {verdict} \|\n")
 
+    def test_other_data_do_not_compare(self):
+        self.change("zones/summary", (",cifar10,", ",synthetic-colours,"))
+        self.change("sweep/sweep", (",mnist,", ",kmnist,"))
+        text = self.tables("claims")
+        for line in ("| VGG-11, synthetic digits in colour | 100.0 % | not comparable: drawn images |",
+                     "batch 64 to 512 | 50.0 % [40.0, 60.0] to 80.0 % [70.0, 90.0] | not comparable: drawn images |",
+                     "batch 64 | 50.0 % [40.0, 60.0] to 60.0 % [50.0, 70.0] | not comparable: drawn images |",
+                     "beta 1000: 2/2 collapsed; beta 10000: 2/2 collapsed | not comparable: other data |"):
+            self.assertIn(line, text)
+        self.assertRegex(text, r"exact/fused.* LeNet-5, KMNIST, .* \| new: none fails \|")
+
     def test_values_beside_published_ones(self):
         text = self.tables("compensation", "zones", "ties", "differences", "taus", "drift", "training", "pools",
                            "rates")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the study found, question by question, and what the results at hand say to it."""
 from studies import text
-from studies.files import group, numbers
+from studies.files import group, numbers, published
 from studies.tables import drift, sweep, zones
-from studies.tables.table import Table, agree, differ
+from studies.tables.table import Table, agree, differ, incomparable
 
 undecided = "undecided: intervals overlap"
 high_beta = 1000.0
@@ -17,21 +17,31 @@ def _cells(results, quantity):
     return [zones.at_tau(cell) if quantity == "zone" else cell[0] for cell in cells.values()]
 
 
+def _beside_published(row, verdict):
+    """A verdict on a published claim, if the study had networks of this kind on the data set of a row."""
+    kind = row["network"].rstrip("0123456789")
+    known = {other["dataset"] for name in ("zones", "training") for other in published(name)
+             if other["network"].startswith(kind)}
+    if row["dataset"] in known:
+        return verdict
+    return f"{incomparable}: {'drawn images' if text.is_drawn(row['dataset']) else 'other data'}"
+
+
 def _all_or_none(cells):
     """16 bits: nearly all pairs are in the zone; 64 bits: none is."""
     for bits, claim, holds in (("16", "nearly all pairs are in the zone", lambda share: share >= 0.95),
                                ("64", "no pair is in the zone", lambda share: share == 0)):
         for _, found in group([row for row in cells if row["bits"] == bits], "network", "dataset").items():
-            shares, published = numbers(found, "share"), found[0]["network"].startswith("vgg")
-            yield (f"{text.bits(bits)}: {claim}", text.setting(found[0]), text.span(shares, text.percent),
-                   (agree if all(map(holds, shares)) else differ) if published else "not published")
+            row, shares = found[0], numbers(found, "share")
+            verdict = _beside_published(row, agree if all(map(holds, shares)) else differ)
+            yield (f"{text.bits(bits)}: {claim}", text.setting(row), text.span(shares, text.percent),
+                   verdict if row["network"].startswith("vgg") else "not published")
 
 
 def _rises(small, large):
     """The verdict on whether a share is larger in a second cell, by the 95 % intervals of both."""
-    if float(large["low"]) > float(small["high"]):
-        return agree
-    return differ if float(large["high"]) < float(small["low"]) else undecided
+    up, down = float(large["low"]) > float(small["high"]), float(large["high"]) < float(small["low"])
+    return _beside_published(small, agree if up else differ if down else undecided)
 
 
 def _from_to(small, large):
@@ -98,25 +108,29 @@ def _collapse_verdict(runs, control, verdicts):
 
 
 def _collapse(results, arithmetic, verdicts):
-    """Whether trainings in 16 bits fail at high beta; `verdicts` says what it means that all, some or none do."""
+    """Whether trainings in 16 bits fail at high beta: a row of each, and what a table says of it.
+
+    `verdicts` says what it means that all, some or none of the runs fail.
+    """
     rows = [row for row in sweep.rows(results) if row["bits"] == "16" and sweep.arithmetic_name(row) == arithmetic]
     for _, found in group(rows, *sweep.training, *sweep.size).items():
         lowest = min(high_beta, *sweep.betas(found))
         control = [row for row in found if float(row["beta"]) == lowest < high_beta]
         if runs := [row for row in found if float(row["beta"]) >= high_beta]:
-            yield (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.sized_name(runs[0]),
-                   _fates(runs), _collapse_verdict(runs, control, verdicts))
+            yield runs[0], (f"16 bits, {arithmetic}: training fails at beta 1000 and more", sweep.sized_name(runs[0]),
+                            _fates(runs), _collapse_verdict(runs, control, verdicts))
 
 
 def _published_collapse(results):
-    return _collapse(results, "composed/composed", {"all": agree, "some": f"{differ}: not all runs fail",
-                                                    "none": f"{differ}: no run fails"})
+    verdicts = {"all": agree, "some": f"{differ}: not all runs fail", "none": f"{differ}: no run fails"}
+    for row, (*cells, verdict) in _collapse(results, "composed/composed", verdicts):
+        yield (*cells, _beside_published(row, verdict))
 
 
 def new_result(results):
     """Rows on what nobody had tried: nothing but the Jacobian differs."""
-    return _collapse(results, "exact/fused", {"all": "new: all fail", "some": "new: some fail",
-                                              "none": "new: none fails"})
+    verdicts = {"all": "new: all fail", "some": "new: some fail", "none": "new: none fails"}
+    return [cells for _, cells in _collapse(results, "exact/fused", verdicts)]
 
 
 def tables(results):
