@@ -12,8 +12,8 @@ programs = ("compensation", "zones", "thresholds", "drift", "sweep")
 bits_order = ("16", "mixed", "32", "64")
 
 
-def read(path):
-    """The rows of a CSV file, as texts by column."""
+def read(path, columns=()):
+    """The rows of a CSV file, as texts by column; if it has any, they have to have these columns."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -22,6 +22,8 @@ def read(path):
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             fail(f"{path}: expected as many values as the header has names, line {number} has not")
+    if missing := [column for column in columns if rows and column not in rows[0]]:
+        fail(f"{path}: expected columns {', '.join(columns)}, got none named {missing[0]}")
     return rows
 
 
@@ -52,11 +54,7 @@ class Results:
         """All rows of the program's files of that name, which have to have the columns, with the "folder" of each."""
         rows = []
         for path in sorted((self.folder / program).rglob(f"{name}.csv")):
-            found = read(path)
-            missing = [column for column in columns if found and column not in found[0]]
-            if missing:
-                fail(f"{path}: expected columns {', '.join(columns)}, got none named {missing[0]}")
-            rows += [{**row, "folder": str(path.parent.relative_to(self.folder))} for row in found]
+            rows += [{**row, "folder": str(path.parent.relative_to(self.folder))} for row in read(path, columns)]
         return rows
 
     @functools.cache

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""report.py SOURCE: scripts/figures and scripts/report on made-up results: what is drawn, said, refused."""
+"""report.py SOURCE: scripts/figures, report and plot-training on made-up results: what is drawn, said, refused."""
 import csv
+import json
 import os
 import pathlib
 import re
@@ -169,6 +170,27 @@ class Misuse(ReportTest):
             self.assertIn(said, done.stderr)
             self.assertTrue(code == 2 or done.stderr.count("\n") == 1, done.stderr)
 
+    def test_what_is_no_training_is_not_plotted(self):
+        header = "maxpool,bits,epoch,train_loss,test_accuracy\n"
+        picture, columns = self.directory / "training.svg", "expected columns maxpool, bits, epoch, "
+        for content, said in ((None, "expected a CSV file, got "), ("a,b\n1,2\n", columns),
+                              ("", "expected epochs of a training, got none"),
+                              (header, "expected epochs of a training, got none"),
+                              (f"{header}native,16,0,2.0,0.3\nnative,16,1,2.0,high\n",
+                               "expected numbers in epoch, train_loss, test_accuracy, line 3 has others")):
+            results = self.directory / "results.csv"
+            if content is not None:
+                results.write_text(content)
+            done = self.call("plot-training", results, "-o", picture)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, rf"^plot-training: {re.escape(f'{results}: {said}')}.*\n$")
+            self.assertFalse(picture.exists())
+        for name in ("training", "training.xyz"):
+            done = self.call("plot-training", results, "-o", self.directory / name)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"--output: expected a file named *.svg, *.png, *.pdf, got {self.directory / name}\n",
+                          done.stderr)
+
 
 @unittest.skipUnless(has_matplotlib, "no matplotlib (scripts/install-dependencies plot)")
 class Pictures(ReportTest):
@@ -194,9 +216,14 @@ class Pictures(ReportTest):
             if folder.name not in programs:
                 shutil.rmtree(folder)
 
+    def write_training(self, name="results.csv"):
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("maxpool,bits,epoch,train_loss,test_accuracy\nnative,16,0,2.0,0.3\nnative,16,1,nan,0.1\n")
+        return path
+
     def test_a_training_is_plotted_or_says_what_is_missing(self):
-        results, picture = self.directory / "results.csv", self.directory / "training.svg"
-        results.write_text("maxpool,bits,epoch,train_loss,test_accuracy\nnative,16,0,2.0,0.3\nnative,16,1,nan,0.1\n")
+        results, picture = self.write_training(), self.directory / "training.svg"
         pictures = []
         for _ in range(2):
             done = self.call("plot-training", results, "-o", picture)
@@ -209,6 +236,23 @@ class Pictures(ReportTest):
                               env={**os.environ, "PYTHONPATH": str(self.directory)}, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (
             1, "plot-training: expected matplotlib (scripts/install-dependencies plot), got none\n"))
+
+    def test_a_training_is_titled_by_its_record(self):
+        recorded, bare = self.write_training("run/results.csv"), self.write_training("bare/results.csv")
+        settings = {"network": "resnet18, stem cifar", "dataset": "synthetic-colours"}
+        (recorded.parent / "run.json").write_text(json.dumps({"settings": settings}))
+        name, picture = "ResNet-18, stem cifar, synthetic digits in colour", self.directory / "training.svg"
+        for arguments, title in (((recorded,), name), ((bare,), str(bare)), ((recorded, recorded), name),
+                                 ((recorded, bare), f"{name}; {bare}"), ((recorded, "--title", "Mine"), "Mine")):
+            done = self.call("plot-training", *arguments, "-o", picture)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            self.assertIn(f"<!-- {title} (mean and range of 1 run) -->", picture.read_text())
+
+    def test_a_place_where_no_picture_can_be_written(self):
+        picture = self.directory / "nowhere/training.svg"
+        done = self.call("plot-training", self.write_training(), "-o", picture)
+        self.assertEqual((done.returncode, done.stderr), (
+            1, f"plot-training: {picture}: expected a file that can be written, got No such file or directory\n"))
 
     def test_synthetic_data_are_named(self):
         self.keep("drift")

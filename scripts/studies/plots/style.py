@@ -53,8 +53,11 @@ def error_bars(axis, xs, shares, label, colour, **options):
 
 def write(figure, path):
     """Writes one file, in the format of its name; the same figure gives the same bytes."""
-    metadata = {"svg": {"Date": None}, "png": {"Software": None}}
-    figure.savefig(path, metadata=metadata.get(str(path).rpartition(".")[2]), bbox_inches="tight", dpi=110)
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    try:
+        figure.savefig(path, metadata=metadata.get(str(path).rpartition(".")[2]), bbox_inches="tight", dpi=110)
+    except OSError as error:
+        fail(f"{path}: expected a file that can be written, got {error.strerror}")
 
 
 def save(figure, path, kinds=("svg", "png")):
