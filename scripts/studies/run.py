@@ -26,7 +26,10 @@ class Journal:
                 fail(f"--out: {out} has a study; expected --resume or another folder")
             record = read_record(self._path)
             self.steps, self.notes = record.get("steps", {}), record.get("notes", {})
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fail(f"--out: expected a directory, got '{out}': {error.strerror}")
 
     def has_done(self, name):
         return name in self.steps and not self.steps[name]["problem"]

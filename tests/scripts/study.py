@@ -148,6 +148,13 @@ class Misuse(StudyTest):
             self.assertIn(line, said)
             self.assertFalse(self.out.exists())
 
+    def test_a_file_in_the_place_of_results(self):
+        self.out.write_text("mine")
+        got, said, calls = self.study("--small")
+        self.assertEqual((got, calls), (1, []))
+        self.assertEqual(said, f"study: --out: expected a directory, got '{self.out.resolve()}': File exists\n")
+        self.assertEqual(self.out.read_text(), "mine")
+
     def test_a_damaged_record(self):
         self.out.mkdir()
         (self.out / "study.json").write_text("[]")
