@@ -59,6 +59,9 @@ inline double ulps(double got, double want, DType dtype) {
   return std::abs(got - want) / std::ldexp(1.0, exponent - digits + 1);
 }
 
+/// The larger of two errors. NaN is no number to compare: it is worse than any.
+inline double worse(double worst, double error) { return std::isnan(error) ? INFINITY : std::max(worst, error); }
+
 /// The largest distance, element by element, from the double reference.
 inline double max_ulps(const Tensor& got, const std::vector<double>& want) {
   const std::vector<double> values = got.values();
@@ -132,7 +135,7 @@ inline double gradient_error(const Function& f, const std::vector<Tensor>& input
       const double below = dot(f(inputs), weights).item();
       x[i] = kept;
       const double want = (above - below) / (2 * step);
-      worst = std::max(worst, std::abs(gradients[k].span<double>()[i] - want) / std::max(1.0, std::abs(want)));
+      worst = worse(worst, std::abs(gradients[k].span<double>()[i] - want) / std::max(1.0, std::abs(want)));
     }
   }
   return worst;

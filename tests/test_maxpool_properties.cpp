@@ -34,7 +34,7 @@ TEST_CASE("properties of rules on 1,000 random geometries") {
         const std::vector<double> mixed = gradient(TieRule::beta(beta)).values();
         double worst = 0;
         for (std::size_t i = 0; i < mixed.size(); ++i)
-          worst = std::max(worst, std::abs(mixed[i] - ((1 - beta) * native[i] + beta * minimal[i])));
+          worst = worse(worst, std::abs(mixed[i] - ((1 - beta) * native[i] + beta * minimal[i])));
         CHECK(worst <= 16 * 8 * 6 * (1 + std::abs(beta)) * 0x1p-52);  // 16 terms of 8, six roundings each
       }
       for (const char* name : {"native", "last", "minimal", "beta:-1.5", "beta:0.5", "random:3"}) {
