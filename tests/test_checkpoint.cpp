@@ -176,7 +176,7 @@ TEST_CASE("a checkpoint of other tensors is an error that names the tensor") {
   CHECK(load_error([](TensorFile& f) {
           Tensor& momentum = tensor_at(f, "optimizer.momentum").tensor;
           momentum = momentum.to(DType::f64);
-        }) == "x: tensor 'optimizer.momentum': expected float 210, got double 210");
+        }) == "x: tensor 'optimizer.momentum': expected float 330, got double 330");
 }
 
 TEST_CASE("a checkpoint that is missing or damaged is an error") {

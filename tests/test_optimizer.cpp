@@ -72,7 +72,7 @@ double error_after_ten_steps(DType dtype, double lr, const Reference& reference,
   const double unit = std::ldexp(1.0, dtype == DType::f16 ? -11 : dtype == DType::f32 ? -24 : -53);
   double worst = 0;
   for (std::size_t i = 0; i < want.size(); ++i)
-    worst = std::max(worst, std::abs(got[i] - want[i]) / (unit * (std::abs(want[i]) + steps * lr)));
+    worst = worse(worst, std::abs(got[i] - want[i]) / (unit * (std::abs(want[i]) + steps * lr)));
   return worst;
 }
 
@@ -316,4 +316,44 @@ TEST_CASE("make_adamw decays the parameter by 0.01 unless told otherwise") {
   CHECK(module.tensors[0].item() == 2 * (1 - 1e-3 * 0.01));
   make_adamw(other, {.lr = 0.5, .weight_decay = 0.5})->step();
   CHECK(other.tensors[0].item() == 1.5);
+  Bag faster;
+  faster.add(Tensor::full({1}, 2, DType::f64));
+  make_adamw(faster, {.lr = 0.5})->step();
+  CHECK(faster.tensors[0].item() == 2 * (1 - 0.5 * 0.01));
+}
+
+TEST_CASE("a parameter that was frozen for a while is trained again by the gradients that it gets") {
+  for (const bool masters : {false, true}) {
+    Bag module;
+    for (int i = 0; i < 2; ++i) module.add(Tensor::full({3}, 8));
+    Sgd sgd(module, {.lr = 1, .float_masters = masters});
+    const DType dtype = masters ? DType::f16 : DType::f32;
+    for (const Tensor& t : module.tensors) give(t, Tensor::full({3}, 1, dtype));
+    sgd.step();
+    module.tensors[0].set_requires_grad(false);
+    give(module.tensors[1], Tensor::full({3}, 1, dtype));
+    sgd.step();
+    CHECK(module.tensors[0].values() == Values(3, 7));
+    module.tensors[0].set_requires_grad();
+    for (int step = 0; step < 2; ++step) {
+      give(module.tensors[0], Tensor::full({3}, -2, dtype));
+      CHECK(sgd.has_finite_gradients());
+      sgd.step();
+    }
+    CHECK(module.tensors[0].values() == Values(3, 11));
+    CHECK(module.tensors[1].values() == Values(3, 6));
+    give(module.tensors[0], Tensor::full({3}, HUGE_VAL, dtype));
+    CHECK_FALSE(sgd.has_finite_gradients());
+  }
+}
+
+TEST_CASE("an optimizer whose parameters another one has moved says so") {
+  Bag module;
+  module.add(Tensor::full({1}, 1));
+  Sgd first(module, {.lr = 1}), second(module, {.lr = 1});
+  give(module.tensors[0], Tensor::full({1}, 1));
+  CHECK_THROWS_WITH(first.step(), "optimizer: expected 0 where it was put, got it in another's arena");
+  CHECK(module.tensors[0].item() == 1);
+  second.step();
+  CHECK(module.tensors[0].item() == 0);
 }

@@ -14,10 +14,28 @@
 namespace mpad {
 namespace {
 
+// Tensors of an arena begin where 16 bytes and more can be accessed at once. What lies between them is 0, and stays so.
+std::int64_t aligned(std::int64_t elements) {
+  constexpr std::int64_t granule = 64;
+  return (elements + granule - 1) / granule * granule;
+}
+
+// Of one array of an arena.
 std::int64_t total_size(const std::vector<NamedTensor>& tensors) {
-  std::int64_t total = 0;
-  for (const NamedTensor& named : tensors) total += named.tensor.numel();
-  return total;
+  std::int64_t end = 0;
+  for (const NamedTensor& named : tensors) end = aligned(end) + named.tensor.numel();
+  return end;
+}
+
+// The places of tensors in one array of an arena.
+std::vector<Tensor> places_in(const Tensor& array, const std::vector<NamedTensor>& tensors) {
+  std::vector<Tensor> places;
+  std::int64_t offset = 0;
+  for (const NamedTensor& named : tensors) {
+    places.push_back(array.slice(offset, named.tensor.shape()));
+    offset = aligned(offset + named.tensor.numel());
+  }
+  return places;
 }
 
 void check_alike(const std::vector<NamedTensor>& tensors) {
@@ -25,25 +43,22 @@ void check_alike(const std::vector<NamedTensor>& tensors) {
   const Tensor& first = tensors.front().tensor;
   for (const auto& [path, tensor] : tensors) {
     require(tensor.dtype() == first.dtype() && tensor.device() == first.device(),
-            "optimizer: expected one dtype and device, got {} in {}", tensor.dtype(), path);
+            "optimizer: expected one dtype and device, got {} on {} in {}, {} on {} in {}", first.dtype(),
+            to_string(first.device()), tensors.front().path, tensor.dtype(), to_string(tensor.device()), path);
     require(tensor.requires_grad(), "optimizer: expected parameters that require a gradient, got {}", path);
   }
 }
 
 // The parameters of a float module go there; its own become half.
-void take_masters(Module& module, const Tensor& masters) {
-  std::int64_t offset = 0;
-  for (const auto& [path, tensor] : parameters(module)) {
-    masters.slice(offset, tensor.shape()).copy_from(tensor);
-    offset += tensor.numel();
-  }
+void take_masters(Module& module, const std::vector<Tensor>& masters) {
+  const std::vector<NamedTensor> found = parameters(module);
+  for (std::size_t i = 0; i < found.size(); ++i) masters[i].copy_from(found[i].tensor);
   module.to(DType::f16, DType::f32);
 }
 
-// So many arrays of zeros in one, each where 16 bytes and more can be accessed at once.
+// So many arrays of zeros in one.
 std::vector<Tensor> make_arena(std::size_t arrays, std::int64_t size, DType dtype, Device device) {
-  constexpr std::int64_t granule = 64;  // elements
-  const std::int64_t room = (size + granule - 1) / granule * granule;
+  const std::int64_t room = aligned(size);
   const Tensor arena = Tensor::zeros({static_cast<std::int64_t>(arrays) * room}, dtype, device);
   std::vector<Tensor> parts;
   for (std::size_t i = 0; i < arrays; ++i) parts.push_back(arena.slice(static_cast<std::int64_t>(i) * room, {size}));
@@ -76,6 +91,8 @@ kernels::AdamStep step_of(const AdamOptions& o, double lr, std::int64_t step, do
   return {lr, o.beta1, o.beta2, o.epsilon, o.weight_decay, o.decoupled, step, unscale};
 }
 
+bool is_same_memory(const Tensor& a, const Tensor& b) { return a.view().data == b.view().data; }
+
 std::vector<double> as_vector(const auto& numbers) { return {numbers.begin(), numbers.end()}; }
 
 }  // namespace
@@ -93,17 +110,19 @@ Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<
   std::vector<Tensor> arrays = make_arena(state_names.size() + (float_masters ? 0 : 2), size, dtype, device);
   if (float_masters) {
     masters_ = arrays.back();
-    take_masters(module, masters_);
+    take_masters(module, places_in(masters_, found));
     std::ranges::copy(make_arena(2, size, DType::f16, device), std::back_inserter(arrays));
   }
   parameters_ = arrays[arrays.size() - 2];
   gradients_ = arrays[arrays.size() - 1];
   for (std::size_t i = 0; i < state_names.size(); ++i) state_.push_back({state_names[i], arrays[i]});
-  std::int64_t offset = 0;
-  for (const auto& [path, tensor] : parameters(module)) {
-    tensor.rebind(parameters_.slice(offset, tensor.shape()), gradients_.slice(offset, tensor.shape()));
-    members_.push_back(tensor);
-    offset += tensor.numel();
+  const std::vector<NamedTensor> members = parameters(module);
+  const std::vector<Tensor> places = places_in(parameters_, members), of_gradients = places_in(gradients_, members),
+                            of_masters = float_masters ? places_in(masters_, members) : std::vector<Tensor>{};
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto& [path, tensor] = members[i];
+    tensor.rebind(places[i], of_gradients[i]);
+    members_.push_back({path, tensor, places[i], of_gradients[i], float_masters ? of_masters[i] : tensor});
   }
 }
 
@@ -139,7 +158,7 @@ void Optimizer::step_by(const Tensor& numbers) {
 }
 
 void Optimizer::apply_and_drop(const View& numbers, double unscale) {
-  zero_missing_gradients();
+  gather_gradients();
   const View parameters = parameters_.view(), gradients = gradients_.view();
   if (masters_)
     apply({masters_.view(), gradients, parameters, numbers, unscale});
@@ -149,7 +168,7 @@ void Optimizer::apply_and_drop(const View& numbers, double unscale) {
 }
 
 void Optimizer::skip() {
-  for (const Tensor& tensor : members_) tensor.clear_grad();
+  for (const Member& member : members_) member.tensor.clear_grad();
 }
 
 bool Optimizer::has_finite_gradients() const {
@@ -162,26 +181,26 @@ void Optimizer::count_nonfinite_gradients(const Tensor& count) const {
   require(count.dtype() == DType::i32 && count.numel() == 1 && count.device() == device(),
           "optimizer: expected a count on {}, i32 scalar, got {} {} on {}", to_string(device()), count.dtype(),
           count.shape(), to_string(count.device()));
-  zero_missing_gradients();
+  gather_gradients();
   on(device(), [&](auto where) { kernels::count_nonfinite(where, gradients_.view(), count.view()); });
 }
 
-void Optimizer::zero_missing_gradients() const {
-  std::int64_t offset = 0;
-  for (const Tensor& tensor : members_) {
-    if (!tensor.grad()) gradients_.slice(offset, tensor.shape()).fill(0);
-    offset += tensor.numel();
+// Backward writes gradients into the arena, but for those of parameters that were frozen for a while, which have lost
+// their place there.
+void Optimizer::gather_gradients() const {
+  for (const auto& [path, tensor, parameter, gradient, unrounded] : members_) {
+    require(is_same_memory(tensor, parameter), "optimizer: expected {} where it was put, got it in another's arena",
+            path);
+    if (!tensor.grad())
+      gradient.fill(0);
+    else if (!is_same_memory(tensor.grad(), gradient))
+      tensor.rebind(parameter, gradient);
   }
 }
 
 std::vector<Tensor> Optimizer::unrounded() const {
-  if (!masters_) return members_;
   std::vector<Tensor> found;
-  std::int64_t offset = 0;
-  for (const Tensor& tensor : members_) {
-    found.push_back(masters_.slice(offset, tensor.shape()));
-    offset += tensor.numel();
-  }
+  for (const Member& member : members_) found.push_back(member.unrounded);
   return found;
 }
 
@@ -226,9 +245,14 @@ void Adam::apply(const Step& s) {
   });
 }
 
-std::unique_ptr<Adam> make_adamw(Module& module, AdamOptions options) {
-  options.decoupled = true;
-  return std::make_unique<Adam>(module, options);
+std::unique_ptr<Adam> make_adamw(Module& module, const AdamwOptions& o) {
+  return std::make_unique<Adam>(module, AdamOptions{.lr = o.lr,
+                                                    .beta1 = o.beta1,
+                                                    .beta2 = o.beta2,
+                                                    .epsilon = o.epsilon,
+                                                    .weight_decay = o.weight_decay,
+                                                    .decoupled = true,
+                                                    .float_masters = o.float_masters});
 }
 
 }  // namespace mpad

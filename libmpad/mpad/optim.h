@@ -4,12 +4,14 @@
 #include <mpad/nn/module.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace mpad {
 
 /// Holds parameters, gradients and its state in one arena, an array each, so that a step is one kernel. Making an
-/// optimizer moves the module's parameters there; every handle on them sees the new place. Throws Error, and moves
+/// optimizer moves the module's parameters there; every handle on them sees the new place, and keeps the arena when the
+/// optimizer is gone. Throws Error, and moves
 /// nothing, on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
 ///
 /// With float masters, the parameters of a float module move into the optimizer, and the module gets copies of them
@@ -21,8 +23,10 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Applies the gradients over `scale` and drops them. A parameter that got none counts as having gradient 0. Throws
-  /// Error in a step that is recorded as a graph, whose numbers would be those of one step each time.
+  /// Applies the gradients over `scale` and drops them. A parameter that got none, because it was frozen since or the
+  /// loss does not depend on it, counts as having gradient 0: momentum and weight decay move it yet. Throws Error in a
+  /// step that is recorded as a graph, whose numbers would be those of one step each time, and if another optimizer has
+  /// moved the parameters to an arena of its own.
   void step(double scale = 1);
   /// The numbers that change from step to step: those of step `step` (from 1) at this rate, for gradients over `scale`.
   std::vector<double> numbers(double lr, std::int64_t step, double scale = 1) const;
@@ -68,11 +72,17 @@ class Optimizer {
 
  private:
   void apply_and_drop(const View& numbers, double unscale);
-  void zero_missing_gradients() const;
+  void gather_gradients() const;
 
   double lr_ = 0;
   std::int64_t steps_ = 0;
-  std::vector<Tensor> members_{};
+  struct Member {
+    std::string path;
+    Tensor tensor;               // of the module
+    Tensor parameter, gradient;  // its places in the arena
+    Tensor unrounded;            // its float master, or itself
+  };
+  std::vector<Member> members_{};
   Tensor parameters_{}, masters_{}, gradients_{};
   std::vector<NamedTensor> state_{};
 };
@@ -115,7 +125,13 @@ class Adam final : public Optimizer {
   AdamOptions options_;
 };
 
-/// Adam with decoupled weight decay, 0.01 unless said.
-std::unique_ptr<Adam> make_adamw(Module& module, AdamOptions options = {.weight_decay = 0.01});
+/// What AdamW takes: as Adam, but for the weight decay.
+struct AdamwOptions {
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01;
+  bool float_masters = false;
+};
+/// Adam with decoupled weight decay.
+std::unique_ptr<Adam> make_adamw(Module& module, const AdamwOptions& options = {});
 
 }  // namespace mpad
