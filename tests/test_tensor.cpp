@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backends.h"
 #include "support.h"
 
 #include <mpad/ops.h>
@@ -75,10 +76,20 @@ TEST_CASE("rebinding moves data and gradient under every handle") {
   CHECK(grads.values() == std::vector<double>{0, 5, 6, 0});
   place.fill(3);
   CHECK(other.values() == std::vector<double>{3, 3});
-  CHECK_THROWS_WITH(x.rebind(Tensor({3}), Tensor({3})), "rebind: expected data of float 2, got float 3");
+  CHECK_THROWS_WITH(x.rebind(Tensor({3}), Tensor({3})), "rebind: expected data of float 2 on cpu, got float 3 on cpu");
   CHECK_THROWS_WITH(x.rebind(Tensor({2}), Tensor({2}, DType::f16)),
-                    "rebind: expected gradient storage of float 2, got half 2");
+                    "rebind: expected gradient storage of float 2 on cpu, got half 2 on cpu");
   CHECK_THROWS_AS(Tensor({2}).rebind(Tensor({2}), Tensor({2})), Error);
+}
+
+TEST_CASE("elements may be copied onto others of the same memory") {
+  for (const Device device : devices())
+    for (const auto& [from, to] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{2, 2}}) {
+      const Tensor x = Tensor::from({0, 1, 2, 3, 4, 5, 6, 7}, {8}).to(device);
+      const std::vector<double> part = x.slice(from, {5}).values();
+      x.slice(to, {5}).copy_from(x.slice(from, {5}));
+      CHECK(x.slice(to, {5}).values() == part);
+    }
 }
 
 TEST_CASE("an empty handle is an error, not a crash") {

@@ -33,7 +33,8 @@ class Rng {
   std::uint64_t seed_, stream_, position_ = 0;
 };
 
-/// Restarts this thread's source of random streams.
+/// Restarts this thread's source of random streams. Each thread has one, and all begin with seed 0: two that make the
+/// same layers draw the same parameters.
 void set_seed(std::uint64_t seed);
 
 /// The next unused stream of this thread's source: each layer that draws its parameters takes one, and so does each

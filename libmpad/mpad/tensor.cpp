@@ -143,10 +143,13 @@ void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape() && source.dtype() == dtype(), "copy: expected {} {}, got {} {}", to_string(dtype()),
           shape(), to_string(source.dtype()), source.shape());
   if (device() == Device::cpu && source.device() == Device::cpu) {
-    std::memcpy(view().data, source.view().data, bytes());
+    std::memmove(view().data, source.view().data, bytes());
     return;
   }
-  cuda::copy(view().data, source.view().data, bytes());
+  // Other copies must not overlap, as two slices of a tensor may.
+  const std::byte *to = state_->data.get(), *from = source.state_->data.get();
+  const bool overlaps = device() == source.device() && to < from + bytes() && from < to + bytes() && to != from;
+  cuda::copy(view().data, (overlaps ? source.clone() : source).view().data, bytes());
   if (device() != source.device()) cuda::synchronize("copy");
 }
 
@@ -176,12 +179,12 @@ void Tensor::clear_grad() const {
 void Tensor::rebind(const Tensor& data, const Tensor& grad_storage) const {
   require(requires_grad(), "rebind: expected a tensor that requires a gradient");
   require(data.shape() == shape() && data.dtype() == dtype() && data.device() == device(),
-          "rebind: expected data of {} {}, got {} {}", to_string(dtype()), shape(), to_string(data.dtype()),
-          data.shape());
+          "rebind: expected data of {} {} on {}, got {} {} on {}", to_string(dtype()), shape(), to_string(device()),
+          to_string(data.dtype()), data.shape(), to_string(data.device()));
   require(grad_storage.shape() == shape() && grad_storage.dtype() == dtype() && grad_storage.device() == device(),
-          "rebind: expected gradient storage of {} {}, got {} {}", to_string(dtype()), shape(),
-          to_string(grad_storage.dtype()), grad_storage.shape());
-  data.copy_from(*this);
+          "rebind: expected gradient storage of {} {} on {}, got {} {} on {}", to_string(dtype()), shape(),
+          to_string(device()), to_string(grad_storage.dtype()), grad_storage.shape(), to_string(grad_storage.device()));
+  if (data.view().data != view().data) data.copy_from(*this);
   state_->data = data.state_->data;
   slot()->storage = grad_storage;
   if (slot()->gradient) {

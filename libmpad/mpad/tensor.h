@@ -51,17 +51,19 @@ class Tensor {
 
   /// This tensor with other elements: rounded once to nearest even where the type is narrower. Not recorded.
   Tensor to(DType dtype) const;
-  /// The same elements on a device; itself if it is there. Throws Error if the device is unavailable.
+  /// The same elements on a device; itself if it is there. Not recorded. Throws Error if the device is unavailable.
   Tensor to(Device device) const;
   /// A copy of the data, without history.
   Tensor clone() const;
   /// The same data under another shape of the same size, without history (ops.h has the recorded one).
   Tensor reshaped(const Shape& shape) const;
-  /// Part of a contiguous tensor as one of the given shape, sharing memory: elements offset, offset + 1, ...
+  /// Part of a contiguous tensor as one of the given shape, sharing memory, without history: elements offset,
+  /// offset + 1, ...
   Tensor slice(std::int64_t offset, const Shape& shape) const;
   /// The same data without history.
   Tensor detach() const;
-  /// Overwrites the elements with those of a tensor of the same shape and dtype, on any device.
+  /// Overwrites the elements with those of a tensor of the same shape and dtype, on any device, which may be other
+  /// elements of the same memory. What a tape has saved of them changes too (tape.h).
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 
