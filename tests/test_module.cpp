@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Modules: names, sizes, types, modes, calls, descriptions, and how parameters start.
+#include "backends.h"
 #include "module_support.h"
 
 #include <mpad/nn/lenet.h>
@@ -176,6 +177,50 @@ TEST_CASE("the innermost observer is told of every call on its thread, each afte
   CHECK(outer.seen.empty());
   model(x);
   CHECK(outer.seen == want);
+}
+
+TEST_CASE("observers may end in any order") {
+  struct Counting final : CallObserver {
+    void called(Module&, const Tensor&, const Tensor&) override { ++calls; }
+    int calls = 0;
+  };
+  auto outer = std::make_unique<Counting>();
+  auto inner = std::make_unique<Counting>();
+  outer.reset();
+  Relu relu;
+  relu(Tensor::zeros({1}));
+  CHECK(inner->calls == 1);
+  inner.reset();
+  CHECK_FALSE(CallObserver::observing());
+}
+
+TEST_CASE("what moves stays frozen, shared, or an integer") {
+  struct Tied final : Module {
+    Tensor scale = Tensor::full({2}, 0.5).set_requires_grad(), same = scale, frozen = Tensor::full({1}, 2),
+           steps = Tensor::from(std::vector<std::int32_t>{7}, {1});
+    Tensor forward(const Tensor& x) override { return x; }
+    void visit(Visitor& visitor) override {
+      visitor.parameter("scale", scale);
+      visitor.parameter("same", same);
+      visitor.parameter("frozen", frozen);
+      visitor.buffer("steps", steps);
+    }
+    std::string describe() const override { return "Tied()"; }
+  };
+  Tied module;
+  module.to(DType::f64);
+  CHECK(module.scale.dtype() == DType::f64);
+  CHECK(module.scale.view().data == module.same.view().data);
+  CHECK(module.scale.requires_grad());
+  CHECK(module.frozen.dtype() == DType::f64);
+  CHECK_FALSE(module.frozen.requires_grad());
+  CHECK(module.steps.dtype() == DType::i32);
+  CHECK(module.steps.values() == std::vector<double>{7});
+  for (const Device device : devices()) {
+    module.to(device);
+    CHECK(module.steps.device() == device);
+    CHECK(module.scale.view().data == module.same.view().data);
+  }
 }
 
 TEST_CASE("a module says what it is") {

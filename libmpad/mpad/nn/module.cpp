@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/nn/module.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace mpad {
@@ -39,19 +40,46 @@ std::vector<NamedTensor> collect(Module& module, bool buffers) {
   return collector.take();
 }
 
+bool is_same_tensor(const Tensor& a, const Tensor& b) {
+  return a.numel() > 0 && a.view().data == b.view().data && a.shape() == b.shape();
+}
+
 bool is(const Tensor& tensor, DType dtype) { return tensor.dtype() == dtype; }
 bool is(const Tensor& tensor, Device device) { return tensor.device() == device; }
 
-// Replaces every tensor that is not what it should be by what Tensor::to makes of it.
+bool can_be(const Tensor& tensor, DType) { return is_real(tensor.dtype()); }
+bool can_be(const Tensor&, Device) { return true; }
+
+// Replaces every tensor that is not what it should be, and can be, by what Tensor::to makes of it. One that several
+// layers share they share again.
 template <class Target>
-struct Moving final : Visitor {
-  Moving(Target parameters, Target buffers) : of_parameters(parameters), of_buffers(buffers) {}
-  void parameter(std::string_view, Tensor& tensor) override {
-    if (!is(tensor, of_parameters)) tensor = tensor.to(of_parameters).set_requires_grad();
-  }
-  void buffer(std::string_view, Tensor& tensor) override { tensor = tensor.to(of_buffers); }
+class Moving final : public Visitor {
+ public:
+  Moving(Target parameters, Target buffers) : of_parameters_(parameters), of_buffers_(buffers) {}
+  void parameter(std::string_view, Tensor& tensor) override { move(tensor, of_parameters_); }
+  void buffer(std::string_view, Tensor& tensor) override { move(tensor, of_buffers_); }
   void child(std::string_view, Module& module) override { module.visit(*this); }
-  Target of_parameters, of_buffers;
+
+ private:
+  struct Moved {
+    Tensor from, to;  // `from` keeps its memory, so that no other tensor is there
+  };
+  void move(Tensor& tensor, Target target) {
+    if (is(tensor, target) || !can_be(tensor, target)) return;
+    const auto known = std::find_if(moved_.begin(), moved_.end(),
+                                    [&](const Moved& moved) { return is_same_tensor(moved.from, tensor); });
+    if (known != moved_.end()) {
+      tensor = known->to;
+      return;
+    }
+    const Tensor from = tensor;
+    tensor = from.to(target);
+    if (from.requires_grad()) tensor.set_requires_grad();
+    moved_.push_back({from, tensor});
+  }
+
+  Target of_parameters_, of_buffers_;
+  std::vector<Moved> moved_{};
 };
 
 struct Mode final : Visitor {
@@ -79,7 +107,14 @@ Tensor Module::operator()(const Tensor& x) {
 }
 
 CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
-CallObserver::~CallObserver() { observer = outer_; }
+CallObserver::~CallObserver() {
+  // Observers mostly end innermost first; one on the heap may end in any order.
+  for (CallObserver** link = &observer; *link != nullptr; link = &(*link)->outer_) {
+    if (*link != this) continue;
+    *link = outer_;
+    return;
+  }
+}
 
 bool CallObserver::observing() { return observer != nullptr; }
 

@@ -57,12 +57,13 @@ class Module {
   /// "Conv2d(3, 64, kernel 3x3, ...)": what the layer is.
   virtual std::string describe() const = 0;
 
-  /// Rounds parameters and buffers to dtype, once each, in place. Optimizers made before lose sight of those whose
-  /// dtype changes.
+  /// Rounds parameters and buffers to dtype, once each, in place; integers stay as they are, frozen parameters frozen,
+  /// and a tensor that several layers have is one for all of them again. Optimizers made before lose sight of what
+  /// changes its dtype.
   void to(DType dtype) { to(dtype, dtype); }
   /// The same with another dtype for buffers.
   void to(DType parameters, DType buffers);
-  /// Moves parameters and buffers to a device. Optimizers made before lose sight of those that move.
+  /// Moves parameters and buffers to a device, likewise. Optimizers made before lose sight of those that move.
   void to(Device device);
 
   /// Switches this module and its children between training and evaluation.
