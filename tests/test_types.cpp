@@ -14,6 +14,9 @@ TEST_CASE("a shape knows its rank, extents and size") {
   CHECK(Shape{}.numel() == 1);
   CHECK(to_string(Shape{}) == "scalar");
   CHECK(Shape{5, 0, 2}.numel() == 0);
+  CHECK_THROWS_WITH(shape[3], "shape: expected an axis below the rank 3, got 3");
+  CHECK_THROWS_WITH(shape[-1], "shape: expected an axis below the rank 3, got -1");
+  CHECK_THROWS_WITH(Shape{}[0], "shape: expected an axis below the rank 0, got 0");
 }
 
 TEST_CASE("a shape refuses what no tensor can have") {

@@ -102,6 +102,7 @@ namespace detail {
 /// string code of theirs where the linker may choose it for all.
 [[noreturn]] void fail_dtype(const char* what, const char* expected, DType got);
 [[noreturn]] void fail_view(DType expected, DType got);
+[[noreturn]] void fail_axis(int axis, int rank);
 }  // namespace detail
 
 /// Calls f.operator()<T>() with the C++ type of a real dtype: the one place where a dtype becomes a type.
@@ -139,7 +140,12 @@ class Shape {
   }
 
   int rank() const { return rank_; }
-  std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+  /// Throws Error unless axis is within 0 and rank() - 1.
+  std::int64_t operator[](int axis) const {
+    if (axis < 0 || axis >= rank_) [[unlikely]]
+      detail::fail_axis(axis, rank_);
+    return extents_[static_cast<std::size_t>(axis)];
+  }
   /// Product of the extents; 1 for a scalar.
   std::int64_t numel() const {
     std::int64_t product = 1;
