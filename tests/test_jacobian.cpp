@@ -121,6 +121,14 @@ TEST_CASE("parse names what is wrong, and the nearest rule") {
   CHECK(parse_error("random:-1") == "ties: expected a number after 'random:', got '-1'");
 }
 
+// A rule by its weights alone must not lose what else a functor says.
+template <class R>
+concept CanBeCustom = requires(R functor) {
+  TieRule::custom(functor, "name");
+};
+static_assert(CanBeCustom<Heaviest>);
+static_assert(!CanBeCustom<ties::Random>);
+
 TEST_CASE("a user's functor is a rule under its own name") {
   const TieRule rule = TieRule::custom(Heaviest{}, "heaviest");
   CHECK(rule.name() == "heaviest");

@@ -157,6 +157,11 @@ concept TieFunctor = requires(const R& rule, std::uint64_t mask, int i) {
   { rule.weight(mask, i) } -> std::convertible_to<double>;
 };
 
+template <class R>
+concept HasApply = requires(const R& rule) {
+  rule.template apply<float>(1.0F, std::uint64_t{1}, 0, std::uint64_t{0});
+};
+
 /// Entry i of the row times g: the rule's own `apply`, or else its weight rounded to A, times g. The mask may be passed
 /// as 32 bits where the window is so small.
 template <class A, TieFunctor R, class Bits>
@@ -182,9 +187,10 @@ class TieRule {
   static TieRule beta(double beta) { return TieRule(Kind::beta, beta); }
   static TieRule random(std::uint64_t seed) { return TieRule(Kind::random, 0, seed); }
   static TieRule all() { return TieRule(Kind::all); }
-  /// Any functor that satisfies TieFunctor, under a name of its own.
+  /// Any functor that is known by its weights alone, under a name of its own; maxpool_backward_with
+  /// (kernels/cuda/maxpool_backward.cuh) takes those with an `apply` too.
   template <TieFunctor R>
-  static TieRule custom(R functor, std::string name) {
+  requires(!HasApply<R>) static TieRule custom(R functor, std::string name) {
     TieRule rule(Kind::custom);
     rule.custom_ = std::make_shared<Model<R>>(std::move(functor));
     rule.name_ = std::move(name);
