@@ -184,4 +184,5 @@ TEST_CASE("ReLU keeps its input alive only where alpha needs it") {
 
 TEST_CASE("relu names what does not fit") {
   CHECK_THROWS_WITH(relu(Tensor::zeros({2}, DType::i32)), "relu: expected half, float or double, got i32");
+  CHECK_THROWS_WITH(relu(Tensor::zeros({2}), HUGE_VAL), "relu: expected a finite derivative at 0, got inf");
 }

@@ -2,6 +2,7 @@
 // The fused ReLU and max pool against the two kernels one after the other, bit for bit.
 #include "pool_geometries.h"
 
+#include <mpad/nn/layers.h>
 #include <mpad/ops.h>
 
 using namespace mpad;
@@ -303,4 +304,7 @@ TEST_CASE("what the fused operation does not do is refused") {
                     "relu_maxpool2d: expected the exact forward and the fused or standard backward, got composed");
   CHECK_THROWS_WITH(relu_maxpool2d(Tensor::zeros({8, 8})),
                     "relu_maxpool2d: expected an input of shape n,h,w,c, got 8,8");
+  for (const DType dtype : real_dtypes)  // half runs apart on the CPU
+    CHECK_THROWS_WITH(ReluMaxPool2d({}, {.forward = PoolForward::composed})(x.to(dtype)),
+                      "relu_maxpool2d: expected the exact forward and the fused or standard backward, got composed");
 }

@@ -3,6 +3,7 @@
 #include <mpad/nn/fused.h>
 #include <mpad/nn/init.h>
 #include <mpad/nn/layers.h>
+#include <mpad/ops/pooled_relu.h>
 
 namespace mpad {
 namespace {
@@ -98,8 +99,9 @@ std::string MaxPool2d::describe() const { return fmt::format("MaxPool2d({})", po
 
 Tensor ReluMaxPool2d::forward(const Tensor& x) {
   // On the CPU, half takes longer in one pass: LeNet's step by a fifth.
-  const bool apart = x.device() == Device::cpu && x.dtype() == DType::f16;
-  return apart ? maxpool2d(relu(x, alpha_), options_) : relu_maxpool2d(x, alpha_, options_);
+  if (x.device() != Device::cpu || x.dtype() != DType::f16) return relu_maxpool2d(x, alpha_, options_);
+  PooledRelu("relu_maxpool2d", x.shape(), x.dtype(), alpha_, options_);  // the same errors
+  return maxpool2d(relu(x, alpha_), options_);
 }
 
 std::string ReluMaxPool2d::describe() const {

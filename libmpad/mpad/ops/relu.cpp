@@ -5,10 +5,13 @@
 
 #include <kernels.h>
 
+#include <cmath>
+
 namespace mpad {
 
 Tensor relu(const Tensor& x, double alpha) {
   require(is_real(x.dtype()), "relu: expected half, float or double, got {}", x.dtype());
+  require(std::isfinite(alpha), "relu: expected a finite derivative at 0, got {}", alpha);
   const Tensor y = empty_like(x);
   on(x.device(), [&](auto where) { kernels::relu_forward(where, x.view(), y.view()); });
   // With alpha = 0 the output tells all, and the input need not be kept.
