@@ -349,6 +349,14 @@ TEST_CASE("a convolution and its normalisation in one pass name themselves in er
     CHECK_THROWS_WITH(run(Tensor::zeros({1, 3, 3, 2}, DType::f32, device), weight, norm.gamma),
                       "conv2d_batch_norm: expected more than 1 value per channel when training, got an input of shape "
                       "1,1,1,3");
+    Tape spent;
+    const Tensor gamma = norm.gamma.clone().set_requires_grad(), images = Tensor::full({1, 4, 4, 2}, 1).to(device);
+    spent.backward(dot(gamma, Tensor::zeros({3}).to(device)));
+    CHECK_THROWS_WITH(run(images, weight, gamma),
+                      "conv2d_batch_norm: expected a tape that has not run backward, got a spent one");
+    CHECK_THROWS_WITH(
+        batch_norm(Tensor::full({2, 3}, 1).to(device), gamma, norm.beta, norm.running_mean, norm.running_var),
+        "batch_norm: expected a tape that has not run backward, got a spent one");
     CHECK(same_bits(norm.running_mean.to(Device::cpu), before.to(Device::cpu)));
   }
 }

@@ -278,9 +278,9 @@ TEST_CASE("a gradient of another shape, type or place than its input is refused"
     return std::string("no error");
   };
   CHECK(error_of([](const Tensor&, Gradients& g) { g.set(0, Tensor::zeros({3}, DType::f64)); }) ==
-        "identity: expected a gradient of double 2 for input 0, got double 3");
+        "identity: expected a gradient of double 2 on cpu for input 0, got double 3 on cpu");
   CHECK(error_of([](const Tensor&, Gradients& g) { g.set(0, Tensor::zeros({2})); }) ==
-        "identity: expected a gradient of double 2 for input 0, got float 2");
+        "identity: expected a gradient of double 2 on cpu for input 0, got float 2 on cpu");
   CHECK(error_of([](const Tensor& grad, Gradients& g) { g.set(1, grad); }) ==
         "identity: expected an input in 0..0, got 1");
   CHECK(error_of([](const Tensor&, Gradients& g) { g.into(-1); }) == "identity: expected an input in 0..0, got -1");

@@ -104,8 +104,9 @@ void Gradients::set(int i, const Tensor& gradient) {
   Entry& entry = wanted_entry(i);
   const DType dtype = dtype_of(*entry.slot);
   require(gradient.shape() == entry.slot->shape && gradient.dtype() == dtype && gradient.device() == entry.slot->device,
-          "{}: expected a gradient of {} {} for input {}, got {} {}", name_, to_string(dtype), entry.slot->shape, i,
-          to_string(gradient.dtype()), gradient.shape());
+          "{}: expected a gradient of {} {} on {} for input {}, got {} {} on {}", name_, to_string(dtype),
+          entry.slot->shape, to_string(entry.slot->device), i, to_string(gradient.dtype()), gradient.shape(),
+          to_string(gradient.device()));
   // A leaf's gradient is the user's to change, so it shares no data with another tensor's.
   const bool owned = entry.slot->tape == 0 && !entry.slot->storage;
   entry.gradient = owned ? gradient.clone() : gradient;
@@ -196,13 +197,14 @@ class Tape::FreshSlots {
       require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
               "gradients: expected leaves that require a gradient, got a tensor that {}",
               leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
+    const DType dtype = options.in_double ? DType::f64 : loss.dtype();
+    const Tensor of_loss = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
     for (const Tensor& leaf : leaves) add(slot_of(leaf));
     for (const Node& node : tape.nodes_) {
       add(node.output);
       for (const auto& slot : node.inputs) add(slot);
     }
-    const DType dtype = options.in_double ? DType::f64 : loss.dtype();
-    slot_of(loss)->gradient = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+    slot_of(loss)->gradient = of_loss;  // what may throw is behind
   }
   ~FreshSlots() {
     for (auto& [slot, had] : had_) std::tie(slot->gradient, slot->storage) = std::move(had);
@@ -273,21 +275,26 @@ bool recording(std::span<const Tensor> inputs) {
 
 bool keeps_choices() { return innermost && innermost->keep() == Tape::Keep::choices; }
 
+void check_recordable(const char* name, std::span<const Tensor> inputs) {
+  if (!recording(inputs)) return;
+  require(!innermost->spent_, "{}: expected a tape that has not run backward, got a spent one", name);
+  for (const Tensor& input : inputs) {
+    const auto slot = input ? slot_of(input) : nullptr;
+    require(
+        !slot || slot->tape == 0 || slot->tape == innermost->serial_,
+        "{}: expected inputs that are leaves or recorded by the current tape, got one of another tape (detach() it)",
+        name);
+  }
+}
+
 void record(const char* name, std::span<const Tensor> inputs, const Tensor& output, Vjp vjp) {
   if (!recording(inputs)) return;
   Tape& tape = *innermost;
   require(!output.requires_grad(), "{}: expected a new output, got a tensor that requires a gradient already", name);
   require(vjp != nullptr, "{}: expected a vector-Jacobian product, got none", name);
-  require(!tape.spent_, "{}: expected a tape that has not run backward, got a spent one", name);
+  check_recordable(name, inputs);
   Tape::Node node{name, {}, nullptr, std::move(vjp)};
-  for (const Tensor& input : inputs) {
-    const auto slot = input ? slot_of(input) : nullptr;
-    require(
-        !slot || slot->tape == 0 || slot->tape == tape.serial_,
-        "{}: expected inputs that are leaves or recorded by the current tape, got one of another tape (detach() it)",
-        name);
-    node.inputs.push_back(slot);
-  }
+  for (const Tensor& input : inputs) node.inputs.push_back(input ? slot_of(input) : nullptr);
   node.output = std::make_shared<GradSlot>(GradSlot{output.shape(), output.dtype(), output.device(), tape.serial_});
   set_slot(output, node.output);
   tape.nodes_.push_back(std::move(node));

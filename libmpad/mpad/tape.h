@@ -62,7 +62,10 @@ class Gradients {
 /// Writes the gradients of an operation's inputs, given that of its output. What it captures is what is saved.
 using Vjp = std::function<void(const Tensor& grad_output, Gradients& gradients)>;
 
-/// Records the operations of this thread from its construction to its destruction. Tapes nest; the innermost records.
+/// Records the operations of the thread that makes it, from its construction to its destruction, which is that thread's
+/// too. Tapes nest; the innermost records. What an operation saves is memory that it shares with its inputs, not a
+/// copy: who overwrites a tensor (fill, copy_from, an optimizer's step) between an operation and backward changes the
+/// gradient.
 class Tape {
  public:
   /// What operations save: what their own backward needs, or what one needs with any Choices.
@@ -102,6 +105,7 @@ class Tape {
 
  private:
   friend void record(const char*, std::span<const Tensor>, const Tensor&, Vjp);
+  friend void check_recordable(const char*, std::span<const Tensor>);
   struct Node {
     const char* name;
     std::vector<std::shared_ptr<GradSlot>> inputs;
@@ -126,6 +130,9 @@ void record(const char* name, std::span<const Tensor> inputs, const Tensor& outp
 inline void record(const char* name, std::initializer_list<Tensor> inputs, const Tensor& output, Vjp vjp) {
   record(name, std::span(inputs.begin(), inputs.size()), output, std::move(vjp));
 }
+
+/// Throws Error where record() would with these inputs: for operations that change anything before they record.
+void check_recordable(const char* name, std::span<const Tensor> inputs);
 
 /// Whether record() would keep an operation with these inputs; lets an operation skip saving what only backward needs.
 bool recording(std::span<const Tensor> inputs);

@@ -7,6 +7,7 @@
 
 #include <kernels.h>
 
+#include <array>
 #include <cmath>
 
 namespace mpad {
@@ -135,6 +136,7 @@ Normalization::Normalization(const char* op, const Tensor& of_x, const Tensor& o
       addend(with_addend),
       options(with_options),
       device(check(op, *this)) {
+  check_recordable(op, std::array{x, gamma, beta, addend});  // before running statistics change
   mean = Tensor(gamma.shape(), acc_dtype(x.dtype()), device);
   inv_std = empty_like(mean);
 }

@@ -6,6 +6,8 @@
 
 #include <kernels.h>
 
+#include <array>
+
 namespace mpad {
 
 Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dWindow& window,
@@ -17,6 +19,7 @@ Tensor conv2d_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bi
   const Convolution c(op, x, weight, bias, window);
   const Tensor between(c.output(), x.dtype(), c.device);
   // Two nodes, as of the operations one after the other: what backward needs is the same.
+  check_recordable(op, std::array{x, weight, bias});
   Normalization norm(op, between, gamma, beta, running_mean, running_var, options, addend);
   on(c.device, [&](auto where) {
     kernels::conv2d_batch_norm_statistics(where, c.sliding, options.epsilon, options.momentum, x.view(), weight.view(),
