@@ -325,13 +325,13 @@ TEST_CASE("labels on a device are not checked: one out of range makes the loss N
 TEST_CASE("cross_entropy and count_correct name what does not fit") {
   const Tensor logits = Tensor::zeros({2, 3});
   CHECK_THROWS_WITH(cross_entropy(Tensor::zeros({6}), labels_of({0})),
-                    "cross_entropy: expected real logits of shape n,classes, got float 6");
+                    "cross_entropy: expected real logits of shape n,classes, both 1 or more, got float 6");
   CHECK_THROWS_WITH(cross_entropy(Tensor::zeros({0, 3}), Tensor({0}, DType::i32)),
-                    "cross_entropy: expected real logits of shape n,classes, got float 0,3");
+                    "cross_entropy: expected real logits of shape n,classes, both 1 or more, got float 0,3");
   CHECK_THROWS_WITH(cross_entropy(Tensor::zeros({2, 0}), labels_of({0, 0})),
-                    "cross_entropy: expected real logits of shape n,classes, got float 2,0");
+                    "cross_entropy: expected real logits of shape n,classes, both 1 or more, got float 2,0");
   CHECK_THROWS_WITH(cross_entropy(Tensor::zeros({2, 3}, DType::i32), labels_of({0, 0})),
-                    "cross_entropy: expected real logits of shape n,classes, got i32 2,3");
+                    "cross_entropy: expected real logits of shape n,classes, both 1 or more, got i32 2,3");
   CHECK_THROWS_WITH(cross_entropy(logits, labels_of({0})), "cross_entropy: expected i32 labels of shape 2, got i32 1");
   CHECK_THROWS_WITH(cross_entropy(logits, Tensor::zeros({2})),
                     "cross_entropy: expected i32 labels of shape 2, got float 2");
@@ -339,5 +339,5 @@ TEST_CASE("cross_entropy and count_correct name what does not fit") {
   CHECK_THROWS_WITH(cross_entropy(logits, labels_of({-1, 0})), "cross_entropy: expected labels in 0..2, got -1");
   CHECK_THROWS_WITH(count_correct(logits, labels_of({0, 3})), "count_correct: expected labels in 0..2, got 3");
   CHECK_THROWS_WITH(accuracy(Tensor::zeros({6}), labels_of({0})),
-                    "count_correct: expected real logits of shape n,classes, got float 6");
+                    "count_correct: expected real logits of shape n,classes, both 1 or more, got float 6");
 }

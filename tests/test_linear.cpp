@@ -257,6 +257,7 @@ TEST_CASE("linear names what does not fit") {
   CHECK_THROWS_WITH(linear(x, Tensor::zeros({3})), "linear: expected a weight of shape out,in, got 3");
   CHECK_THROWS_WITH(linear(Tensor::zeros({2, 4}), weight), "linear: expected an input of shape n,5, got 2,4");
   CHECK_THROWS_WITH(linear(x, weight, Tensor::zeros({2})), "linear: expected a bias of shape 3, got 2");
-  CHECK_THROWS_WITH(linear(x, weight.to(DType::f16)),
-                    "linear: expected one real dtype, got input float and weight half");
+  CHECK_THROWS_WITH(linear(x, weight.to(DType::f16)), "linear: expected one real dtype, got input float, weight half");
+  CHECK_THROWS_WITH(linear(Tensor::zeros({1, 2}), Tensor::zeros({3, 2}), Tensor::zeros({3}, DType::f64)),
+                    "linear: expected one real dtype, got input float, weight float, bias double");
 }

@@ -18,7 +18,8 @@ Sliding check(const char* op, const Tensor& x, const Tensor& weight, const Tenso
   require(!bias || bias.shape() == Shape{w[0]}, "{}: expected a bias of shape {}, got {}", op, w[0],
           bias ? bias.shape() : Shape{});
   require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
-          "{}: expected one real dtype, got input {} and weight {}", op, x.dtype(), weight.dtype());
+          "{}: expected one real dtype, got input {}, weight {}{}", op, x.dtype(), weight.dtype(),
+          bias ? fmt::format(", bias {}", bias.dtype()) : "");
   return s;
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 void check_labels(const char* op, const Tensor& logits, const Tensor& labels) {
   require(logits.shape().rank() == 2 && is_real(logits.dtype()) && logits.shape()[0] > 0 && logits.shape()[1] > 0,
-          "{}: expected real logits of shape n,classes, got {} {}", op, to_string(logits.dtype()), logits.shape());
+          "{}: expected real logits of shape n,classes, both 1 or more, got {} {}", op, to_string(logits.dtype()),
+          logits.shape());
   require(labels.dtype() == DType::i32 && labels.shape() == Shape{logits.shape()[0]},
           "{}: expected i32 labels of shape {}, got {} {}", op, logits.shape()[0], to_string(labels.dtype()),
           labels.shape());
@@ -42,13 +43,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
 }
 
 Tensor correct_rows(const Tensor& logits, const Tensor& labels) {
-  check_labels("count_correct", logits, labels);
+  check_labels("correct_rows", logits, labels);
   const Tensor correct({}, DType::i32, logits.device());
   on(logits.device(), [&](auto where) { kernels::count_correct(where, logits.view(), labels.view(), correct.view()); });
   return correct;
 }
 
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  check_labels("count_correct", logits, labels);
   return static_cast<std::int64_t>(correct_rows(logits, labels).item());
 }
 

@@ -19,7 +19,8 @@ LinearMap::LinearMap(const char* op, const Tensor& x, const Tensor& weight, cons
   require(!bias || bias.shape() == Shape{out}, "{}: expected a bias of shape {}, got {}", op, out,
           bias ? bias.shape() : Shape{});
   require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
-          "{}: expected one real dtype, got input {} and weight {}", op, x.dtype(), weight.dtype());
+          "{}: expected one real dtype, got input {}, weight {}{}", op, x.dtype(), weight.dtype(),
+          bias ? fmt::format(", bias {}", bias.dtype()) : "");
   device = common_device(op, {x, weight, bias});
 }
 
