@@ -368,6 +368,16 @@ TEST_CASE("what happens once and for all in a graph is refused") {
   CHECK_THROWS_WITH(call_twice(model, [&] { backward(dropout(batch.images, 0.5, true)); }),
                     ContainsSubstring("dropout: expected a key to draw by in a step that is recorded as a graph "
                                       "(RandomScope in random.h), got none"));
+  struct Half {
+    double weight(std::uint64_t, int) const { return 0.5; }
+  };
+  const MaxPool2dOptions custom{.window = 1, .ties = TieRule::custom(Half{}, "half")};
+  CHECK_THROWS_WITH(call_twice(model,
+                               [&] {
+                                 const Tensor x = batch.images.clone().set_requires_grad();
+                                 backward(maxpool2d(x, custom));
+                               }),
+                    ContainsSubstring("expected no custom tie rule in what is recorded as a graph, got one"));
   Sgd sgd(*model, {.lr = 0.1});
   CHECK_THROWS_WITH(call_twice(model,
                                [&] {

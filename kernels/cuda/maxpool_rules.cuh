@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tie rules of mpad/core/jacobian.h in the forms that kernels take.
 #pragma once
+#include "graph.h"
 #include "rounded_half.cuh"
 #include "scratch.h"
 
@@ -59,6 +60,9 @@ TableRule tabulate(const char* op, Cuda where, const Rule& rule, int taps) {
   if (taps > most)
     throw Error(std::string(op) + ": expected a window of at most " + std::to_string(most) +
                 " elements for a custom tie rule on cuda, got " + std::to_string(taps));
+  // A recorded copy would read the host's memory again, which is somebody else's by then.
+  if (cuda::is_recording())
+    throw Error(std::string(op) + ": expected no custom tie rule in what is recorded as a graph, got one");
   std::vector<double> weights;
   for (std::uint64_t mask = 0; mask < std::uint64_t{1} << taps; ++mask)
     for (int i = 0; i < taps; ++i) weights.push_back(rule.weight(mask, i));
