@@ -176,23 +176,25 @@ Computed compute(Where where, const Problem& p) {
               [&](auto in, auto out) { kernels::conv2d_backward_weight(where, s, in[0], in[1], out[0]); })};
 }
 
-/// The tensor's elements one element behind where an allocation starts.
+/// The tensor's elements so many elements behind where an allocation starts.
 class Shifted {
  public:
-  Shifted(const Tensor& t, Device device) : block_(Shape{t.numel() + 1}, t.dtype(), device), view_(t.view()) {
+  Shifted(const Tensor& t, Device device, std::int64_t by = 1)
+      : by_(by), block_(Shape{t.numel() + by}, t.dtype(), device), view_(t.view()) {
     std::vector<double> values = t.values();
-    values.insert(values.begin(), NAN);
+    values.insert(values.begin(), static_cast<std::size_t>(by), NAN);
     block_ = Tensor::from(values, block_.shape(), t.dtype()).to(device);
-    view_.data = static_cast<char*>(block_.view().data) + size_of(t.dtype());
+    view_.data = static_cast<char*>(block_.view().data) + static_cast<std::size_t>(by) * size_of(t.dtype());
   }
   const View& view() const { return view_; }
   Tensor take() const {
     std::vector<double> values = block_.values();
-    values.erase(values.begin());
+    values.erase(values.begin(), values.begin() + by_);
     return Tensor::from(values, view_.shape, view_.dtype);
   }
 
  private:
+  std::int64_t by_;
   Tensor block_;
   View view_;
 };

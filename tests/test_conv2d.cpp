@@ -152,9 +152,9 @@ TEST_CASE("convolutions give the same bits with avx2 and avx512") {
 }
 #endif
 
-TEST_CASE("convolutions without bias, and of arrays aligned to an element only, have the same bits") {
+TEST_CASE("convolutions without bias, and of arrays aligned to an element or to 16 bytes only, have the same bits") {
   for (const Case& c : {Case{2, 5, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 2, 1}},
-                        Case{2, 9, 8, 3, 64, {3, 1, 1}}, Case{2, 9, 8, 1, 6, {5}}})
+                        Case{2, 9, 8, 3, 64, {3, 1, 1}}, Case{2, 9, 8, 1, 6, {5}}, Case{2, 9, 8, 1, 16, {4}}})
     for (DType dtype : real_dtypes) {
       Problem p = make(c, dtype, false);
       p.bias.fill(0);
@@ -163,14 +163,16 @@ TEST_CASE("convolutions without bias, and of arrays aligned to an element only, 
         INFO(name_of(where) << ": " << describe(p));
         const Computed want = compute(where, p);
         const Device device = device_of(where);
-        const Shifted x(p.x, device), weight(p.weight, device), grad_y(p.grad_y, device);
-        const Shifted y(Tensor::full(want.y.shape(), NAN, dtype), device);
-        const Shifted grad_x(Tensor::full(want.grad_x.shape(), NAN, dtype), device);
-        const Shifted grad_weight(Tensor::full(want.grad_weight.shape(), NAN, dtype), device);
-        kernels::conv2d_forward(where, s, x.view(), weight.view(), View{}, false, y.view());
-        kernels::conv2d_backward_data(where, s, grad_y.view(), weight.view(), grad_x.view());
-        kernels::conv2d_backward_weight(where, s, x.view(), grad_y.view(), grad_weight.view());
-        CHECK(same({y.take(), grad_x.take(), grad_weight.take()}, want));
+        for (const std::int64_t by : {std::int64_t{1}, std::int64_t{16} / static_cast<std::int64_t>(size_of(dtype))}) {
+          const Shifted x(p.x, device, by), weight(p.weight, device, by), grad_y(p.grad_y, device, by);
+          const Shifted y(Tensor::full(want.y.shape(), NAN, dtype), device, by);
+          const Shifted grad_x(Tensor::full(want.grad_x.shape(), NAN, dtype), device, by);
+          const Shifted grad_weight(Tensor::full(want.grad_weight.shape(), NAN, dtype), device, by);
+          kernels::conv2d_forward(where, s, x.view(), weight.view(), View{}, false, y.view());
+          kernels::conv2d_backward_data(where, s, grad_y.view(), weight.view(), grad_x.view());
+          kernels::conv2d_backward_weight(where, s, x.view(), grad_y.view(), grad_weight.view());
+          CHECK(same({y.take(), grad_x.take(), grad_weight.take()}, want));
+        }
       });
     }
 }
@@ -301,7 +303,7 @@ TEST_CASE("conv2d names what does not fit") {
                     "conv2d: expected an input of 2 channels for weight 4,3,3,2, got 2,5,5,3");
   CHECK_THROWS_WITH(conv2d(x, weight, Tensor::zeros({3})), "conv2d: expected a bias of shape 4, got 3");
   CHECK_THROWS_WITH(conv2d(x, weight.to(DType::f64)),
-                    "conv2d: expected one real dtype, got input float and weight double");
+                    "conv2d: expected one real dtype, got input float, weight double");
   CHECK_THROWS_AS(conv2d(x, Tensor::zeros({4, 7, 7, 3})), Error);
   CHECK_THROWS_AS(conv2d(Tensor::zeros({5, 5, 3}), weight), Error);
 }

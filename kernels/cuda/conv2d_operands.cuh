@@ -143,9 +143,10 @@ struct Patches {
   static constexpr int nowhere = -(1 << 30);
 
   __device__ Row row(unsigned i) const {
-    if (i >= rows) return {data, nowhere, nowhere};
-    const PixelGrid::Pixel first = grid.at(i);
-    return {data + first.index * channels, first.h, first.w};
+    const bool there = i < rows;
+    // One expression for all rows' places: the compiler knows then that they are in global memory.
+    const PixelGrid::Pixel first = grid.at(there ? i : 0);
+    return {data + first.index * channels, there ? first.h : nowhere, there ? first.w : nowhere};
   }
   __device__ Column column(unsigned j) const {
     if (j >= columns) return {0, nowhere, nowhere};
@@ -178,11 +179,13 @@ struct WindowPatches : Patches<T> {
   int down, right;  // from a tap to the next
 
   __device__ Row row(unsigned i) const {
-    if (i >= this->rows) return {this->data, Patches<T>::nowhere, Patches<T>::nowhere};
-    const PixelGrid::Pixel first = this->grid.at(i / 4);
+    const bool there = i < this->rows;
+    const PixelGrid::Pixel first = this->grid.at(there ? i / 4 : 0);
     const int y = i % 4 < 2 ? 0 : down, x = i % 2 == 0 ? 0 : right;
     const std::int64_t further = static_cast<std::int64_t>(y) * this->grid.w.from + x;
-    return {this->data + (first.index + further) * this->channels, first.h + y, first.w + x};
+    constexpr int nowhere = Patches<T>::nowhere;
+    return {this->data + (first.index + further) * this->channels, there ? first.h + y : nowhere,
+            there ? first.w + x : nowhere};
   }
 };
 

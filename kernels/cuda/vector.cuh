@@ -9,9 +9,10 @@
 
 namespace mpad::kernels {
 
-/// Elements that are loaded and stored together.
+/// Elements that are loaded and stored together, by 16 bytes at most: some devices have wider accesses, which nothing
+/// here is aligned to.
 template <class T, int size>
-struct alignas(sizeof(T) * size) Pack {
+struct alignas(sizeof(T) * size < 16 ? sizeof(T) * size : 16) Pack {
   T element[size];
 };
 
@@ -25,7 +26,7 @@ bool is_aligned(const T* p) {
   return reinterpret_cast<std::uintptr_t>(p) % alignof(Pack<T, size>) == 0;
 }
 
-/// One access of sizeof(Pack) bytes; the address is aligned to that.
+/// The address is aligned to alignof(Pack).
 template <int size, class T>
 __device__ inline Pack<T, size> load(const T* from) {
   return *reinterpret_cast<const Pack<T, size>*>(from);
