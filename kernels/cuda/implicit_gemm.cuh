@@ -193,7 +193,8 @@ unsigned cluster_of(const To& to) {
     return 1;
 }
 
-/// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape.
+/// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape,
+/// where both multiply by the same instructions.
 template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {

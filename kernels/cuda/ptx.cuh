@@ -79,7 +79,7 @@ __device__ inline const T* in_block(const T* dynamic_shared, unsigned rank MPAD_
 }
 
 /// Starts copying Bytes (4, 8 or 16) from global to shared memory, both aligned to Bytes: the first `valid` of them,
-/// then zeros. With valid = 0 the source is not read, but must be a pointer into an allocation. The data are there for
+/// then zeros. With valid = 0 the source is not read, and may be any place. The data are there for
 /// this thread after cp_async_wait, for others after a barrier behind it.
 template <int Bytes>
 __device__ inline void cp_async(void* shared, const void* global, int valid = Bytes MPAD_WHERE) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reductions of a product in parts, where there are too few tiles to fill a device. Their sums are added in order, by
-// the cluster of blocks that has them or by another kernel. How a reduction is cut depends on sizes alone, so the bits
-// of a result are the same on every device.
+// the cluster of blocks that has them or by another kernel. How a reduction is cut depends on sizes alone, so the
+// order of these sums is the same on every device.
 #pragma once
 #include "destination.cuh"
 #include "launch.cuh"
