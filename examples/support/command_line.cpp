@@ -7,6 +7,8 @@
 #include <mpad/core/suggest.h>
 #include <mpad/version.h>
 
+#include <fmt/ranges.h>
+
 #include <cstdio>
 #include <span>
 #include <string_view>

@@ -3,6 +3,8 @@
 
 #include "option_group.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace mpad {

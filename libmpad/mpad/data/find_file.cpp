@@ -2,6 +2,8 @@
 #include <mpad/core/check.h>
 #include <mpad/data/find_file.h>
 
+#include <fmt/ranges.h>
+
 namespace mpad {
 
 namespace fs = std::filesystem;

@@ -3,6 +3,7 @@
 #include <mpad/data/checksum.h>
 #include <mpad/data/idx.h>
 
+#include <fmt/ranges.h>
 #include <zlib.h>
 
 #include <algorithm>

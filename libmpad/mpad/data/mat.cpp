@@ -3,6 +3,8 @@
 #include <mpad/data/mat.h>
 #include <mpad/data/mat_stream.h>
 
+#include <fmt/ranges.h>
+
 #include <bit>
 #include <cerrno>
 #include <cstring>

@@ -6,6 +6,8 @@
 #include <mpad/data/mat.h>
 #include <mpad/data/svhn.h>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 

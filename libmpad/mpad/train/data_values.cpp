@@ -2,6 +2,8 @@
 #include <mpad/core/check.h>
 #include <mpad/train/data_values.h>
 
+#include <fmt/ranges.h>
+
 namespace mpad {
 namespace {
 

@@ -3,6 +3,8 @@
 #include <mpad/train/safetensors.h>
 #include <mpad/train/weights.h>
 
+#include <fmt/ranges.h>
+
 #include <cstring>
 #include <map>
 
