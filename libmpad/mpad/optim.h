@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Optimizers and learning-rate schedules.
+// Optimizers; learning-rate schedules are in schedule.h.
 #pragma once
 #include <mpad/nn/module.h>
 
