@@ -1,13 +1,17 @@
 # Shared by the scripts: sourced, not run.
 set -euo pipefail
+caller=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+
+# absolute PATH: as the script's caller means it, from where that is.
+absolute() { [[ $1 = /* ]] && echo "$1" || echo "$caller/$1"; }
 
 # The folder of real data: $MPAD_DATA, or data/ in the checkout, or shared/data beside it; nothing if there is none.
 find_data() {
   local dir
-  for dir in "${MPAD_DATA:-}" "$root/data" "$root/../shared/data"; do
-    if [ -n "$dir" ] && [ -d "$dir" ]; then (cd "$dir" && pwd) && return; fi
+  for dir in ${MPAD_DATA:+"$(absolute "$MPAD_DATA")"} "$root/data" "$root/../shared/data"; do
+    if [ -d "$dir" ]; then (cd "$dir" && pwd) && return; fi
   done
 }
 
