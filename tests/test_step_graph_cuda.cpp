@@ -130,6 +130,7 @@ Settings graph_settings(Device device, const std::string& kind) {
   if (is("collapsing")) settings.lr = 1e30;
   if (is("collapsing later") || is("collapsing in the middle"))
     settings.lr = 0.05, settings.schedule = Schedule::Kind::step, settings.step_factor = 1e30;
+  if (is("collapsing") && is("mixed")) settings.epochs = 12;  // until the scale is at its least
   // At the beginning of an epoch; or behind 64 steps of one of 82, in steps that are queued then.
   settings.step_every = is("collapsing later") ? 1 : 1.9;
   if (is("falling rate")) settings.schedule = Schedule::Kind::cosine;
