@@ -104,13 +104,10 @@ TEST_CASE("run.json says all that the result depends on, and where it was comput
     CHECK_FALSE(record["machine"][name].get<std::string>().empty());
   CHECK(record["machine"]["cores"].get<int>() >= 1);
   CHECK(record["resumed"] == Json::array());
-  Json expected = {{"network", "small"},
-                   {"dataset", "spots"},
-                   {"augment", "none"},
-                   {"train-images", 50},
-                   {"train-checksum", "crc32:00000001"},
-                   {"test-images", 20},
-                   {"test-checksum", "crc32:00000002"}};
+  Json expected = {{"network", "small"}, {"dataset", "spots"},
+                   {"augment", "none"},  {"image-shape", "6x6x1"},
+                   {"train-images", 50}, {"train-checksum", "crc32:00000001"},
+                   {"test-images", 20},  {"test-checksum", "crc32:00000002"}};
   for (const auto& [name, value] : named_values(settings)) {
     const Json parsed = Json::parse(value, nullptr, false);
     expected[name] = parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
@@ -234,6 +231,10 @@ TEST_CASE("resuming in another context is an error that names the difference and
   data.train = spots_split().train.first(49);
   CHECK(test::error_of(directory, [&] { run_experiment("small", two_runs(), make_small, data, output); }) ==
         "run.json: expected train-images 50 as before, got 49");
+  data = spots_split();
+  for (Dataset* part : {&data.train, &data.test}) part->pixels = part->pixels.reshaped({part->size(), 4, 9, 1});
+  CHECK(test::error_of(directory, [&] { run_experiment("small", two_runs(), make_small, data, output); }) ==
+        "run.json: expected image-shape 6x6x1 as before, got 4x9x1");
   CHECK(test::error_of(directory, [&] { run_experiment("other", two_runs(), make_small, spots_split(), output); }) ==
         "run.json: expected network small as before, got other");
   CHECK(contents(directory, "run.json") == record);

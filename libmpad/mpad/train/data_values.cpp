@@ -18,7 +18,10 @@ std::string describe(const Augment& augment) {
 }  // namespace
 
 std::vector<NamedValue> named_values(const Split& data) {
-  std::vector<NamedValue> values{{"dataset", data.train.name}, {"augment", describe(data.train.augment)}};
+  const Shape s = data.train.shape();
+  std::vector<NamedValue> values{{"dataset", data.train.name},
+                                 {"augment", describe(data.train.augment)},
+                                 {"image-shape", fmt::format("{}x{}x{}", s[1], s[2], s[3])}};
   for (const auto& [part, dataset] : {std::pair("train", &data.train), std::pair("test", &data.test)}) {
     values.emplace_back(fmt::format("{}-images", part), std::to_string(dataset->size()));
     values.emplace_back(fmt::format("{}-checksum", part), "crc32:" + dataset->checksum);

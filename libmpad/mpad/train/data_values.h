@@ -7,7 +7,8 @@
 
 namespace mpad {
 
-/// What a result depends on of the data: names, augmentation, numbers and checksums of images, in a fixed order.
+/// What a result depends on of the data: names, augmentation, shape, numbers and checksums of images, in a
+/// fixed order.
 std::vector<NamedValue> named_values(const Split& data);
 
 }  // namespace mpad
