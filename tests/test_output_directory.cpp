@@ -59,6 +59,17 @@ TEST_CASE("an output directory is continued in the same context only") {
   CHECK(open_error(directory, Existing::resume).find("its run.json is missing") != std::string::npos);
 }
 
+TEST_CASE("an output directory is one process's at a time") {
+  const TemporaryDirectory directory;
+  for (const Existing existing : {Existing::refuse, Existing::resume, Existing::overwrite}) {
+    const OutputDirectory output = open(directory, Existing::overwrite);
+    output.write("drift.csv", "old");
+    CHECK_THROWS_WITH(open(directory, existing), directory.path() + ": in use by another process");
+    CHECK(read_file(output.file("drift.csv")) == "old");
+  }
+  CHECK(open(directory, Existing::resume).has("drift.csv"));
+}
+
 TEST_CASE("without a path nothing is kept") {
   const OutputDirectory output({}, {}, files);
   CHECK_FALSE(output.kept());

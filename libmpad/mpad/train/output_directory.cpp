@@ -4,7 +4,13 @@
 #include <mpad/train/output_directory.h>
 #include <mpad/train/run_record.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -46,10 +52,21 @@ void make_directory(const std::string& path) {
 
 }  // namespace
 
+DirectoryLock::DirectoryLock(const std::string& path)
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  require(descriptor_ >= 0, "cannot open directory {}: {}", path, std::strerror(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(descriptor_);
+  fail("{}: in use by another process", path);
+}
+
+DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
+
 OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> context, const NameTest& is_result)
     : path_(output.directory), context_(std::move(context)) {
   if (!kept()) return;
   make_directory(path_);
+  lock_.emplace(path_);
   const bool empty = results_in(path_, is_result).empty();
   require(empty || output.existing != Existing::refuse,
           "{} holds results already: expected {}--force to overwrite them", path_,

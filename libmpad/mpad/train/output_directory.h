@@ -3,6 +3,7 @@
 #include <mpad/train/settings.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +23,26 @@ struct Output {
   std::string weights{};  ///< file for what the last run has learnt, as PyTorch's (weights.h); empty: none
 };
 
+/// Keeps other processes, and other locks of this one, out of a directory for as long as it lives: one that is killed
+/// leaves nothing behind. Where a file system has no locks, it keeps nobody out.
+class DirectoryLock {
+ public:
+  /// Throws Error, naming the directory, if it is in use or cannot be opened.
+  explicit DirectoryLock(const std::string& path);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 /// A directory of results and run.json, the record of what they depend on. With an empty path, nothing is kept.
 class OutputDirectory {
  public:
-  /// Makes the directory, deals with results in it as `output.existing` says, and writes the record. Throws Error if
-  /// the directory cannot be written, holds results that are to be kept or, on resuming, holds those of another
-  /// context. `is_result` knows the names of results, but for run.json.
+  /// Makes the directory, locks it, deals with results in it as `output.existing` says, and writes the record. Throws
+  /// Error if the directory cannot be written, is in use by another process, holds results that are to be kept or, on
+  /// resuming, holds those of another context. `is_result` knows the names of results, but for run.json.
   OutputDirectory(const Output& output, std::vector<NamedValue> context,
                   const std::function<bool(std::string_view name)>& is_result);
   /// The same where results are files with these names.
@@ -46,6 +61,7 @@ class OutputDirectory {
  private:
   std::string path_;
   std::vector<NamedValue> context_;
+  std::optional<DirectoryLock> lock_{};
 };
 
 }  // namespace mpad
