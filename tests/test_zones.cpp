@@ -55,6 +55,8 @@ TEST_CASE("a plan that cannot be is refused") {
   CHECK_THROWS_WITH(pairs_of(plan_of(1, -1), data), "--batches: expected 0 or more, got -1");
   CHECK_THROWS_WITH(pairs_of(plan_of(1, 1, 0), data), "--batch-size: expected 1 or more, got 0");
   CHECK_THROWS_WITH(pairs_of(plan_of(1, 1, 51), data), "--batch-size: expected at most the 50 images of spots, got 51");
+  CHECK_THROWS_WITH(pairs_of(plan_of(2, 3, 20), data),
+                    "--batches: expected at most the 2 whole mini-batches of 20 images in spots, got 3");
   PairPlan plan = plan_of(1, 1);
   plan.noise = -1;
   CHECK_THROWS_WITH(pairs_of(plan, data), "--noise: expected a finite number of 0 or more, got -1");

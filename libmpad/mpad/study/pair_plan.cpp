@@ -63,6 +63,8 @@ std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset) {
   require(batch_size <= dataset.size(), "--batch-size: expected at most the {} images of {}, got {}", dataset.size(),
           dataset.name, batch_size);
   const std::int64_t all = dataset.size() / batch_size, each = plan.batches > 0 ? plan.batches : all;
+  require(each <= all, "--batches: expected at most the {} whole mini-batches of {} images in {}, got {}", all,
+          batch_size, dataset.name, each);
   std::vector<PairIndex> pairs;
   for (std::int64_t draw = 0; draw < plan.draws; ++draw)
     for (std::int64_t i = 0; i < each; ++i) pairs.push_back({draw, (draw * each + i) % all});

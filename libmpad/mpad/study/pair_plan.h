@@ -34,7 +34,8 @@ struct PairIndex {
 };
 
 /// The pairs, draw by draw. Mini-batches are in order, whole ones only; each draw continues where the last one ended,
-/// and begins again behind the last. Throws Error if the data set is smaller than a mini-batch.
+/// and begins again behind the last. Throws Error, naming the option, if a draw asks for more
+/// than the data set has, or its images are fewer than a mini-batch.
 std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset);
 
 /// Calls visit for each pair, with its loss recorded in training mode. Images are augmented as their data set asks for,
