@@ -51,6 +51,13 @@ SweepHooks hooks(int most_runs = 1000, std::vector<SweepRow>* told = nullptr) {
 
 const auto always = [] { return true; };
 
+// A file of a run that is not finished; empty if there is none.
+std::string unfinished_in(const TemporaryDirectory& directory) {
+  for (const std::string& name : directory.list())
+    if (is_unfinished_run(name)) return name;
+  return {};
+}
+
 // Without the times, which differ.
 std::string rows_of(SweepResults& results) {
   std::vector<SweepRow> rows = results.rows();
@@ -240,6 +247,53 @@ TEST_CASE("a run that was killed between two epochs goes on behind the first") {
   run_sweep(make_sweep(settings), in_parts, results, hooks(1));
   CHECK(rows_of(results) == rows_of(expected));
   CHECK(parts.list() == whole.list());
+}
+
+TEST_CASE("the state of a run is there until its row is, and not after") {
+  Settings settings = one_epoch();
+  settings.epochs = 2;
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  SweepResults results(output);
+  const std::filesystem::path in_the_way = output.file("sweep.csv.partial");
+  std::filesystem::create_directory(in_the_way);
+  CHECK_THROWS_AS(run_sweep(make_sweep(settings), output, results, hooks(1)), Error);
+  std::filesystem::remove(in_the_way);
+  const std::string name = unfinished_in(directory);
+  REQUIRE_FALSE(name.empty());
+  const std::string state = read_file(output.file(name));
+
+  SweepResults resumed(output);
+  CHECK(resumed.rows().empty());
+  run_sweep(make_sweep(settings), output, resumed, hooks(1));
+  CHECK(resumed.rows().size() == 1);
+  CHECK(unfinished_in(directory).empty());
+  output.write(name, state);  // as if the process had been killed between
+  run_sweep(make_sweep(settings), output, resumed, hooks(0));
+  CHECK(unfinished_in(directory).empty());
+}
+
+TEST_CASE("the states of a search are there until its rows are, and not after") {
+  const Split data = test::spots_split();
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  const RateSearchOptions options{.trials = 2, .epochs = 1};
+  const std::filesystem::path in_the_way = output.file("search.csv.partial");
+  std::filesystem::create_directory(in_the_way);
+  SearchedRates failing(output, options);
+  CHECK_THROWS_AS(failing.rate("small", one_epoch(), make_small, data, always), Error);
+  std::filesystem::remove(in_the_way);
+  const std::string name = unfinished_in(directory);
+  REQUIRE_FALSE(name.empty());
+  const std::string state = read_file(output.file(name));
+
+  SearchedRates rates(output, options);
+  const std::optional<double> rate = rates.rate("small", one_epoch(), make_small, data, always);
+  CHECK(rate);
+  CHECK(unfinished_in(directory).empty());
+  output.write(name, state);  // as if the process had been killed between
+  CHECK(rates.rate("small", one_epoch(), make_small, data, always) == rate);
+  CHECK(unfinished_in(directory).empty());
 }
 
 TEST_CASE("pools of a run without a row are dropped") {

@@ -7,7 +7,6 @@
 #include <mpad/train/csv.h>
 
 #include <algorithm>
-#include <map>
 
 namespace mpad {
 namespace {
@@ -63,34 +62,47 @@ SearchedRates::SearchedRates(const OutputDirectory& directory, const RateSearchO
   rows_ = parse_searches(read_file(file), file);
 }
 
+std::vector<RateTrial> SearchedRates::trials_of(const CellName& cell) const {
+  std::vector<RateTrial> trials;
+  for (const SearchRow& row : rows_)
+    if (row.cell == cell) trials.push_back(row.trial);
+  return trials;
+}
+
 std::optional<double> SearchedRates::rate(const std::string& network, const Settings& settings,
                                           const ModelFactory& make_model, const Split& data,
                                           const std::function<bool()>& may_go_on) {
   const CellName cell = search_name(name_of(network, data.train.name, settings));
-  std::vector<RateTrial> trials;
-  for (const SearchRow& row : rows_)
-    if (row.cell == cell) trials.push_back(row.trial);
-  if (!trials.empty()) return chosen_rate(trials);
-  Settings searching = settings;
-  searching.epochs = options_.epochs;
+  const auto state_at = [&](double lr) {
+    Settings searching = settings;
+    searching.epochs = options_.epochs;
+    searching.lr = lr;
+    return UnfinishedRun(
+        *directory_, searching,
+        {{"network", cell.network}, {"dataset", cell.dataset}, {"searched on", to_string(options_.select)}});
+  };
+  std::vector<RateTrial> trials = trials_of(cell);
+  if (trials.empty()) {
+    trials = search(settings, make_model, data,
+                    {.restore = [&](Trainer& t) { state_at(t.settings().lr).restore(t); },
+                     .after_epoch = [&](const Trainer& t) { state_at(t.settings().lr).save(t); },
+                     .may_go_on = may_go_on});
+    if (trials.empty()) return std::nullopt;
+    for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
+    directory_->write(file_name, to_csv(rows_));
+  }
+  // Once the rows are there, and again after a kill between.
+  for (const RateTrial& trial : trials) state_at(trial.lr).remove();
+  return chosen_rate(trials);
+}
+
+std::vector<RateTrial> SearchedRates::search(Settings settings, const ModelFactory& make_model, const Split& data,
+                                             const SearchHooks& hooks) const {
+  settings.epochs = options_.epochs;
   const bool on_test = options_.select == RateSearchOptions::Select::test;
   const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / 10);
   const Split judged = on_test ? data : hold_out(data.train, tenth, settings.seed);
-  const std::vector<NamedValue> context{
-      {"network", cell.network}, {"dataset", cell.dataset}, {"searched on", to_string(options_.select)}};
-  std::map<double, UnfinishedRun> unfinished;  // by the rate of the trial
-  const auto restore = [&](Trainer& t) {
-    unfinished.try_emplace(t.settings().lr, *directory_, t.settings(), context).first->second.restore(t);
-  };
-  trials = search_rate(searching, options_.trials, make_model, judged,
-                       {.restore = restore,
-                        .after_epoch = [&](const Trainer& t) { unfinished.at(t.settings().lr).save(t); },
-                        .may_go_on = may_go_on});
-  if (trials.empty()) return std::nullopt;
-  for (const auto& [lr, run] : unfinished) run.remove();  // before the rows are there: nobody would look for it after
-  for (const RateTrial& trial : trials) rows_.push_back({cell, trial});
-  directory_->write(file_name, to_csv(rows_));
-  return chosen_rate(trials);
+  return search_rate(settings, options_.trials, make_model, judged, hooks);
 }
 
 }  // namespace mpad

@@ -46,6 +46,10 @@ class SearchedRates {
                              const Split& data, const std::function<bool()>& may_go_on);
 
  private:
+  std::vector<RateTrial> trials_of(const CellName& cell) const;
+  std::vector<RateTrial> search(Settings settings, const ModelFactory& make_model, const Split& data,
+                                const SearchHooks& hooks) const;
+
   const OutputDirectory* directory_;
   RateSearchOptions options_;
   std::vector<SearchRow> rows_{};

@@ -37,6 +37,24 @@ std::vector<PoolNoise> noise_of(const Trainer& trainer, Dataset test) {
   return measure_pool_noise(trainer.model(), (*batches.begin()).images);
 }
 
+UnfinishedRun state_of(const OutputDirectory& directory, const Settings& settings, const CellName& cell,
+                       std::int64_t run) {
+  return {directory, settings, {{"network", cell.network}, {"dataset", cell.dataset}, {"run", std::to_string(run)}}};
+}
+
+// Of runs that were killed between their row and the end of their state.
+void remove_states_of_finished(const Sweep& sweep, const OutputDirectory& directory, const SweepResults& results) {
+  for (const BetaGroup& group : sweep.groups)
+    for (Settings settings : group) {
+      const CellName cell = name_of(sweep.network, sweep.data.train.name, settings);
+      for (const SweepRow& row : results.rows()) {
+        if (row.cell != cell) continue;
+        settings.lr = row.lr;
+        state_of(directory, settings, cell, row.run).remove();
+      }
+    }
+}
+
 // A run that the results lack.
 struct Missing {
   const BetaGroup* group;
@@ -96,8 +114,7 @@ class MissingRuns {
   void train(std::size_t index, const Stop& stop) {
     const auto& [group, settings, cell, run] = missing_[index];
     Trainer trainer(settings, run, make_model_, sweep_.data);
-    const UnfinishedRun unfinished(
-        directory_, settings, {{"network", cell.network}, {"dataset", cell.dataset}, {"run", std::to_string(run)}});
+    const UnfinishedRun unfinished = state_of(directory_, settings, cell, run);
     unfinished.restore(trainer);
     while (!trainer.finished()) {
       trainer.run_epoch([&](std::int64_t) { stop.check(); });
@@ -105,11 +122,11 @@ class MissingRuns {
     }
     const SweepRow row = row_of(cell, trainer, run);
     const std::vector<PoolNoise> noise = noise_of(trainer, sweep_.data.test);
-    unfinished.remove();  // before the row is there: nobody would look for it after
     const std::lock_guard lock(keeping_);
     const auto place = finished_.insert(index).first;
     const auto earlier = std::distance(finished_.begin(), place);
     results_.add(row, noise, rows_before_ + static_cast<std::size_t>(earlier));
+    unfinished.remove();
     hooks_.after_run(row);
   }
 
@@ -127,6 +144,7 @@ class MissingRuns {
 }  // namespace
 
 bool run_sweep(const Sweep& sweep, const OutputDirectory& directory, SweepResults& results, const SweepHooks& hooks) {
+  remove_states_of_finished(sweep, directory, results);
   MissingRuns runs(sweep, directory, results, hooks);
   run_at_once(std::min(sweep.parallel, runs.size()), sweep.data.train.labels.device(),
               [&](const Stop& stop) { runs.train_all(stop); });
