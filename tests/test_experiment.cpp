@@ -125,7 +125,7 @@ TEST_CASE("without a directory nothing is written, and the results are the same"
 }
 
 TEST_CASE("results that are there are refused and left as they are") {
-  for (const char* name : {"results.csv", "run.json", "run-0.safetensors", "run-17.safetensors"}) {
+  for (const char* name : {"results.csv", "run-0.safetensors", "run-17.safetensors"}) {
     const TemporaryDirectory directory;
     directory.write(name, {'o', 'l', 'd'});
     CHECK(run_error(directory, {.directory = directory.path() + "/"}) ==

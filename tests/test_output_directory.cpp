@@ -59,6 +59,15 @@ TEST_CASE("an output directory is continued in the same context only") {
   CHECK(open_error(directory, Existing::resume).find("its run.json is missing") != std::string::npos);
 }
 
+TEST_CASE("a record alone, of a start that failed, is in nobody's way") {
+  const TemporaryDirectory directory;
+  for (const Existing existing : {Existing::refuse, Existing::resume}) {
+    open(directory, Existing::overwrite);
+    open(directory, existing, "corrected");
+    CHECK(read_file(directory.path() + "/run.json").find("corrected") != std::string::npos);
+  }
+}
+
 TEST_CASE("an output directory is one process's at a time") {
   const TemporaryDirectory directory;
   for (const Existing existing : {Existing::refuse, Existing::resume, Existing::overwrite}) {

@@ -38,6 +38,12 @@ std::vector<fs::path> results_in(const std::string& directory, const NameTest& i
   return found;
 }
 
+// A record alone is of a start that failed.
+bool holds_results(const std::string& directory, const NameTest& is_result) {
+  const std::vector<fs::path> found = results_in(directory, is_result);
+  return std::any_of(found.begin(), found.end(), [](const fs::path& path) { return path.filename() != record_name; });
+}
+
 void remove_file(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
@@ -67,11 +73,11 @@ OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> c
   if (!kept()) return;
   make_directory(path_);
   lock_.emplace(path_);
-  const bool empty = results_in(path_, is_result).empty();
-  require(empty || output.existing != Existing::refuse,
+  const bool holding = holds_results(path_, is_result);
+  require(!holding || output.existing != Existing::refuse,
           "{} holds results already: expected {}--force to overwrite them", path_,
           output.resumable ? "--resume to continue or " : "");
-  if (output.existing == Existing::resume && !empty) {
+  if (output.existing == Existing::resume && holding) {
     require(has(record_name), "cannot resume {}: its {} is missing", path_, record_name);
     resume_run_record(file(record_name), context_, output.command);
     return;
