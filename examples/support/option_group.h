@@ -57,7 +57,7 @@ class Group {
  public:
   Group(CommandLine& line, const char* title) : line_(line), title_(title) {}
 
-  /// An option that takes one value, of which the help names the `type`, and the value that it has `otherwise`.
+  /// An option that takes one value, not an empty one. The help names its `type`, and its value `otherwise`.
   void option(const std::string& name, const std::string& type, std::function<void(const std::string& text)> read,
               const std::string& help, const std::string& otherwise);
   void flag(const std::string& name, bool& variable, const std::string& help);

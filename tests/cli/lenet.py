@@ -56,6 +56,10 @@ MISUSES = {
     "--out out --resume --force": "expected --resume or --force, got both",
     "--resume": "--resume and --force: expected --out DIR",
     "--out= --resume": "--out: expected a value, got none",
+    "--out '' --epochs 1": "--out: expected a value, got none",
+    "--export '' --epochs 1": "--export: expected a value, got none",
+    "--weights ''": "--weights: expected a value, got none",
+    "--data ''": "--data: expected a value, got none",
 }
 
 

@@ -4,6 +4,7 @@ import gzip
 import os
 import pathlib
 import random
+import shlex
 import struct
 import subprocess
 import sys
@@ -67,7 +68,7 @@ class ProgramTest(unittest.TestCase):
         before = sorted(self.directory.iterdir())
         for arguments, message in misuses.items():
             with self.subTest(arguments):
-                result = self.call(*arguments.split())
+                result = self.call(*shlex.split(arguments))
                 self.assertEqual((result.returncode, result.stdout), (2, ""))
                 self.assertRegex(result.stderr, rf"^{pathlib.Path(self.program).name}: [^\n]+\n$")
                 self.assertIn(message, result.stderr)
