@@ -139,6 +139,16 @@ class Failure(support.TrainerTest):
             self.expect_failure("Permission denied", *small, "--out", "locked")
 
 
+    def test_unwritable_export(self):
+        (self.directory / "place").mkdir()
+        small = ("--dataset", "synthetic", "--train-limit", "1", "--test-limit", "1", "--out", "out")
+        for place in ("place", "place/"):
+            self.expect_failure(f"--export: expected a file, got the directory '{place}'", *small, "--export", place)
+        (self.directory / "place/x.partial").mkdir()
+        self.expect_failure("cannot write place/x: Is a directory", *small, "--export", "place/x")
+        self.assertFalse((self.directory / "out").exists())
+
+
 class Training(support.TrainerTest):
     def setUp(self):
         super().setUp()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/train/atomic_file.h>
 #include <mpad/train/data_values.h>
 #include <mpad/train/experiment.h>
 #include <mpad/train/result_directory.h>
@@ -28,10 +29,14 @@ std::vector<NamedValue> context_of(const std::string& network, const Settings& s
 // Finds out before anything is written or trained what would fail at the end, or in the first run.
 void check_weights(const Settings& settings, const ModelFactory& make_model, const Output& output) {
   if (!settings.weights.empty()) load_weights(*make_model(settings), settings.weights);
-  const std::filesystem::path directory = std::filesystem::path(output.weights).parent_path();
+  if (output.weights.empty()) return;
+  const std::filesystem::path file = output.weights, directory = file.parent_path();
   std::error_code ignored;
   require(directory.empty() || std::filesystem::is_directory(directory, ignored),
           "--export: expected a file in a directory that is there, got '{}'", output.weights);
+  require(!std::filesystem::is_directory(file, ignored), "--export: expected a file, got the directory '{}'",
+          output.weights);
+  const AtomicFile may_be_written(output.weights);  // and is not
 }
 
 // The time in which some run was training.
