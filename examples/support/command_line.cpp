@@ -9,7 +9,9 @@
 
 #include <fmt/ranges.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,6 +36,13 @@ void refuse_empty_values(int argc, const char* const* argv) {
   for (const std::string_view argument : std::span(argv, static_cast<std::size_t>(argc)).subspan(1))
     require(!argument.starts_with("--") || !argument.ends_with('='), "{}: expected a value, got none",
             argument.substr(0, argument.size() - 1));
+}
+
+// What was printed is kept in memory until now, or until there is much of it.
+void finish_output() {
+  const bool flushed = std::fflush(stdout) == 0;
+  require(flushed, "cannot write standard output: {}", std::strerror(errno));
+  require(std::ferror(stdout) == 0, "cannot write standard output: some of it is lost");
 }
 
 int report(const std::string& name, const std::exception& error, ExitCode code) {
@@ -72,14 +81,16 @@ bool CommandLine::parse(int argc, const char* const* argv) {
 int CommandLine::main(int argc, const char* const* argv, const std::function<void(const std::string&)>& finish,
                       const std::function<void()>& run) {
   const std::string name = parser_->get_name();
+  bool runs = false;
   try {
-    if (!parse(argc, argv)) return succeeded;
-    finish(fmt::format("{}", fmt::join(argv, argv + argc, " ")));
+    runs = parse(argc, argv);
+    if (runs) finish(fmt::format("{}", fmt::join(argv, argv + argc, " ")));
   } catch (const std::exception& error) {
     return report(name, error, misused);
   }
   try {
-    run();
+    if (runs) run();
+    finish_output();
   } catch (const std::exception& error) {
     return report(name, error, failed);
   }

@@ -23,8 +23,8 @@ class CommandLine {
   CLI::App& parser() { return *parser_; }
 
   /// The main function of a program: reads its arguments, calls `finish` with what a shell would be given (but for
-  /// quotes), which checks what was read, and then `run`. Returns 0, or 1 if `run` threw, or 2 if the command line is
-  /// wrong, after one line on standard error that says why.
+  /// quotes), which checks what was read, and then `run`. Returns 0, or 1 if `run` threw or standard output cannot be
+  /// written, or 2 if the command line is wrong, after one line on standard error that says why.
   int main(int argc, const char* const* argv, const std::function<void(const std::string& command)>& finish,
            const std::function<void()>& run);
 

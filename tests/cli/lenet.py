@@ -138,6 +138,14 @@ class Failure(support.TrainerTest):
             (self.directory / "locked").mkdir(mode=0o555)
             self.expect_failure("Permission denied", *small, "--out", "locked")
 
+    def test_unwritable_output(self):
+        for arguments in (("--dataset", "synthetic", "--train-limit", "1", "--test-limit", "1", "--epochs", "1", "--quiet"),
+                          ("--help",), ("--version",)):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                result = subprocess.run([*self.command(), *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                        timeout=300, check=False, cwd=self.directory, env=support.environment())
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr, r"^lenet: cannot write standard output: [^\n]+\n$")
 
     def test_unwritable_export(self):
         (self.directory / "place").mkdir()
