@@ -7,6 +7,9 @@
 #include <mpad/core/check.h>
 #include <mpad/study/sweep.h>
 #include <mpad/study/unfinished_run.h>
+#include <mpad/train/data_values.h>
+
+#include <algorithm>
 
 using namespace mpad;
 
@@ -47,20 +50,29 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Sp
   return run_sweep(sweep, directory, results, {.rate = rate, .may_start = may_start, .after_run = after_run});
 }
 
+// The images of each network, in memory once where several train on the same.
+std::vector<Split> load_all(const StudyOptions& study) {
+  std::vector<Split> all;
+  for (const Network& network : study.networks) {
+    const Split images = study.load(network);
+    const auto same = std::find_if(all.begin(), all.end(),
+                                   [&](const Split& earlier) { return named_values(earlier) == named_values(images); });
+    all.push_back(same == all.end() ? images : *same);
+  }
+  return all;
+}
+
 void run(SweepOptions options) {
   options.settings.device = options.study.run.start("sweep");
   const std::vector<Network>& networks = options.study.networks;
-  const Split first_images = options.study.load();
-  const OutputDirectory directory(options.study.run.output, options.context(first_images), is_result);
+  const std::vector<Split> images = load_all(options.study);
+  const OutputDirectory directory(options.study.run.output, options.context(images), is_result);
   SweepResults results(directory);
   SearchedRates searched(directory, options.search);
   const auto may_start = [&] { return options.study.has_time(); };
   bool complete = true;
-  for (const Network& network : networks) {
-    if (!complete) break;
-    const Split images = &network == &networks.front() ? first_images : options.study.load(network);
-    complete = sweep_network(options, network, images, directory, results, searched, may_start);
-  }
+  for (std::size_t i = 0; i < networks.size() && complete; ++i)
+    complete = sweep_network(options, networks[i], images[i], directory, results, searched, may_start);
   fmt::print("{}", sweep_table(results.rows()));
   if (!complete) fmt::print("sweep: the time is used; --resume goes on\n");
 }

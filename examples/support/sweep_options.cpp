@@ -6,6 +6,8 @@
 #include "optimizer_options.h"
 #include "option_group.h"
 
+#include <mpad/train/data_values.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -99,9 +101,15 @@ double SweepOptions::fixed_rate(const Network& network, const Settings& cell) co
   return lr_ ? *lr_ : default_rate(cell, *network.recipe);
 }
 
-std::vector<NamedValue> SweepOptions::context(const Split& images) const {
+std::vector<NamedValue> SweepOptions::context(const std::vector<Split>& images) const {
   std::vector<NamedValue> context = named_values(settings);
-  for (const auto& [name, value] : study.context(images, settings.device)) put(context, name, value);
+  for (const auto& [name, value] : study.context(images.front(), settings.device)) put(context, name, value);
+  for (const Split& split : images) {
+    const std::string& dataset = split.train.name;
+    if (dataset == images.front().train.name) continue;
+    for (const auto& [name, value] : named_values(split))
+      if (name != "dataset") put(context, fmt::format("{}-{}", dataset, name), value);
+  }
   const std::vector<std::string> in_rows{"network",    "bits",         "ties",          "optimizer",
                                          "batch-norm", "pool-forward", "pool-backward", "pool-test-forward",
                                          "runs"};

@@ -20,8 +20,9 @@ class SweepOptions {
 
   /// The learning rate of a cell where none is searched: the one asked for, or that of the network's trainer.
   double fixed_rate(const Network& network, const Settings& cell) const;
-  /// What results depend on that their rows do not say: a sweep may be resumed with another grid.
-  std::vector<NamedValue> context(const Split& images) const;
+  /// What results depend on that their rows do not say: a sweep may be resumed with another grid on the same data sets.
+  /// `images` are those of each network; names of values begin with their data set's, but for the first one's.
+  std::vector<NamedValue> context(const std::vector<Split>& images) const;
 
   StudyOptions study{};
   Grid grid{};

@@ -2,7 +2,6 @@
 """networks.py PROGRAM: what the command lines of vgg, resnet and densenet have beside lenet's."""
 import json
 import os
-import random
 import struct
 
 import support
@@ -41,14 +40,6 @@ def read_tensors(path):
             for name, entry in header.items()}, metadata
 
 
-def write_cifar10(directory):
-    directory.mkdir()
-    generator = random.Random(1)
-    for name, count in (("data_batch_1.bin", 8), ("test_batch.bin", 4)):
-        records = (bytes([i % 10]) + generator.randbytes(3072) for i in range(count))
-        (directory / name).write_bytes(b"".join(records))
-
-
 class Networks(support.ProgramTest):
     def setUp(self):
         super().setUp()
@@ -80,7 +71,7 @@ class Networks(support.ProgramTest):
                          [self.facts["network"], "synthetic-colours", "none", "norm", 1, "none"])
 
     def test_trains_on_cifar10_augmented(self):
-        write_cifar10(self.directory / "cifar10")
+        support.write_cifar10(self.directory / "cifar10")
         result = self.train("--data", self.directory, "--augment", "--out", "out")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         settings = self.settings()

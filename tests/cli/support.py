@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of programs share: calling one, and small files in MNIST's format."""
+"""What the tests of programs share: calling one, and small files in the formats of MNIST and CIFAR-10."""
 import gzip
 import os
 import pathlib
@@ -45,6 +45,15 @@ def write_mnist(directory, train=200, test=50, **changed):
     directory.mkdir(parents=True)
     for name, data in zip(NAMES, contents.values()):
         (directory / (name + ".gz")).write_bytes(data)
+
+
+def write_cifar10(directory):
+    """8 images to train on and 4 to test on."""
+    directory.mkdir()
+    generator = random.Random(1)
+    for name, count in (("data_batch_1.bin", 8), ("test_batch.bin", 4)):
+        records = (bytes([i % 10]) + generator.randbytes(3072) for i in range(count))
+        (directory / name).write_bytes(b"".join(records))
 
 
 class ProgramTest(unittest.TestCase):

@@ -120,6 +120,20 @@ class Sweep(support.TrainerTest):
         self.assertEqual(result.stderr, "sweep: out holds results already: expected --resume to continue or --force to "
                                         "overwrite them\n")
 
+    def test_the_data_of_every_network_are_recorded(self):
+        support.write_cifar10(self.directory / "data/cifar10")
+        grid = ("--networks", "lenet,vgg11", "--betas", "0", "--quiet")
+        self.assertEqual(self.sweep(*grid).returncode, 0)
+        settings = json.loads((self.directory / "out/run.json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual([settings[name] for name in ("dataset", "image-shape", "train-images", "cifar10-image-shape",
+                                                      "cifar10-train-images")], ["mnist", "28x28x1", 200, "32x32x3", 8])
+        self.assertEqual(self.sweep(*grid, "--resume").returncode, 0)
+        file = self.directory / "data/cifar10/test_batch.bin"
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        result = self.sweep(*grid, "--resume")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, r"^sweep: out/run\.json: expected cifar10-test-checksum crc32:\w+ as before, got crc32:")
+
     def test_minutes_stop_it_between_runs(self):
         result = self.sweep("--betas", "0,1", "--minutes", "1e-9")
         self.assertEqual((result.returncode, result.stderr), (0, ""))

@@ -110,6 +110,15 @@ class Tables(ReportTest):
                 for arithmetic, verdict in (("composed/composed", claimed), ("exact/fused", new)):
                     self.assertRegex(text, rf"16 bits, {arithmetic}: .*; beta 10000: [^|]* \| {verdict} \|\n")
 
+    def test_networks_of_a_sweep_have_their_own_numbers_of_images(self):
+        self.change("sweep/sweep", ("lenet,mnist,16,", "vgg11,cifar10,16,"))
+        record = self.results / "sweep/run.json"
+        settings = {"epochs": 3, "dataset": "mnist", "train-images": 2000, "cifar10-train-images": 5000}
+        record.write_text(json.dumps({**json.loads(record.read_text()), "settings": settings}))
+        text = self.tables("training")
+        self.assertRegex(text, r"VGG-11, CIFAR-10, .*3 epochs of 5,000 images")
+        self.assertRegex(text, r"LeNet-5, MNIST, .*3 epochs of 2,000 images")
+
     def test_other_data_do_not_compare(self):
         self.change("zones/summary", (",cifar10,", ",synthetic-colours,"))
         self.change("sweep/sweep", (",mnist,", ",kmnist,"))

@@ -15,7 +15,9 @@ size = ("planned", "images")  # epochs that a training was to have, which one th
 def _with_size(results, found):
     for row in found:
         settings = results.settings(row["folder"])
-        row |= {"planned": str(settings.get("epochs", "")), "images": str(settings.get("train-images", ""))}
+        of_first = settings.get("train-images", "")
+        row |= {"planned": str(settings.get("epochs", "")),
+                "images": str(settings.get(f"{row['dataset']}-train-images", of_first))}
     return found
 
 
