@@ -296,6 +296,17 @@ TEST_CASE("the states of a search are there until its rows are, and not after") 
   CHECK(unfinished_in(directory).empty());
 }
 
+TEST_CASE("a search of fewer epochs than the settings ask for is refused") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  Settings settings = one_epoch();
+  settings.epochs = 8;
+  settings.warmup = 6;
+  SearchedRates rates(output, {.trials = 2, .epochs = 3});
+  CHECK_THROWS_WITH(rates.rate("small", settings, make_small, test::spots_split(), always),
+                    "--warmup: expected a number from 0 to 3, got 6");
+}
+
 TEST_CASE("pools of a run without a row are dropped") {
   const TemporaryDirectory directory;
   const OutputDirectory output = open(directory);

@@ -7,6 +7,7 @@
 #include "option_group.h"
 
 #include <mpad/train/data_values.h>
+#include <mpad/train/naming.h>
 
 #include <algorithm>
 #include <cmath>
@@ -48,10 +49,13 @@ void SweepOptions::add_rates(CommandLine& line) {
   group.number(
       "--lr-search", "TRIALS", search_trials,
       fmt::format("Search the learning rate in [{}, {}] by successive halving; 0: do not", least_rate, most_rate));
-  group.text("--lr-for", "first|each", rate_for_, "With --lr-search: one rate, for the first beta, or one for each");
-  group.number("--lr-epochs", "N", search.epochs, "With --lr-search: epochs of the last trials");
+  group.text("--lr-for", "first|each", rate_for_, "With --lr-search: one rate, for the first beta, or one for each",
+             "first");
+  group.number<std::int64_t>("--lr-epochs", "N", search_epochs_, "With --lr-search: epochs of the last trials",
+                             fmt::format("{}", search.epochs));
   group.text("--select", "held-out|test", select_,
-             "With --lr-search: judge by a tenth of the training images, or by the test images as the study did");
+             "With --lr-search: judge by a tenth of the training images, or by the test images as the study did",
+             to_string(search.select));
 }
 
 void SweepOptions::add(CommandLine& line) {
@@ -76,15 +80,30 @@ void SweepOptions::read_grid() {
 }
 
 void SweepOptions::read_rates() {
-  using Select = RateSearchOptions::Select;
   require(search_trials >= 0 && search_trials <= 1000, "--lr-search: expected 0 to 1000 trials, got {}", search_trials);
-  require(search.epochs >= 1, "--lr-epochs: expected 1 or more, got {}", search.epochs);
   require(search_trials == 0 || !lr_, "expected --lr or --lr-search, got both");
-  if (rate_for_ != "first" && rate_for_ != "each") fail_choice("--lr-for", {"first", "each"}, rate_for_);
-  one_rate = rate_for_ == "first";
-  search.select = parse_choice<Select>("--select", select_, {Select::held_out, Select::test});
-  search.trials = std::max<std::int64_t>(1, search_trials);
+  read_search();
   if (lr_) settings.lr = *lr_;
+}
+
+void SweepOptions::read_search() {
+  using Select = RateSearchOptions::Select;
+  search.epochs = search_epochs_.value_or(search.epochs);
+  require(search.epochs >= 1, "--lr-epochs: expected 1 or more, got {}", search.epochs);
+  if (!rate_for_.empty() && rate_for_ != "first" && rate_for_ != "each")
+    fail_choice("--lr-for", {"first", "each"}, rate_for_);
+  one_rate = rate_for_ != "each";
+  if (!select_.empty()) search.select = parse_choice<Select>("--select", select_, {Select::held_out, Select::test});
+  search.trials = std::max<std::int64_t>(1, search_trials);
+  const bool described = !rate_for_.empty() || search_epochs_ || !select_.empty();
+  require(search_trials > 0 || !described, "--lr-for, --lr-epochs and --select: expected --lr-search with them");
+}
+
+// That trials can be trained, whose epochs are others.
+void SweepOptions::check_search() const {
+  Settings searching = settings;
+  searching.epochs = search.epochs;
+  naming(fmt::format("--lr-epochs {}", search.epochs), [&] { expand(grid, searching); });
 }
 
 void SweepOptions::finish(const std::string& command) {
@@ -93,6 +112,7 @@ void SweepOptions::finish(const std::string& command) {
   settings.seed = study.seed;
   settings.runs = runs;
   expand(grid, settings);
+  if (search_trials > 0) check_search();
   settings.runs = 1;
   study.finish(command);
 }
@@ -119,9 +139,9 @@ std::vector<NamedValue> SweepOptions::context(const std::vector<Split>& images) 
   if (!lr_) put(context, "lr", search_trials == 0 ? "the trainer's" : "searched");
   if (search_trials > 0) {
     put(context, "lr-search", std::to_string(search_trials));
-    put(context, "lr-for", rate_for_);
+    put(context, "lr-for", one_rate ? "first" : "each");
     put(context, "lr-epochs", std::to_string(search.epochs));
-    put(context, "select", select_);
+    put(context, "select", to_string(search.select));
   }
   return context;
 }

@@ -37,10 +37,15 @@ class SweepOptions {
   void add_rates(CommandLine& line);
   void read_grid();
   void read_rates();
+  void read_search();
+  void check_search() const;
 
   std::string bits_ = "32", optimizers_ = "sgd", batch_norms_ = "off", betas_ = "0,1,10,100,1e3,1e4",
-              forwards_ = "exact", backwards_ = "fused", rate_for_ = "first", select_ = "held-out";
+              forwards_ = "exact", backwards_ = "fused";
   std::optional<double> lr_{};
+  // Of a search; empty: not on the command line.
+  std::string rate_for_{}, select_{};
+  std::optional<std::int64_t> search_epochs_{};
 };
 
 }  // namespace mpad

@@ -31,6 +31,10 @@ MISUSES = {
     "--lr-for all": "--lr-for: expected first|each, got 'all'",
     "--lr-epochs 0": "--lr-epochs: expected 1 or more, got 0",
     "--select train": "--select: expected held-out|test, got 'train'",
+    "--lr-for each": "--lr-for, --lr-epochs and --select: expected --lr-search with them",
+    "--lr-epochs 3": "--lr-for, --lr-epochs and --select: expected --lr-search with them",
+    "--select test": "--lr-for, --lr-epochs and --select: expected --lr-search with them",
+    "--lr-search 3 --lr-epochs 3 --warmup 6": "--lr-epochs 3: --warmup: expected a number from 0 to 3, got 6",
     "--minutes -1": "--minutes: expected a number of 0 or more, got -1",
     "--resume": "--resume and --force: expected --out DIR",
 }

@@ -99,6 +99,7 @@ std::optional<double> SearchedRates::rate(const std::string& network, const Sett
 std::vector<RateTrial> SearchedRates::search(Settings settings, const ModelFactory& make_model, const Split& data,
                                              const SearchHooks& hooks) const {
   settings.epochs = options_.epochs;
+  check(settings);
   const bool on_test = options_.select == RateSearchOptions::Select::test;
   const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / 10);
   const Split judged = on_test ? data : hold_out(data.train, tenth, settings.seed);

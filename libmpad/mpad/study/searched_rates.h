@@ -41,7 +41,8 @@ class SearchedRates {
   SearchedRates(const OutputDirectory& directory, const RateSearchOptions& options);
 
   /// The rate for settings like these, of which lr and epochs are not read; none where may_go_on says, before an epoch,
-  /// that there is no time for it. `data` is the whole data set, on the CPU.
+  /// that there is no time for it. `data` is the whole data set, on the CPU. Throws Error if a training of the search's
+  /// epochs cannot have the settings, or there are too few images to hold some out.
   std::optional<double> rate(const std::string& network, const Settings& settings, const ModelFactory& make_model,
                              const Split& data, const std::function<bool()>& may_go_on);
 
