@@ -40,6 +40,16 @@ void Options::add(CommandLine& line) {
   optimizer.add(line, settings);
 }
 
+// The settings in one precision, with its learning rate.
+Settings in(const Precision& precision, const Options& options) {
+  Settings settings = options.settings;
+  settings.dtype = precision.dtype;
+  settings.mixed = precision.mixed;
+  options.optimizer.finish(*options.study.network.recipe, settings);
+  check(settings);
+  return settings;
+}
+
 void Options::finish(const std::string& command) {
   precisions = parse_list("--bits", bits_text, parse_precision);
   betas = parse_list("--betas", betas_text, parse_number<double>);
@@ -50,16 +60,7 @@ void Options::finish(const std::string& command) {
   settings.ties = TieRule::beta(0);
   check(settings);
   study.finish(command);
-}
-
-// The settings in one precision, with its learning rate.
-Settings in(const Precision& precision, const Options& options) {
-  Settings settings = options.settings;
-  settings.dtype = precision.dtype;
-  settings.mixed = precision.mixed;
-  options.optimizer.finish(*options.study.network.recipe, settings);
-  check(settings);
-  return settings;
+  for (const Precision& precision : precisions) in(precision, *this);  // finds out now what cannot be
 }
 
 std::vector<NamedValue> context_of(const Options& options, const Split& images) {

@@ -88,4 +88,6 @@ TEST_CASE("images that are read from files are held out too") {
 TEST_CASE("a part without images is an error") {
   CHECK_THROWS_WITH(hold_out(numbered(20), 0, 1), "hold_out: expected 1 to 19 images of spots to hold out, got 0");
   CHECK_THROWS_WITH(hold_out(numbered(20), 20, 1), "hold_out: expected 1 to 19 images of spots to hold out, got 20");
+  CHECK_THROWS_WITH(hold_out(numbered(1), 1, 1),
+                    "hold_out: expected 2 images of spots or more, to hold some out, got 1");
 }

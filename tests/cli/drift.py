@@ -22,6 +22,7 @@ MISUSES = {
                         "'lenett' (did you mean 'lenet'?)",
     "--network vgg11 --dataset mnist": "--dataset: expected cifar10|cifar100|svhn|imagenet|image-folder|synthetic, got 'mnist'",
     "--augment": "--augment: expected a network of colour images, got lenet",
+    "--lr -1": "--lr: expected a number of 0 or more, got -1",
     "--epochs 0": "--epochs: expected a number from 1 to",
     "--minutes nan": "--minutes: expected a number of 0 or more, got nan",
     "--resume": "--resume and --force: expected --out DIR",

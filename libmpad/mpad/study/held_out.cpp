@@ -62,6 +62,8 @@ Dataset part_of(const Dataset& whole, Indices indices) {
 }  // namespace
 
 Split hold_out(const Dataset& train, std::int64_t count, std::uint64_t seed) {
+  require(train.size() > 1, "hold_out: expected 2 images of {} or more, to hold some out, got {}", train.name,
+          train.size());
   require(count > 0 && count < train.size(), "hold_out: expected 1 to {} images of {} to hold out, got {}",
           train.size() - 1, train.name, count);
   const Indices order = Rng(seed).split(holding_out).permutation(static_cast<std::int32_t>(train.size()));
