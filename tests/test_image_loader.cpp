@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "few_threads.h"
 #include "support.h"
 
 #include <mpad/data/dataset.h>
@@ -163,4 +164,12 @@ TEST_CASE("sources that do not fit their labels or augmentation are errors") {
           d.pixels = Tensor({20, 2, 3, 3}, DType::u8);
           d.augment.resized_crop = true;
         }) == "counting: expected crops with padding of images in memory, got resized crops");
+}
+
+TEST_CASE("more workers than the system has threads for are an error that says so", "[large]") {
+  Dataset dataset = counting(std::make_shared<CountingSource>(100), 100);
+  dataset.workers = 1024;
+  const Batches batches = dataset.batches(10);
+  const test::FewThreads few;
+  CHECK_THROWS_WITH(batches.begin(), Catch::Matchers::StartsWith("images: cannot start 1024 threads (--workers): "));
 }

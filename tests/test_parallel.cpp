@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "few_threads.h"
 #include "support.h"
 
 #include <mpad/core/parallel.h>
@@ -111,4 +112,15 @@ TEST_CASE("a number of threads out of range is an error") {
   CHECK(num_threads() == 2);
   set_num_threads(0);
   CHECK(num_threads() >= 1);
+}
+
+TEST_CASE("more threads than the system has are an error that says so, and those that it has compute", "[large]") {
+  const Threads restored(2);
+  {
+    const test::FewThreads few;
+    CHECK_THROWS_WITH(set_num_threads(1024), Catch::Matchers::StartsWith("threads: cannot start 1024: "));
+  }
+  CHECK(num_threads() > 1);
+  CHECK(num_threads() < 1024);
+  CHECK(covers_once(1000, 3));
 }

@@ -2,6 +2,7 @@
 // Runs of an experiment that are at work at once yield what they yield one after the other.
 #include "backends.h"
 #include "experiment_support.h"
+#include "few_threads.h"
 #include "small_device.h"
 
 #include <mpad/core/parallel.h>
@@ -267,4 +268,13 @@ TEST_CASE("work at once: the first exception reaches the caller once all have en
   };
   CHECK_THROWS_WITH(run_at_once(3, Device::cpu, work), "the second");
   CHECK(ended == 2);
+}
+
+TEST_CASE("more runs at once than the system has threads for are an error that says so", "[large]") {
+  const FewThreads few;
+  const auto wait = [](const Stop& stop) {
+    for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) stop.check();
+  };
+  CHECK_THROWS_WITH(run_at_once(1024, Device::cpu, wait),
+                    ContainsSubstring("cannot start 1024 runs at once (--parallel): "));
 }

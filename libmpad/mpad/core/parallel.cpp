@@ -9,6 +9,7 @@
 #include <exception>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -77,9 +78,13 @@ class Pool {
     helpers_.clear();
     stop_ = false;
     size_ = 1;
-    for (int i = 1; i < threads; ++i) {
-      helpers_.emplace_back([this, seen = generation_.load()] { help(seen); });
-      ++size_;
+    try {
+      for (int i = 1; i < threads; ++i) {
+        helpers_.emplace_back([this, seen = generation_.load()] { help(seen); });
+        ++size_;
+      }
+    } catch (const std::exception& error) {
+      throw Error("threads: cannot start " + std::to_string(threads) + ": " + error.what());
     }
   }
 

@@ -10,7 +10,8 @@ namespace mpad {
 int num_threads();
 
 /// Sets the number of threads (1 to 1024); 0 means one per core available to the process. Waits for the loops that
-/// other threads run. Throws Error on other numbers, and within a parallel loop.
+/// other threads run. Throws Error on other numbers, within a parallel loop, and where the system does not have so
+/// many; what it has is then used.
 void set_num_threads(int threads);
 
 namespace detail {

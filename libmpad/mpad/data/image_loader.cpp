@@ -37,10 +37,17 @@ ImageLoader::ImageLoader(std::shared_ptr<const ImagePass> pass, int workers) : p
   require(workers >= 0 && workers <= 1024, "image loader: expected 0 to 1024 workers, got {}", workers);
   fill_window();
   const int count = workers > 0 ? workers : num_threads();
-  for (int i = 0; i < count; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < count; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::exception& error) {
+    stop();
+    fail("images: cannot start {} threads (--workers): {}", count, error.what());
+  }
 }
 
-ImageLoader::~ImageLoader() {
+ImageLoader::~ImageLoader() { stop(); }
+
+void ImageLoader::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

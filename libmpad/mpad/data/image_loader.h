@@ -39,6 +39,7 @@ class ImageLoader {
   /// Mini-batches that are in memory at most, the one last asked for included.
   static constexpr std::int64_t window = 3;
 
+  /// Throws Error if the number of workers is out of range, or the system has no more threads.
   ImageLoader(std::shared_ptr<const ImagePass> pass, int workers);
   /// Waits for the images that are being read.
   ~ImageLoader();
@@ -57,6 +58,7 @@ class ImageLoader {
     std::exception_ptr error{};
   };
   void work();
+  void stop();
   void read_next(std::unique_lock<std::mutex>& lock);
   void fill_window();
   Slot& slot(std::int64_t i) { return slots_[static_cast<std::size_t>(i - first_)]; }

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace mpad {
@@ -39,9 +40,9 @@ class OwnStream {
 // The first exception of several threads.
 class FirstError {
  public:
-  void keep_current() {
+  void keep(std::exception_ptr error) {
     const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::current_exception();
+    if (!error_) error_ = std::move(error);
   }
   void rethrow() const {
     if (error_) std::rethrow_exception(error_);
@@ -62,8 +63,8 @@ void run_at_once(std::int64_t threads, Device device, const std::function<void(c
   Stop stop;
   if (threads <= 1) return work(stop);
   FirstError error;
-  const auto fail = [&] {
-    error.keep_current();
+  const auto end_all = [&](std::exception_ptr cause) {
+    error.keep(std::move(cause));
     stop.request();
   };
   const Cuda callers = current_cuda();
@@ -74,14 +75,15 @@ void run_at_once(std::int64_t threads, Device device, const std::function<void(c
       work(stop);
     } catch (const Stopped&) {
     } catch (...) {
-      fail();
+      end_all(std::current_exception());
     }
   };
   std::vector<std::thread> at_work;
   try {
     for (std::int64_t i = 0; i < threads; ++i) at_work.emplace_back(run);
-  } catch (...) {  // the system has no more threads
-    fail();
+  } catch (const std::exception& none_left) {
+    end_all(std::make_exception_ptr(
+        Error(fmt::format("cannot start {} runs at once (--parallel): {}", threads, none_left.what()))));
   }
   for (std::thread& thread : at_work) thread.join();
   try {
