@@ -25,7 +25,7 @@ Split imagenet(const std::string& directory, std::int64_t size) {
 }  // namespace
 
 std::vector<DataSource> colour_sources() {
-  return {{.name = "cifar10", .load = load_cifar10},
+  return {{.name = "cifar10", .load = load_cifar10, .is_in = has_cifar10},
           {.name = "cifar100", .load = [](const std::string& directory) { return load_cifar100(directory); }},
           {.name = "svhn", .load = load_svhn},
           {.name = "imagenet", .load_sized = imagenet},

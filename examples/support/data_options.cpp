@@ -67,7 +67,7 @@ void DataOptions::locate(const Recipe& recipe) {
   bool found = !place_.empty();
   if (!found && variable != nullptr && *variable != '\0') {
     place_ = variable;
-    found = std::filesystem::is_directory(std::filesystem::path(variable) / first.name);
+    found = std::filesystem::is_directory(std::filesystem::path(variable) / first.name) || first.is_in(place_);
   }
   source_ = !dataset_.empty() ? find_source(recipe, dataset_) : found ? first : recipe.datasets.back();
   require(!source_.on_disk || !place_.empty(), "--dataset {}: expected --data DIR or $MPAD_DATA to hold it",

@@ -17,9 +17,9 @@ class DataOptions {
   void add(CommandLine& line, const Recipe& recipe);
   /// What a program takes whose network is an option too.
   void add(CommandLine& line);
-  /// Chooses the data set: the one asked for, or the network's first if its directory is there, or the last. Throws
-  /// Error on a value that is out of range or that the network has no use for. May be called again for another
-  /// network.
+  /// Chooses the data set: the one asked for, or the network's first if its files or its directory are there, or the
+  /// last. Throws Error on a value that is out of range or that the network has no use for. May be called again for
+  /// another network.
   void finish(const Recipe& recipe);
   /// Throws Error if the images are not there or damaged.
   Split load() const;

@@ -24,7 +24,7 @@ Split digits(const std::string&) { return synthetic_digits(10'000, 2'000, 0); }
 const Recipe& lenet_recipe() {
   static const Recipe recipe = {.name = "lenet",
                                 .about = "Trains LeNet-5 and reports its test accuracy.",
-                                .datasets = {{.name = "mnist", .load = load_mnist},
+                                .datasets = {{.name = "mnist", .load = load_mnist, .is_in = has_mnist},
                                              {.name = "fashion-mnist", .load = load_fashion_mnist},
                                              {.name = "kmnist", .load = load_kmnist},
                                              {.name = "synthetic", .on_disk = false, .load = digits}},

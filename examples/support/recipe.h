@@ -17,6 +17,8 @@ struct DataSource {
   std::function<Split(const std::string& directory)> load{};
   /// Of images in files, in place of `load`: they get this size.
   std::function<Split(const std::string& directory, std::int64_t size)> load_sized{};
+  /// Whether `load` would find files in a directory; none where nobody asks.
+  std::function<bool(const std::string& directory)> is_in{};
 };
 
 /// Learning rates where the command line names none.
@@ -35,7 +37,7 @@ struct Architecture {
 /// What one training program is beside what all have in common.
 struct Recipe {
   std::string name, about;
-  /// The default is the first if its files are there, else the last, which needs none.
+  /// The default is the first if it is there (is_in), else the last, which needs no files.
   std::vector<DataSource> datasets;
   std::vector<int> depths{};     ///< to choose from, the default first; empty: there is one
   bool has_stems = false;        ///< whether there is a stem to choose

@@ -63,6 +63,9 @@ MISUSES = {
 }
 
 
+DATA = "mnist: 200 training and 50 test images"  # what a training begins with
+
+
 class Usage(support.TrainerTest):
     def test_help_lists_every_option(self):
         result = self.call("--help")
@@ -171,8 +174,8 @@ class Training(support.TrainerTest):
     def test_output_and_summary(self):
         result = self.train("--runs", "2", "--out", "out")
         self.assertEqual(result.returncode, 0, result.stderr)
-        lines = result.stderr.splitlines()
-        self.assertEqual(len(lines), 4)
+        data, *lines = result.stderr.splitlines()
+        self.assertEqual((data, len(lines)), (DATA, 4))
         for i, line in enumerate(lines):
             self.assertRegex(line, rf"^run {i // 2 + 1}/2, epoch {i % 2 + 1}/2: train loss \d\.\d{{4}}, accuracy "
                                    r"\d+\.\d\d %; test loss \d\.\d{4}, accuracy \d+\.\d\d %; \d+ images/s$")
@@ -213,6 +216,17 @@ class Training(support.TrainerTest):
             [16, "beta:0.5", 0.25, 2**64 - 1, 0.0233, 40, 10])
         self.assertEqual(record["threads"], 1)
 
+    def test_data_may_be_named_by_the_environment(self):
+        (self.directory / "below").mkdir()
+        (self.directory / "data").rename(self.directory / "below/mnist")
+        for place, said in (("below", DATA), ("below/mnist", DATA), ("below/mnist/", DATA),
+                            ("none", "synthetic: 100 training and 50 test images")):
+            with self.subTest(place):
+                limits = [] if said == DATA else ["--train-limit", "100", "--test-limit", "50"]
+                self.environment = {"MPAD_DATA": place}
+                result = self.call("--epochs", "1", "--batch-size", "100", *limits)
+                self.assertEqual((result.returncode, result.stderr.splitlines()[0]), (0, said))
+
     def test_quiet_prints_the_summary_only(self):
         result = self.train("--quiet")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -234,7 +248,7 @@ class Training(support.TrainerTest):
     def test_resuming_finished_results_shows_them(self):
         first = self.train("--out", "out", "--quiet").stdout
         result = self.train("--out", "out", "--resume")
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual((result.returncode, result.stderr), (0, DATA + "\n"))
         self.assertEqual(result.stdout, re.sub(r", \d+ images/s", "", first))
 
     def on_terminal(self, *arguments):

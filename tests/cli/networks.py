@@ -77,6 +77,12 @@ class Networks(support.ProgramTest):
         settings = self.settings()
         self.assertEqual([settings["dataset"], settings["augment"]], ["cifar10", "crop 4, flip"])
 
+    def test_finds_cifar10_as_it_is_unpacked(self):
+        support.write_cifar10(self.directory / "cifar-10-batches-bin")
+        self.environment = {"MPAD_DATA": str(self.directory)}
+        self.assertEqual(self.train("--out", "out").returncode, 0)
+        self.assertEqual(self.settings()["dataset"], "cifar10")
+
     def test_weights_go_out_and_come_in(self):
         self.assertEqual(self.train("--export", "first.safetensors").returncode, 0)
         first, metadata = read_tensors(self.directory / "first.safetensors")

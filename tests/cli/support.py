@@ -61,6 +61,7 @@ class ProgramTest(unittest.TestCase):
 
     program = ""
     options = ()  # that come first in each call
+    environment = {}  # of each call, beside the one that all have
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="mpad-")
@@ -70,7 +71,7 @@ class ProgramTest(unittest.TestCase):
     def call(self, *arguments, **options):
         return subprocess.run(
             [*self.command(), *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
-            cwd=self.directory, env=environment(), **options)
+            cwd=self.directory, env={**environment(), **self.environment}, **options)
 
     def check_misuses(self, misuses):
         """Each of these calls ends with code 2 after one line that has the message, and writes nothing."""

@@ -83,6 +83,14 @@ Dataset read(const Format& format, const std::vector<std::string>& paths) {
   return dataset;
 }
 
+std::vector<std::string> cifar10_folders() { return {"cifar10", "cifar-10-batches-bin"}; }
+
+std::vector<std::string> cifar10_training_files() {
+  std::vector<std::string> names;
+  for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
+  return names;
+}
+
 }  // namespace
 
 Dataset read_cifar10(const std::vector<std::string>& paths) { return read(cifar10_format(), paths); }
@@ -91,10 +99,13 @@ Dataset read_cifar100(const std::vector<std::string>& paths, CifarLabels labels)
   return read(cifar100_format(labels), paths);
 }
 
+bool has_cifar10(const std::string& directory) {
+  return has_file(directory, cifar10_folders(), cifar10_training_files());
+}
+
 Split load_cifar10(const std::string& directory) {
-  const DataPlaces places = data_places("cifar10", directory, {"cifar10", "cifar-10-batches-bin"});
-  std::vector<std::string> names;
-  for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
+  const DataPlaces places = data_places("cifar10", directory, cifar10_folders());
+  const std::vector<std::string> names = cifar10_training_files();
   find_file(places, names);
   Split split{read_cifar10(find_files(places, names)), read_cifar10({find_file(places, {"test_batch.bin"})})};
   split.train.augment = crop_and_flip;

@@ -23,6 +23,8 @@ Dataset read_cifar100(const std::vector<std::string>& paths, CifarLabels labels 
 /// To train, those of data_batch_1.bin to data_batch_5.bin that exist, one or more; to test, test_batch.bin: from
 /// `directory` or its subdirectory cifar10 or cifar-10-batches-bin.
 Split load_cifar10(const std::string& directory);
+/// Whether there is a file to train on.
+bool has_cifar10(const std::string& directory);
 
 /// train.bin and test.bin from `directory` or its subdirectory cifar100 or cifar-100-binary.
 Split load_cifar100(const std::string& directory, CifarLabels labels = CifarLabels::fine);

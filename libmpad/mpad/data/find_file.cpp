@@ -8,13 +8,25 @@ namespace mpad {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::vector<fs::path> in_and_below(const std::string& root, const std::vector<std::string>& folders) {
+  std::vector<fs::path> directories;
+  for (const std::string& folder : folders) directories.push_back(fs::path(root) / folder);
+  directories.emplace_back(root);
+  return directories;
+}
+
+}  // namespace
+
 DataPlaces data_places(const std::string& set, const std::string& root, const std::vector<std::string>& folders) {
   std::error_code ignored;
   require(fs::is_directory(root, ignored), "{}: expected a directory, got '{}'", set, root);
-  DataPlaces places{set, {}};
-  for (const std::string& folder : folders) places.directories.push_back(fs::path(root) / folder);
-  places.directories.emplace_back(root);
-  return places;
+  return {set, in_and_below(root, folders)};
+}
+
+bool has_file(const std::string& root, const std::vector<std::string>& folders, const std::vector<std::string>& names) {
+  return !find_files({"", in_and_below(root, folders)}, names).empty();
 }
 
 std::vector<std::string> find_files(const DataPlaces& places, const std::vector<std::string>& names) {

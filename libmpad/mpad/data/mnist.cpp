@@ -7,9 +7,9 @@
 namespace mpad {
 namespace {
 
-std::string find_idx(const DataPlaces& places, const std::string& name) {
-  return find_file(places, {name, name + ".gz"});
-}
+std::vector<std::string> idx_names(const std::string& name) { return {name, name + ".gz"}; }
+
+std::string find_idx(const DataPlaces& places, const std::string& name) { return find_file(places, idx_names(name)); }
 
 Dataset load_part(const DataPlaces& places, const std::string& part) {
   const std::string images_path = find_idx(places, part + "-images-idx3-ubyte");
@@ -38,6 +38,10 @@ Split load(const std::string& set, const std::string& directory) {
 }
 
 }  // namespace
+
+bool has_mnist(const std::string& directory) {
+  return has_file(directory, {"mnist"}, idx_names("train-images-idx3-ubyte"));
+}
 
 Split load_mnist(const std::string& directory) { return load("mnist", directory); }
 Split load_fashion_mnist(const std::string& directory) { return load("fashion-mnist", directory); }

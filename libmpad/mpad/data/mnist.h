@@ -11,6 +11,8 @@ namespace mpad {
 
 /// Handwritten digits: subdirectory mnist.
 Split load_mnist(const std::string& directory);
+/// Whether there is the first of the files that load_mnist reads.
+bool has_mnist(const std::string& directory);
 /// Pictures of clothes: subdirectory fashion-mnist.
 Split load_fashion_mnist(const std::string& directory);
 /// Cursive Japanese characters: subdirectory kmnist.

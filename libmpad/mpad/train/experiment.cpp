@@ -160,7 +160,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
   require_available(settings.device);
   check_weights(settings, make_model, output);
   const ResultDirectory directory(output, context_of(network, settings, data));
-  progress.start(settings, data.train.size());
+  progress.start(settings, data);
   Experiment experiment(settings, make_model, data, output, directory, progress);
   const std::int64_t at_once = std::min(settings.parallel, settings.runs);
   std::atomic<std::int64_t> next{0};

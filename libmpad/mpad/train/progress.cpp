@@ -31,12 +31,17 @@ std::string bar(std::int64_t done, std::int64_t total) {
 
 }  // namespace
 
-void Progress::start(const Settings& settings, std::int64_t images_per_epoch) {
+void Progress::start(const Settings& settings, const Split& data) {
   epochs_ = settings.epochs;
   runs_ = settings.runs;
   at_once_ = std::min(settings.parallel, settings.runs) > 1;
-  images_per_epoch_ = images_per_epoch;
+  images_per_epoch_ = data.train.size();
   started_ = epoch_started_ = Clock::now();
+  if (style_ == Style::none) return;
+  const std::string line =
+      fmt::format("{}: {} training and {} test images\n", data.train.name, data.train.size(), data.test.size());
+  std::fputs(line.c_str(), out_);
+  std::fflush(out_);
 }
 
 void Progress::skip(std::int64_t epochs) {

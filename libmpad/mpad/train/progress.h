@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/data/dataset.h>
 #include <mpad/train/results.h>
 
 #include <chrono>
@@ -9,7 +10,8 @@
 namespace mpad {
 
 /// Shows how far a training is, on a stream that the caller hands over: a bar that is redrawn, of the epoch or, where
-/// several runs are at work at once, of all of them; or one line an epoch. Its functions are called one at a time.
+/// several runs are at work at once, of all of them; or one line an epoch; before, a line says what it trains on. Its
+/// functions are called one at a time.
 class Progress {
  public:
   enum class Style : unsigned char { none, lines, bar };
@@ -18,8 +20,8 @@ class Progress {
   Progress() = default;
   Progress(std::FILE* out, Style style) : out_(out), style_(style) {}
 
-  /// Before the first step: what the whole training is, and how many images of it are done already.
-  void start(const Settings& settings, std::int64_t images_per_epoch);
+  /// Before the first step: what the whole training is, and on what, which is shown.
+  void start(const Settings& settings, const Split& data);
   /// A run continues behind this many epochs.
   void skip(std::int64_t epochs);
   void after_step(std::int64_t images);
