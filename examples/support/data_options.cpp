@@ -29,7 +29,8 @@ void DataOptions::add_common(CommandLine& line, const std::string& about_dataset
   Group group(line, data_title);
   group.text("--data", "DIR", directory_, "Directory of the data set, or one above it", "$MPAD_DATA");
   group.text("--dataset", "NAME", dataset_, about_dataset, otherwise);
-  group.number("--train-limit", "N", train_limit_, "Train on the first N images; 0 means all");
+  group.number("--train-limit", "N", train_limit_,
+               "Train on the first N images, which folders have class by class; 0 means all");
   group.number("--test-limit", "N", test_limit_, "Test on the first N images; 0 means all");
 }
 
