@@ -3,6 +3,7 @@
 
 #include <mpad/core/parallel.h>
 #include <mpad/data/synthetic.h>
+#include <mpad/nn/batch_norm.h>
 #include <mpad/train/trainer.h>
 
 #include <numeric>
@@ -250,4 +251,21 @@ TEST_CASE("results to resume behind must be the first epochs of the run, with th
   CHECK(trainer.optimizer().steps() == 0);
   trainer.resume({{.run = 1}, {.run = 1, .epoch = 1}}, 14);
   CHECK(trainer.run_epoch().epoch == 2);
+}
+
+TEST_CASE("a last mini-batch of one image is refused before training where batch normalisation cannot take it") {
+  const ModelFactory of_images = [](const Settings&) {
+    return std::make_unique<Sequential>(Sequential{BatchNorm2d(1), Flatten(), Linear({36, 10})});
+  };
+  const ModelFactory of_features = [](const Settings&) {
+    return std::make_unique<Sequential>(Sequential{Flatten(), Linear({36, 10}), BatchNorm1d(10)});
+  };
+  const auto start = [](const ModelFactory& make_model, std::int64_t images) {
+    return Trainer(spots_settings(), 0, make_model, {test::spots(images, 1), test::spots(8, 2)});
+  };
+  CHECK_NOTHROW(start(of_features, 10).run_epoch());
+  CHECK_NOTHROW(start(of_images, 9).run_epoch());
+  CHECK_THROWS_WITH(start(of_features, 9),
+                    "--batch-size 8: the last mini-batch is 1 of 9 images: batch_norm: expected more than 1 value per "
+                    "channel when training, got an input of shape 1,10");
 }

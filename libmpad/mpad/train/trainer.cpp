@@ -69,6 +69,23 @@ Dataset prepared(const Settings& s, Dataset dataset) {
   return dataset.to(s.device);
 }
 
+// One image alone may have too few values of a channel for batch normalisation, which an epoch would find at its end.
+void check_last_batch(const Settings& s, const ModelFactory& make_model, const Dataset& train) {
+  const std::int64_t images = train.size(), last = (images - 1) % s.batch_size + 1;
+  if (last > 1) return;
+  const Shape shape = train.shape();
+  const RandomScope apart{Rng(0)};
+  try {
+    const std::unique_ptr<Module> model = make_model(s);
+    model->train();
+    (*model)(Tensor::zeros({1, shape[1], shape[2], shape[3]}));
+  } catch (const OutOfMemory&) {
+    // A step says what would fit.
+  } catch (const Error& error) {
+    fail("--batch-size {}: the last mini-batch is 1 of {} images: {}", s.batch_size, images, error.what());
+  }
+}
+
 std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + static_cast<std::uint64_t>(run); }
 
 }  // namespace
@@ -89,7 +106,9 @@ Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory&
       optimizer_(make_optimizer(settings, *model_)),
       gradient_step_(*model_, settings.mixed, settings.graph && !queues_steps()),
       steps_per_epoch_(train_.batches(settings.batch_size).size()),
-      schedule_(make_schedule(settings, steps_per_epoch_)) {}
+      schedule_(make_schedule(settings, steps_per_epoch_)) {
+  check_last_batch(settings, make_model, train_);
+}
 
 const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {
   require(!finished(), "trainer: expected an epoch below {}, got {}", settings_.epochs, results_.size());

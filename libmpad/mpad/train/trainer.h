@@ -27,6 +27,7 @@ class Trainer {
   /// Called after each mini-batch with the number of images trained on; of steps that are queued, once they are done.
   using AfterStep = std::function<void(std::int64_t images)>;
 
+  /// Throws Error, naming --batch-size, if the network cannot be trained on the one image of a last mini-batch.
   Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data);
 
   /// All epochs are done, or the run collapsed.
