@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""demo.py SOURCE: scripts/demo finds data where its caller means it; what it installs, builds and runs are stubs here."""
+"""demo.py SOURCE: scripts/demo finds data where its caller means it; what it calls are stubs here."""
 import os
 import pathlib
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""install_dependencies.py SOURCE: scripts/install-dependencies as root, by sudo or not at all, with stubs for programs."""
+"""install_dependencies.py SOURCE: scripts/install-dependencies as root, by sudo or not at all, with stubs."""
 import pathlib
 import shutil
 import subprocess
