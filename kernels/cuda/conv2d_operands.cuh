@@ -143,10 +143,14 @@ struct Patches {
   static constexpr int nowhere = -(1 << 30);
 
   __device__ Row row(unsigned i) const {
-    const bool there = i < rows;
+    std::int64_t index = 0;
+    int h = nowhere, w = nowhere;
+    if (i < rows) {
+      const PixelGrid::Pixel first = grid.at(i);
+      index = first.index, h = first.h, w = first.w;
+    }
     // One expression for all rows' places: the compiler knows then that they are in global memory.
-    const PixelGrid::Pixel first = grid.at(there ? i : 0);
-    return {data + first.index * channels, there ? first.h : nowhere, there ? first.w : nowhere};
+    return {data + index * channels, h, w};
   }
   __device__ Column column(unsigned j) const {
     if (j >= columns) return {0, nowhere, nowhere};
@@ -179,13 +183,15 @@ struct WindowPatches : Patches<T> {
   int down, right;  // from a tap to the next
 
   __device__ Row row(unsigned i) const {
-    const bool there = i < this->rows;
-    const PixelGrid::Pixel first = this->grid.at(there ? i / 4 : 0);
-    const int y = i % 4 < 2 ? 0 : down, x = i % 2 == 0 ? 0 : right;
-    const std::int64_t further = static_cast<std::int64_t>(y) * this->grid.w.from + x;
-    constexpr int nowhere = Patches<T>::nowhere;
-    return {this->data + (first.index + further) * this->channels, there ? first.h + y : nowhere,
-            there ? first.w + x : nowhere};
+    std::int64_t index = 0;
+    int h = Patches<T>::nowhere, w = h;
+    if (i < this->rows) {
+      const PixelGrid::Pixel first = this->grid.at(i / 4);
+      const int y = i % 4 < 2 ? 0 : down, x = i % 2 == 0 ? 0 : right;
+      index = first.index + static_cast<std::int64_t>(y) * this->grid.w.from + x;
+      h = first.h + y, w = first.w + x;
+    }
+    return {this->data + index * this->channels, h, w};
   }
 };
 

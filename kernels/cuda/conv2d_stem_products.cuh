@@ -15,14 +15,9 @@ template <int columns>
 using StemShape = BlockShape<4, 1, 32, columns>;
 constexpr unsigned most_stem_blocks = 512;
 
-/// Blocks that share a multiprocessor's registers: three where sums and the taps of a slice are most, or where there
-/// are more sums than four leave registers for before sm_90.
-template <int channels, class Shape>
-#ifdef MPAD_BEFORE_SM90
+/// Blocks that share a multiprocessor's registers: three where there are more sums than four leave registers for.
+template <class Shape>
 inline constexpr int resident_stem_blocks = Shape::sums >= 64 ? 3 : 4;
-#else
-inline constexpr int resident_stem_blocks = channels == 1 && Shape::sums >= 64 ? 3 : 4;
-#endif
 
 /// What a block has in shared memory, in this order: weights, slice by slice; the slice of its pixels; taps.
 template <int channels, class Shape>
@@ -72,7 +67,7 @@ struct WholeDestination {
 };
 
 template <int channels, class Shape, class Patches, class To>
-__global__ void __launch_bounds__(Shape::threads, (resident_stem_blocks<channels, Shape>))
+__global__ void __launch_bounds__(Shape::threads, (resident_stem_blocks<Shape>))
     stem_products(const Patches patches, const Matrix<half> weight, const To to) {
   follow_kernels_before();
   using Slice = TapSlice<channels>;
