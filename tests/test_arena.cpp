@@ -49,6 +49,24 @@ TEST_CASE("operations write gradients of parameters straight into the array") {
   CHECK(weight.grad().values() == Values(6, 2));
 }
 
+TEST_CASE("a step between an operation and its backward is refused, one before is not") {
+  Linear model({.in = 3, .out = 2});
+  Sgd sgd(model, {.lr = 1, .momentum = 0.5});
+  const Tensor x = Tensor::full({1, 3}, 2).set_requires_grad(), ones = Tensor::full({1, 2}, 1);
+  const auto forward = [&] { return dot(model(x), ones); };
+  for (int step = 0; step < 3; ++step) {
+    Tape tape;
+    const Tensor first = forward();
+    sgd.has_finite_gradients();  // fills with zeros what got none
+    tape.backward(first);
+    sgd.step();
+  }
+  Tape tape;
+  const Tensor late = forward();
+  sgd.step();
+  CHECK_THROWS_WITH(tape.backward(late), Catch::Matchers::StartsWith("linear: expected tensors as they were"));
+}
+
 TEST_CASE("a step drops the gradients, and a parameter without one counts as having 0") {
   Bag module;
   for (int i = 0; i < 2; ++i) module.add(Tensor::full({3}, 8, DType::f64));

@@ -287,6 +287,30 @@ TEST_CASE("a gradient of another shape, type or place than its input is refused"
   CHECK(error_of(pass) == "no error");
 }
 
+TEST_CASE("backward refuses what was overwritten since it was recorded") {
+  const Tensor x = Tensor::full({1, 2}, 3).set_requires_grad(), weight = Tensor::full({1, 2}, 2).set_requires_grad();
+  const auto error_of = [&](const std::function<void()>& overwrite) {
+    Tape tape;
+    const Tensor loss = linear(x, weight);
+    overwrite();
+    try {
+      tape.backward(loss);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const std::string refused =
+      "linear: expected tensors as they were when it was recorded, got one of shape 1,2 that was overwritten (by fill, "
+      "copy_from or an optimizer's step)";
+  CHECK(error_of([] {}) == "no error");
+  CHECK(error_of([&] { weight.fill(1); }) == refused);
+  CHECK(error_of([&] { x.copy_from(Tensor::zeros({1, 2})); }) == refused);
+  CHECK(error_of([&] { weight.reshaped({2}).fill(2); }) == refused);
+  CHECK(error_of([&] { Tensor::zeros({1, 2}).fill(1); }) == "no error");
+  CHECK(error_of([&] { x.clone().fill(1); }) == "no error");
+}
+
 TEST_CASE("a product may ask what is wanted, and must not write what is not") {
   const Tensor x = leaf({1, 2}), constant = Tensor::zeros({2}, DType::f64), y = Tensor::zeros({2}, DType::f64);
   Tape tape;

@@ -20,4 +20,9 @@ struct GradSlot {
 const std::shared_ptr<GradSlot>& slot_of(const Tensor& tensor);
 void set_slot(const Tensor& tensor, std::shared_ptr<GradSlot> slot);
 
+/// Says that the elements of a tensor are others now: of all handles on them, but not of slices.
+void mark_overwritten(const Tensor& tensor);
+/// Whether somebody has since a handle was detached; false for other handles.
+bool was_overwritten(const Tensor& detached);
+
 }  // namespace mpad

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
+#include <mpad/grad_slot.h>
 #include <mpad/optim.h>
 
 #include <cuda/graph.h>
@@ -159,6 +160,7 @@ void Optimizer::step_by(const Tensor& numbers) {
 
 void Optimizer::apply_and_drop(const View& numbers, double unscale) {
   gather_gradients();
+  for (const Member& member : members_) mark_overwritten(member.tensor);
   const View parameters = parameters_.view(), gradients = gradients_.view();
   if (masters_)
     apply({masters_.view(), gradients, parameters, numbers, unscale});

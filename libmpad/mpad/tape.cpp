@@ -71,6 +71,10 @@ Gradients::Gradients(const char* name, const std::vector<std::shared_ptr<GradSlo
 }
 
 Tensor Gradients::saved(const Tensor& value) const {
+  require(!value || !was_overwritten(value),
+          "{}: expected tensors as they were when it was recorded, got one of shape {} that was overwritten (by fill, "
+          "copy_from or an optimizer's step)",
+          name_, value ? value.shape() : Shape{});
   return options_->in_double && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
 }
 

@@ -33,6 +33,7 @@ class Gradients {
   }
   const std::optional<std::uint64_t>& summation_order() const { return options_->choices.summation_order; }
   /// What forward saved, for kernels that want one dtype: itself, or in double where this pass computes in double.
+  /// Throws Error if it was detached and has been overwritten since.
   Tensor saved(const Tensor& value) const;
   /// Whether the gradient of input i is wanted.
   bool wanted(int i) const;
@@ -64,8 +65,8 @@ using Vjp = std::function<void(const Tensor& grad_output, Gradients& gradients)>
 
 /// Records the operations of the thread that makes it, from its construction to its destruction, which is that thread's
 /// too. Tapes nest; the innermost records. What an operation saves is memory that it shares with its inputs, not a
-/// copy: who overwrites a tensor (fill, copy_from, an optimizer's step) between an operation and backward changes the
-/// gradient.
+/// copy: where fill, copy_from or an optimizer's step has overwritten a tensor since, backward throws Error. What else
+/// writes (through view(), span() or a slice) is not seen.
 class Tape {
  public:
   /// What operations save: what their own backward needs, or what one needs with any Choices.

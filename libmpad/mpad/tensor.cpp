@@ -8,7 +8,9 @@
 #include <cuda/runtime.h>
 #include <kernels.h>
 
+#include <atomic>
 #include <cstring>
+#include <optional>
 
 namespace mpad {
 
@@ -18,6 +20,9 @@ struct Tensor::State {
   DType dtype;
   Device device;
   std::shared_ptr<GradSlot> slot{};
+  // How often the elements were overwritten, for all handles on them but slices; how often before a detached one.
+  std::shared_ptr<std::atomic<std::uint64_t>> writes = std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::optional<std::uint64_t> writes_before{};
 };
 
 Tensor::Tensor(const Shape& shape, DType dtype, Device device) {
@@ -123,7 +128,7 @@ Tensor Tensor::reshaped(const Shape& shape) const {
   require(shape.numel() == numel(), "reshape: expected a shape of {} elements (from {}), got {}", numel(),
           this->shape(), shape);
   Tensor out;
-  out.state_ = std::make_shared<State>(State{state_->data, shape, dtype(), device()});
+  out.state_ = std::make_shared<State>(State{state_->data, shape, dtype(), device(), {}, state_->writes});
   return out;
 }
 
@@ -137,11 +142,16 @@ Tensor Tensor::slice(std::int64_t offset, const Shape& shape) const {
   return out;
 }
 
-Tensor Tensor::detach() const { return reshaped(shape()); }
+Tensor Tensor::detach() const {
+  Tensor out = reshaped(shape());
+  out.state_->writes_before = state_->writes->load();
+  return out;
+}
 
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape() && source.dtype() == dtype(), "copy: expected {} {}, got {} {}", to_string(dtype()),
           shape(), to_string(source.dtype()), source.shape());
+  mark_overwritten(*this);
   if (device() == Device::cpu && source.device() == Device::cpu) {
     std::memmove(view().data, source.view().data, bytes());
     return;
@@ -154,6 +164,7 @@ void Tensor::copy_from(const Tensor& source) const {
 }
 
 void Tensor::fill(double value) const {
+  mark_overwritten(*this);
   on(device(), [&](auto where) { kernels::fill(where, view(), value); });
 }
 
@@ -196,6 +207,13 @@ void Tensor::rebind(const Tensor& data, const Tensor& grad_storage) const {
 const std::shared_ptr<GradSlot>& slot_of(const Tensor& tensor) { return tensor.slot(); }
 
 void set_slot(const Tensor& tensor, std::shared_ptr<GradSlot> slot) { tensor.state_->slot = std::move(slot); }
+
+void mark_overwritten(const Tensor& tensor) { ++*filled(tensor.state_).writes; }
+
+bool was_overwritten(const Tensor& detached) {
+  const auto& before = filled(detached.state_).writes_before;
+  return before && *before != detached.state_->writes->load();
+}
 
 Tensor empty_like(const Tensor& tensor) { return Tensor(tensor.shape(), tensor.dtype(), tensor.device()); }
 

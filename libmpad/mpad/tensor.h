@@ -63,7 +63,7 @@ class Tensor {
   /// The same data without history.
   Tensor detach() const;
   /// Overwrites the elements with those of a tensor of the same shape and dtype, on any device, which may be other
-  /// elements of the same memory. What a tape has saved of them changes too (tape.h).
+  /// elements of the same memory. A backward that has saved them refuses to run then (tape.h).
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 
@@ -83,6 +83,8 @@ class Tensor {
  private:
   friend const std::shared_ptr<GradSlot>& slot_of(const Tensor&);
   friend void set_slot(const Tensor&, std::shared_ptr<GradSlot>);
+  friend void mark_overwritten(const Tensor&);
+  friend bool was_overwritten(const Tensor&);
   struct State;
   View host_view(const char* who) const;
   const std::shared_ptr<GradSlot>& slot() const;
