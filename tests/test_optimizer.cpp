@@ -347,6 +347,25 @@ TEST_CASE("a parameter that was frozen for a while is trained again by the gradi
   }
 }
 
+TEST_CASE("a parameter that several layers share has one place, and one step") {
+  for (const bool masters : {false, true}) {
+    Bag module;
+    module.add(Tensor::full({3}, 8));
+    module.add(Tensor::full({2}, 1));
+    module.tensors.push_back(module.tensors[0]);
+    Sgd sgd(module, {.lr = 1, .momentum = 0.5, .float_masters = masters});
+    CHECK(sgd.state()[0].tensor.numel() == 64 + 2);
+    CHECK(module.tensors[0].view().data == module.tensors[2].view().data);
+    const DType dtype = masters ? DType::f16 : DType::f32;
+    give(module.tensors[0], Tensor::full({3}, 1, dtype));
+    give(module.tensors[2], Tensor::full({3}, 1, dtype));
+    sgd.step();
+    for (const int i : {0, 2}) CHECK(module.tensors[static_cast<std::size_t>(i)].values() == Values(3, 6));
+    REQUIRE(sgd.unrounded().size() == 3);
+    CHECK(sgd.unrounded()[2].values() == Values(3, 6));
+  }
+}
+
 TEST_CASE("an optimizer whose parameters another one has moved says so") {
   Bag module;
   module.add(Tensor::full({1}, 1));

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <map>
 
 namespace mpad {
 namespace {
@@ -21,21 +22,29 @@ std::int64_t aligned(std::int64_t elements) {
   return (elements + granule - 1) / granule * granule;
 }
 
-// Of one array of an arena.
-std::int64_t total_size(const std::vector<NamedTensor>& tensors) {
-  std::int64_t end = 0;
-  for (const NamedTensor& named : tensors) end = aligned(end) + named.tensor.numel();
-  return end;
+// Where tensors begin in one array of an arena, and where the last one ends. One that several layers share has one
+// place.
+struct Layout {
+  std::vector<std::int64_t> offsets{};
+  std::int64_t size = 0;
+};
+
+Layout lay_out(const std::vector<NamedTensor>& tensors) {
+  Layout layout;
+  std::map<std::shared_ptr<GradSlot>, std::int64_t> known;
+  for (const auto& [path, tensor] : tensors) {
+    const auto [place, is_new] = known.try_emplace(slot_of(tensor), aligned(layout.size));
+    layout.offsets.push_back(place->second);
+    if (is_new) layout.size = place->second + tensor.numel();
+  }
+  return layout;
 }
 
-// The places of tensors in one array of an arena.
 std::vector<Tensor> places_in(const Tensor& array, const std::vector<NamedTensor>& tensors) {
+  const Layout layout = lay_out(tensors);
   std::vector<Tensor> places;
-  std::int64_t offset = 0;
-  for (const NamedTensor& named : tensors) {
-    places.push_back(array.slice(offset, named.tensor.shape()));
-    offset = aligned(offset + named.tensor.numel());
-  }
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    places.push_back(array.slice(layout.offsets[i], tensors[i].tensor.shape()));
   return places;
 }
 
@@ -107,7 +116,7 @@ Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<
           dtype);
   if (float_masters) state_names.push_back("master");
   const Device device = found.front().tensor.device();
-  const std::int64_t size = total_size(found);
+  const std::int64_t size = lay_out(found).size;
   std::vector<Tensor> arrays = make_arena(state_names.size() + (float_masters ? 0 : 2), size, dtype, device);
   if (float_masters) {
     masters_ = arrays.back();

@@ -151,6 +151,7 @@ Tensor Tensor::detach() const {
 void Tensor::copy_from(const Tensor& source) const {
   require(source.shape() == shape() && source.dtype() == dtype(), "copy: expected {} {}, got {} {}", to_string(dtype()),
           shape(), to_string(source.dtype()), source.shape());
+  if (device() == source.device() && view().data == source.view().data) return;
   mark_overwritten(*this);
   if (device() == Device::cpu && source.device() == Device::cpu) {
     std::memmove(view().data, source.view().data, bytes());
@@ -158,7 +159,7 @@ void Tensor::copy_from(const Tensor& source) const {
   }
   // Other copies must not overlap, as two slices of a tensor may.
   const std::byte *to = state_->data.get(), *from = source.state_->data.get();
-  const bool overlaps = device() == source.device() && to < from + bytes() && from < to + bytes() && to != from;
+  const bool overlaps = device() == source.device() && to < from + bytes() && from < to + bytes();
   cuda::copy(view().data, (overlaps ? source.clone() : source).view().data, bytes());
   if (device() != source.device()) cuda::synchronize("copy");
 }
@@ -195,7 +196,7 @@ void Tensor::rebind(const Tensor& data, const Tensor& grad_storage) const {
   require(grad_storage.shape() == shape() && grad_storage.dtype() == dtype() && grad_storage.device() == device(),
           "rebind: expected gradient storage of {} {} on {}, got {} {} on {}", to_string(dtype()), shape(),
           to_string(device()), to_string(grad_storage.dtype()), grad_storage.shape(), to_string(grad_storage.device()));
-  if (data.view().data != view().data) data.copy_from(*this);
+  data.copy_from(*this);
   state_->data = data.state_->data;
   slot()->storage = grad_storage;
   if (slot()->gradient) {
