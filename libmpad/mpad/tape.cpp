@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
+#include <mpad/core/nesting.h>
 #include <mpad/grad_slot.h>
 #include <mpad/tape.h>
 
@@ -133,14 +134,7 @@ void Gradients::add_up() {
 
 Tape::Tape(Keep keep) : keep_(keep), outer_(innermost), serial_(next_serial()) { innermost = this; }
 
-Tape::~Tape() {
-  // Tapes mostly end innermost first; one on the heap may end in any order.
-  for (Tape** link = &innermost; *link != nullptr; link = &(*link)->outer_) {
-    if (*link != this) continue;
-    *link = outer_;
-    return;
-  }
-}
+Tape::~Tape() { end_scope(innermost, this, &Tape::outer_); }
 
 Tape* Tape::current() { return innermost; }
 

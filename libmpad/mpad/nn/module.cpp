@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <mpad/core/nesting.h>
 #include <mpad/nn/module.h>
 
 #include <algorithm>
@@ -107,14 +108,7 @@ Tensor Module::operator()(const Tensor& x) {
 }
 
 CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
-CallObserver::~CallObserver() {
-  // Observers mostly end innermost first; one on the heap may end in any order.
-  for (CallObserver** link = &observer; *link != nullptr; link = &(*link)->outer_) {
-    if (*link != this) continue;
-    *link = outer_;
-    return;
-  }
-}
+CallObserver::~CallObserver() { end_scope(observer, this, &CallObserver::outer_); }
 
 bool CallObserver::observing() { return observer != nullptr; }
 
