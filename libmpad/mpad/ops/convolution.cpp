@@ -2,6 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/common_device.h>
+#include <mpad/ops/common_dtype.h>
 #include <mpad/ops/convolution.h>
 #include <mpad/ops/summation.h>
 
@@ -17,9 +18,7 @@ Sliding check(const char* op, const Tensor& x, const Tensor& weight, const Tenso
   require(s.c == w[3], "{}: expected an input of {} channels for weight {}, got {}", op, w[3], w, x.shape());
   require(!bias || bias.shape() == Shape{w[0]}, "{}: expected a bias of shape {}, got {}", op, w[0],
           bias ? bias.shape() : Shape{});
-  require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
-          "{}: expected one real dtype, got input {}, weight {}{}", op, x.dtype(), weight.dtype(),
-          bias ? fmt::format(", bias {}", bias.dtype()) : "");
+  check_common_dtype(op, x, weight, bias);
   return s;
 }
 

@@ -2,6 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
 #include <mpad/ops/common_device.h>
+#include <mpad/ops/common_dtype.h>
 #include <mpad/ops/linear_map.h>
 #include <mpad/ops/summation.h>
 #include <mpad/ops/view_of.h>
@@ -18,9 +19,7 @@ LinearMap::LinearMap(const char* op, const Tensor& x, const Tensor& weight, cons
           x.shape());
   require(!bias || bias.shape() == Shape{out}, "{}: expected a bias of shape {}, got {}", op, out,
           bias ? bias.shape() : Shape{});
-  require(is_real(x.dtype()) && x.dtype() == weight.dtype() && (!bias || x.dtype() == bias.dtype()),
-          "{}: expected one real dtype, got input {}, weight {}{}", op, x.dtype(), weight.dtype(),
-          bias ? fmt::format(", bias {}", bias.dtype()) : "");
+  check_common_dtype(op, x, weight, bias);
   device = common_device(op, {x, weight, bias});
 }
 
