@@ -42,16 +42,21 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   return loss;
 }
 
-Tensor correct_rows(const Tensor& logits, const Tensor& labels) {
-  check_labels("correct_rows", logits, labels);
+namespace {
+
+Tensor correct_rows(const char* op, const Tensor& logits, const Tensor& labels) {
+  check_labels(op, logits, labels);
   const Tensor correct({}, DType::i32, logits.device());
   on(logits.device(), [&](auto where) { kernels::count_correct(where, logits.view(), labels.view(), correct.view()); });
   return correct;
 }
 
+}  // namespace
+
+Tensor correct_rows(const Tensor& logits, const Tensor& labels) { return correct_rows("correct_rows", logits, labels); }
+
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
-  check_labels("count_correct", logits, labels);
-  return static_cast<std::int64_t>(correct_rows(logits, labels).item());
+  return static_cast<std::int64_t>(correct_rows("count_correct", logits, labels).item());
 }
 
 double accuracy(const Tensor& logits, const Tensor& labels) {
