@@ -40,8 +40,7 @@ Layout lay_out(const std::vector<NamedTensor>& tensors) {
   return layout;
 }
 
-std::vector<Tensor> places_in(const Tensor& array, const std::vector<NamedTensor>& tensors) {
-  const Layout layout = lay_out(tensors);
+std::vector<Tensor> places_in(const Tensor& array, const Layout& layout, const std::vector<NamedTensor>& tensors) {
   std::vector<Tensor> places;
   for (std::size_t i = 0; i < tensors.size(); ++i)
     places.push_back(array.slice(layout.offsets[i], tensors[i].tensor.shape()));
@@ -116,19 +115,20 @@ Optimizer::Optimizer(Module& module, double lr, bool float_masters, std::vector<
           dtype);
   if (float_masters) state_names.push_back("master");
   const Device device = found.front().tensor.device();
-  const std::int64_t size = lay_out(found).size;
-  std::vector<Tensor> arrays = make_arena(state_names.size() + (float_masters ? 0 : 2), size, dtype, device);
+  const Layout layout = lay_out(found);
+  std::vector<Tensor> arrays = make_arena(state_names.size() + (float_masters ? 0 : 2), layout.size, dtype, device);
   if (float_masters) {
     masters_ = arrays.back();
-    take_masters(module, places_in(masters_, found));
-    std::ranges::copy(make_arena(2, size, DType::f16, device), std::back_inserter(arrays));
+    take_masters(module, places_in(masters_, layout, found));
+    std::ranges::copy(make_arena(2, layout.size, DType::f16, device), std::back_inserter(arrays));
   }
   parameters_ = arrays[arrays.size() - 2];
   gradients_ = arrays[arrays.size() - 1];
   for (std::size_t i = 0; i < state_names.size(); ++i) state_.push_back({state_names[i], arrays[i]});
   const std::vector<NamedTensor> members = parameters(module);
-  const std::vector<Tensor> places = places_in(parameters_, members), of_gradients = places_in(gradients_, members),
-                            of_masters = float_masters ? places_in(masters_, members) : std::vector<Tensor>{};
+  const auto places_of = [&](const Tensor& array) { return places_in(array, layout, members); };
+  const std::vector<Tensor> places = places_of(parameters_), of_gradients = places_of(gradients_),
+                            of_masters = float_masters ? places_of(masters_) : std::vector<Tensor>{};
   for (std::size_t i = 0; i < members.size(); ++i) {
     const auto& [path, tensor] = members[i];
     tensor.rebind(places[i], of_gradients[i]);
