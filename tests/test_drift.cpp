@@ -7,6 +7,8 @@
 #include <mpad/train/atomic_file.h>
 
 using namespace mpad;
+using test::Killed;
+using test::Killer;
 using test::make_small;
 using test::spots_split;
 using test::TemporaryDirectory;
@@ -49,17 +51,6 @@ std::vector<DriftRow> drift(const Settings& settings, const std::vector<double>&
   CHECK(complete);
   return results.rows();
 }
-
-struct Killed {};
-
-// Throws Killed in the middle of one forward pass of many.
-struct Killer final : CallObserver {
-  explicit Killer(int pass) : passes_left(pass) {}
-  void called(Module& module, const Tensor&, const Tensor&) override {
-    if (dynamic_cast<Linear*>(&module) != nullptr && passes_left-- == 0) throw Killed();
-  }
-  int passes_left;
-};
 
 }  // namespace
 

@@ -226,19 +226,10 @@ TEST_CASE("a run that was killed between two epochs goes on behind the first") {
   const OutputDirectory at_once = open(whole), in_parts = open(parts);
   SweepResults expected(at_once);
   run_sweep(make_sweep(settings), at_once, expected, hooks(1));
-  struct Killed {};
-  int forwards = 0;
-  struct Stopping final : CallObserver {
-    explicit Stopping(int& count) : passes(count) {}
-    void called(Module& module, const Tensor&, const Tensor&) override {
-      if (dynamic_cast<Linear*>(&module) != nullptr && ++passes == 12) throw Killed();  // 7 to train, 3 to test, 2 more
-    }
-    int& passes;
-  };
   {
-    const Stopping stopping(forwards);
+    const test::Killer killer(11);  // behind 7 passes to train, 3 to test and one more
     SweepResults results(in_parts);
-    CHECK_THROWS_AS(run_sweep(make_sweep(settings), in_parts, results, hooks(1)), Killed);
+    CHECK_THROWS_AS(run_sweep(make_sweep(settings), in_parts, results, hooks(1)), test::Killed);
   }
   const Names files = parts.list();
   REQUIRE(files.size() == 2);

@@ -3,8 +3,6 @@
 import csv
 import json
 import random
-import signal
-import subprocess
 import time
 
 import support
@@ -36,10 +34,6 @@ class Drift(support.TrainerTest):
 
     def drift(self, *arguments, epochs=2):
         return self.call(*SMALL, "--epochs", epochs, *arguments)
-
-    def start(self, *arguments):
-        return subprocess.Popen([*self.command(), *SMALL, *arguments], cwd=self.directory, stdout=subprocess.DEVNULL,
-                                env=support.environment())
 
     def rows(self):
         with open(self.directory / "out/drift.csv", newline="", encoding="utf-8") as file:
@@ -97,11 +91,7 @@ class Drift(support.TrainerTest):
         self.assertTrue(result.stdout.endswith("drift: the time is used; --resume goes on\n"), result.stdout)
         moments, kills = random.Random(5), 0
         for _ in range(6):
-            with self.start(*small, "--epochs", "6", "--resume") as process:
-                time.sleep(moments.uniform(0, 0.5 * whole))
-                process.kill()
-            self.assertIn(process.returncode, (0, -signal.SIGKILL))
-            kills += process.returncode != 0
+            kills += self.killed(moments.uniform(0, 0.5 * whole), *SMALL, *small, "--epochs", "6", "--resume")
         self.assertGreater(kills, 0)
         result = self.drift(*small, "--resume", epochs=6)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, clean.stdout, ""))

@@ -5,8 +5,6 @@ import csv
 import io
 import json
 import random
-import signal
-import subprocess
 import time
 
 import support
@@ -38,15 +36,6 @@ class Kill(support.TrainerTest):
         result = self.call(*self.arguments, out)
         self.assertEqual(result.returncode, 0, result.stderr)
 
-    def killed(self, out, seconds, parallel):
-        """Whether the training in `out`, continued, was still at work after so many seconds, and was killed."""
-        command = [*self.command(), *self.arguments, out, "--parallel", str(parallel)]
-        with subprocess.Popen(command, cwd=self.directory, stdout=subprocess.DEVNULL, env=support.environment()) as process:
-            time.sleep(seconds)
-            process.kill()
-        self.assertIn(process.returncode, (0, -signal.SIGKILL))
-        return process.returncode != 0
-
     def expect_same(self, out):
         clean, resumed = self.directory / "clean", self.directory / out
         self.assertEqual(sorted(path.name for path in resumed.iterdir()), sorted(path.name for path in clean.iterdir()))
@@ -63,7 +52,8 @@ class Kill(support.TrainerTest):
         kills = trainings = 0
         while kills < KILLS:
             out = f"out{trainings}"
-            while kills < KILLS and self.killed(out, moments.uniform(0, 0.6 * whole), 1 + kills % 2):
+            while kills < KILLS and self.killed(
+                    moments.uniform(0, 0.6 * whole), *self.arguments, out, "--parallel", 1 + kills % 2):
                 kills += 1
             self.train(out)
             self.expect_same(out)

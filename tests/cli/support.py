@@ -5,10 +5,12 @@ import os
 import pathlib
 import random
 import shlex
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -72,6 +74,15 @@ class ProgramTest(unittest.TestCase):
         return subprocess.run(
             [*self.command(), *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False,
             cwd=self.directory, env={**environment(), **self.environment}, **options)
+
+    def killed(self, seconds, *arguments):
+        """Whether a call was still at work after so many seconds, and was killed."""
+        with subprocess.Popen([*self.command(), *map(str, arguments)], cwd=self.directory, stdout=subprocess.DEVNULL,
+                              env=environment()) as process:
+            time.sleep(seconds)
+            process.kill()
+        self.assertIn(process.returncode, (0, -signal.SIGKILL))
+        return process.returncode != 0
 
     def check_misuses(self, misuses):
         """Each of these calls ends with code 2 after one line that has the message, and writes nothing."""

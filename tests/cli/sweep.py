@@ -3,8 +3,6 @@
 import csv
 import json
 import random
-import signal
-import subprocess
 import time
 
 import support
@@ -169,12 +167,7 @@ class Sweep(support.TrainerTest):
         whole = time.monotonic() - start
         moments, kills = random.Random(3), 0
         for _ in range(6):
-            with subprocess.Popen([*self.command(), *arguments, "out"], cwd=self.directory, stdout=subprocess.DEVNULL,
-                                  env=support.environment()) as process:
-                time.sleep(moments.uniform(0, 0.6 * whole))
-                process.kill()
-            self.assertIn(process.returncode, (0, -signal.SIGKILL))
-            kills += process.returncode != 0
+            kills += self.killed(moments.uniform(0, 0.6 * whole), *arguments, "out")
         self.assertGreater(kills, 0)
         result = self.call(*arguments, "out")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
