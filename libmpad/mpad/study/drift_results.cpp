@@ -26,22 +26,18 @@ std::string to_csv(std::span<const DriftRow> rows) {
 
 std::vector<DriftRow> parse_drift(std::string_view text, const std::string& source) {
   std::vector<DriftRow> rows;
-  for (const std::vector<std::string_view>& cell : read_csv(text, header, source)) {
-    const auto name = [&](std::size_t i) { return std::string(cell[i]); };
-    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
-    const auto real = [&](std::size_t i) { return csv_real(cell[i], source); };
-    rows.push_back({.network = name(0),
-                    .dataset = name(1),
-                    .precision = name(2),
-                    .replica = whole(3),
-                    .beta = TieRule::parse(cell[4]).beta(),
-                    .epoch = whole(5),
-                    .distance = real(6),
-                    .relative_distance = real(7),
-                    .test_accuracy = real(8),
-                    .train_loss = real(9),
-                    .collapsed = name(10)});
-  }
+  for (const CsvRow& row : read_csv(text, header, source))
+    rows.push_back({.network = row.text(0),
+                    .dataset = row.text(1),
+                    .precision = row.text(2),
+                    .replica = row.whole(3),
+                    .beta = TieRule::parse(row.text(4)).beta(),
+                    .epoch = row.whole(5),
+                    .distance = row.real(6),
+                    .relative_distance = row.real(7),
+                    .test_accuracy = row.real(8),
+                    .train_loss = row.real(9),
+                    .collapsed = row.text(10)});
   return rows;
 }
 

@@ -36,22 +36,19 @@ std::string to_csv(const std::vector<SearchRow>& rows) {
 
 std::vector<SearchRow> parse_searches(std::string_view text, const std::string& source) {
   std::vector<SearchRow> rows;
-  for (const std::vector<std::string_view>& cell : read_csv(text, rates_header, source)) {
-    const auto name = [&](std::size_t i) { return std::string(cell[i]); };
-    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
-    rows.push_back({.cell = {.network = name(0),
-                             .dataset = name(1),
-                             .bits = name(2),
-                             .optimizer = name(3),
-                             .batch_norm = name(4),
-                             .beta = name(5)},
-                    .trial = {.trial = whole(6),
-                              .lr = csv_real(cell[7], source),
-                              .rung = whole(8),
-                              .epochs = whole(9),
-                              .score = csv_real(cell[10], source),
-                              .kept = cell[11] == "true"}});
-  }
+  for (const CsvRow& row : read_csv(text, rates_header, source))
+    rows.push_back({.cell = {.network = row.text(0),
+                             .dataset = row.text(1),
+                             .bits = row.text(2),
+                             .optimizer = row.text(3),
+                             .batch_norm = row.text(4),
+                             .beta = row.text(5)},
+                    .trial = {.trial = row.whole(6),
+                              .lr = row.real(7),
+                              .rung = row.whole(8),
+                              .epochs = row.whole(9),
+                              .score = row.real(10),
+                              .kept = row.text(11) == "true"}});
   return rows;
 }
 

@@ -19,11 +19,9 @@ std::string text_of(const CellName& c) {
                      c.backward, c.test_forward, c.beta);
 }
 
-using Cells = std::vector<std::string_view>;
-
-CellName parse_name(const Cells& cell) {
-  const auto text = [&](std::size_t i) { return std::string(cell[i]); };
-  return {text(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7), text(8)};
+CellName parse_name(const CsvRow& row) {
+  return {row.text(0), row.text(1), row.text(2), row.text(3), row.text(4),
+          row.text(5), row.text(6), row.text(7), row.text(8)};
 }
 
 }  // namespace
@@ -59,34 +57,29 @@ std::string to_csv(const std::vector<PoolRow>& rows) {
 
 std::vector<SweepRow> parse_sweep(std::string_view text, const std::string& source) {
   std::vector<SweepRow> rows;
-  for (const Cells& cell : read_csv(text, sweep_header, source)) {
-    const auto real = [&](std::size_t i) { return csv_real(cell[i], source); };
-    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
-    rows.push_back({.cell = parse_name(cell),
-                    .lr = real(9),
-                    .run = whole(10),
-                    .epochs = whole(11),
-                    .train = {real(12), real(13)},
-                    .test = {real(14), real(15)},
-                    .collapsed = std::string(cell[16]),
-                    .seconds = real(17)});
-  }
+  for (const CsvRow& row : read_csv(text, sweep_header, source))
+    rows.push_back({.cell = parse_name(row),
+                    .lr = row.real(9),
+                    .run = row.whole(10),
+                    .epochs = row.whole(11),
+                    .train = {row.real(12), row.real(13)},
+                    .test = {row.real(14), row.real(15)},
+                    .collapsed = row.text(16),
+                    .seconds = row.real(17)});
   return rows;
 }
 
 std::vector<PoolRow> parse_pools(std::string_view text, const std::string& source) {
   std::vector<PoolRow> rows;
-  for (const Cells& cell : read_csv(text, pools_header, source)) {
-    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
-    rows.push_back({.cell = parse_name(cell),
-                    .lr = csv_real(cell[9], source),
-                    .run = whole(10),
-                    .noise = {.layer = std::string(cell[11]),
-                              .signal_to_noise_db = csv_real(cell[12], source),
-                              .nonfinite = whole(13),
-                              .zeroed = whole(14),
-                              .values = whole(15)}});
-  }
+  for (const CsvRow& row : read_csv(text, pools_header, source))
+    rows.push_back({.cell = parse_name(row),
+                    .lr = row.real(9),
+                    .run = row.whole(10),
+                    .noise = {.layer = row.text(11),
+                              .signal_to_noise_db = row.real(12),
+                              .nonfinite = row.whole(13),
+                              .zeroed = row.whole(14),
+                              .values = row.whole(15)}});
   return rows;
 }
 

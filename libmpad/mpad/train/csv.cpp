@@ -4,6 +4,7 @@
 #include <mpad/train/csv.h>
 
 #include <cmath>
+#include <utility>
 
 namespace mpad {
 namespace {
@@ -19,7 +20,7 @@ Cells split(std::string_view text, char separator) {
 }
 
 template <class Number>
-Number parse(std::string_view text, const std::string& source) {
+Number parse(std::string_view text, std::string_view source) {
   const auto value = read_number<Number>(text);
   require(value.has_value(), "{}: expected a number, got '{}'", source, text);
   return *value;
@@ -29,20 +30,21 @@ Number parse(std::string_view text, const std::string& source) {
 
 std::string csv_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
-std::vector<Cells> read_csv(std::string_view text, std::string_view header, const std::string& source) {
+double CsvRow::real(std::size_t column) const { return parse<double>(cells_[column], source_); }
+std::int64_t CsvRow::whole(std::size_t column) const { return parse<std::int64_t>(cells_[column], source_); }
+
+std::vector<CsvRow> read_csv(std::string_view text, std::string_view header, std::string_view source) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   const Cells lines = split(text, '\n');
   require(lines[0] == header, "{}: expected results that start with '{}'", source, header);
   const std::size_t columns = split(header, ',').size();
-  std::vector<Cells> rows;
+  std::vector<CsvRow> rows;
   for (std::size_t i = 1; i < lines.size(); ++i) {
-    rows.push_back(split(lines[i], ','));
-    require(rows.back().size() == columns, "{}: expected {} columns, got '{}'", source, columns, lines[i]);
+    Cells cells = split(lines[i], ',');
+    require(cells.size() == columns, "{}: expected {} columns, got '{}'", source, columns, lines[i]);
+    rows.emplace_back(std::move(cells), source);
   }
   return rows;
 }
-
-double csv_real(std::string_view cell, const std::string& source) { return parse<double>(cell, source); }
-std::int64_t csv_whole(std::string_view cell, const std::string& source) { return parse<std::int64_t>(cell, source); }
 
 }  // namespace mpad

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mpad {
@@ -13,13 +14,24 @@ namespace mpad {
 /// machines.
 std::string csv_text(double value);
 
-/// The cells of the rows behind the header. `source` names the text in the Error thrown if it starts with another
-/// header or a row has another number of cells.
-std::vector<std::vector<std::string_view>> read_csv(std::string_view text, std::string_view header,
-                                                    const std::string& source);
+/// The cells of a row, by column. It lives no longer than the text that it is of and the text's name.
+class CsvRow {
+ public:
+  /// `source` names the text in errors.
+  CsvRow(std::vector<std::string_view> cells, std::string_view source) : cells_(std::move(cells)), source_(source) {}
 
-/// The number in a cell. Throws Error, naming `source`, if there is none.
-double csv_real(std::string_view cell, const std::string& source);
-std::int64_t csv_whole(std::string_view cell, const std::string& source);
+  std::string text(std::size_t column) const { return std::string(cells_[column]); }
+  /// The number in a cell. Throws Error if there is none.
+  double real(std::size_t column) const;
+  std::int64_t whole(std::size_t column) const;
+
+ private:
+  std::vector<std::string_view> cells_;
+  std::string_view source_;
+};
+
+/// The rows behind the header. Throws Error, naming `source`, if the text starts with another header or a row has
+/// another number of cells.
+std::vector<CsvRow> read_csv(std::string_view text, std::string_view header, std::string_view source);
 
 }  // namespace mpad

@@ -27,16 +27,13 @@ std::string to_csv(std::span<const EpochResult> results, const Settings& s) {
 
 std::vector<EpochResult> parse_csv(std::string_view text, const std::string& source) {
   std::vector<EpochResult> results;
-  for (const std::vector<std::string_view>& cell : read_csv(text, header, source)) {
-    const auto real = [&](std::size_t i) { return csv_real(cell[i], source); };
-    const auto whole = [&](std::size_t i) { return csv_whole(cell[i], source); };
-    results.push_back({.run = whole(0),
-                       .epoch = whole(1),
-                       .train = {real(2), real(3)},
-                       .test = {real(4), real(5)},
-                       .seconds = real(12),
-                       .collapsed = std::string(cell[11])});
-  }
+  for (const CsvRow& row : read_csv(text, header, source))
+    results.push_back({.run = row.whole(0),
+                       .epoch = row.whole(1),
+                       .train = {row.real(2), row.real(3)},
+                       .test = {row.real(4), row.real(5)},
+                       .seconds = row.real(12),
+                       .collapsed = row.text(11)});
   return results;
 }
 
