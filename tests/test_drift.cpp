@@ -150,6 +150,18 @@ TEST_CASE("drift.csv has a row for each replica and epoch, in numbers that read 
   CHECK(to_csv(parse_drift(text, "drift.csv")) == text);
 }
 
+TEST_CASE("rows that no drift wrote are refused by the name of their file") {
+  const auto parse = [](const std::string& rule, const std::string& epoch) {
+    return parse_drift(to_csv(std::vector<DriftRow>{}) + "small,spots,32,0," + rule + "," + epoch + ",0,0,0.5,1,\n",
+                       "drift.csv");
+  };
+  CHECK(parse("beta:10", "2").at(0).beta == 10);
+  CHECK_THROWS_WITH(parse("beta:10", "two"), "drift.csv: expected a number, got 'two'");
+  CHECK_THROWS_WITH(parse("beta:ten", "2"), "drift.csv: ties: expected a number after 'beta:', got 'ten'");
+  CHECK_THROWS_WITH(parse("bet:10", "2"), Catch::Matchers::StartsWith("drift.csv: ties: expected native, last, "));
+  CHECK_THROWS_WITH(parse("last", "2"), Catch::Matchers::StartsWith("drift.csv: ties: expected a rule of the beta"));
+}
+
 TEST_CASE("a drift that is killed at any moment goes on to the same rows") {
   for (const double largest : {10.0, 1e6}) {  // the second collapses
     Settings settings = drifting(DType::f16);

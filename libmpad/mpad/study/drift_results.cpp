@@ -4,6 +4,7 @@
 #include <mpad/study/drift_results.h>
 #include <mpad/train/atomic_file.h>
 #include <mpad/train/csv.h>
+#include <mpad/train/naming.h>
 
 #include <algorithm>
 
@@ -31,7 +32,7 @@ std::vector<DriftRow> parse_drift(std::string_view text, const std::string& sour
                     .dataset = row.text(1),
                     .precision = row.text(2),
                     .replica = row.whole(3),
-                    .beta = TieRule::parse(row.text(4)).beta(),
+                    .beta = naming(source, [&] { return TieRule::parse(row.text(4)).beta(); }),
                     .epoch = row.whole(5),
                     .distance = row.real(6),
                     .relative_distance = row.real(7),
