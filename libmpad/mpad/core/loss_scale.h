@@ -15,6 +15,9 @@ struct LossScale {
 
   static constexpr double most = 1 << 30, least = 1 / most;
 
+  /// Whether a step that is skipped leaves a smaller scale to try.
+  constexpr bool may_fall() const { return scale > least; }
+
   /// Behind a step; the same rule on every device.
   [[gnu::always_inline]] MPAD_HD constexpr void update(bool finite) {
     constexpr std::int64_t patience = 2000;

@@ -89,7 +89,7 @@ QueuedSteps::Results QueuedSteps::take(std::int64_t count) {
   Results results{losses_.slice(taken_, {count}).values(), correct_.slice(taken_, {count}).values()};
   if (scaler_) results.scale = scaler_->value();
   // A scale that has fallen so far does not rise again within a pass.
-  if (!are_finite(results.losses) && !(scaler_ && results.scale.scale > LossScale::least)) {
+  if (!are_finite(results.losses) && !(scaler_ && results.scale.may_fall())) {
     before_.restore();
     return {};
   }

@@ -225,7 +225,7 @@ bool Trainer::take(Pass& pass, const Batch& batch) {
 }
 
 // A step whose loss is not finite has no finite gradients: mixed precision skips it, and has another scale to try.
-bool Trainer::may_recover() const { return settings_.mixed && scaler_.scale > LossScale::least; }
+bool Trainer::may_recover() const { return settings_.mixed && scaler_.may_fall(); }
 
 void Trainer::step() { settings_.mixed ? scaler_.step(*optimizer_) : optimizer_->step(); }
 
