@@ -113,7 +113,7 @@ void measure(Options options) {
                              {.may_start = [&] { return study.has_time(); }, .after_epoch = after_epoch});
   }
   print_summary(results.rows(), options.settings.epochs);
-  if (!complete) fmt::print("drift: the time is used; --resume goes on\n");
+  if (!complete) print_out_of_time("drift");
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ void run(SweepOptions options) {
   for (std::size_t i = 0; i < networks.size() && complete; ++i)
     complete = sweep_network(options, networks[i], images[i], directory, results, searched, may_start);
   fmt::print("{}", sweep_table(results.rows()));
-  if (!complete) fmt::print("sweep: the time is used; --resume goes on\n");
+  if (!complete) print_out_of_time("sweep");
 }
 
 }  // namespace

@@ -63,4 +63,6 @@ std::vector<NamedValue> StudyOptions::context(const Split& images, Device device
   return values;
 }
 
+void print_out_of_time(const std::string& program) { fmt::print("{}: the time is used; --resume goes on\n", program); }
+
 }  // namespace mpad

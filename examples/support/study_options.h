@@ -50,4 +50,7 @@ class StudyOptions {
   Clock::time_point start_ = Clock::now();
 };
 
+/// Says that a program has ended because has_time() did, and how to go on.
+void print_out_of_time(const std::string& program);
+
 }  // namespace mpad
