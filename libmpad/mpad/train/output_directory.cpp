@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <utility>
 
 namespace mpad {
 namespace {
@@ -68,8 +67,9 @@ DirectoryLock::DirectoryLock(const std::string& path)
 
 DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
 
-OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> context, const NameTest& is_result)
-    : path_(output.directory), context_(std::move(context)) {
+OutputDirectory::OutputDirectory(const Output& output, const std::vector<NamedValue>& context,
+                                 const NameTest& is_result)
+    : path_(output.directory) {
   if (!kept()) return;
   make_directory(path_);
   lock_.emplace(path_);
@@ -79,18 +79,18 @@ OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> c
           output.resumable ? "--resume to continue or " : "");
   if (output.existing == Existing::resume && holding) {
     require(has(record_name), "cannot resume {}: its {} is missing", path_, record_name);
-    resume_run_record(file(record_name), context_, output.command);
+    resume_run_record(file(record_name), context, output.command);
     return;
   }
   for (const fs::path& path : results_in(path_, is_result)) remove_file(path);
   // Of a process that was killed:
   for (const fs::path& path : results_in(path_, is_result, AtomicFile::temporary_suffix)) remove_file(path);
-  write_run_record(file(record_name), context_, output.command);
+  write_run_record(file(record_name), context, output.command);
 }
 
-OutputDirectory::OutputDirectory(const Output& output, std::vector<NamedValue> context,
+OutputDirectory::OutputDirectory(const Output& output, const std::vector<NamedValue>& context,
                                  const std::vector<std::string>& names)
-    : OutputDirectory(output, std::move(context), [&names](std::string_view name) {
+    : OutputDirectory(output, context, [&names](std::string_view name) {
         return std::find(names.begin(), names.end(), name) != names.end();
       }) {}
 

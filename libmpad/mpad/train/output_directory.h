@@ -44,10 +44,10 @@ class OutputDirectory {
   /// alone is no result. Throws Error if the directory cannot be written, is in use by another process, holds results
   /// that are to be kept or, on resuming, holds those of another context. `is_result` knows the names of results, but
   /// for run.json.
-  OutputDirectory(const Output& output, std::vector<NamedValue> context,
+  OutputDirectory(const Output& output, const std::vector<NamedValue>& context,
                   const std::function<bool(std::string_view name)>& is_result);
   /// The same where results are files with these names.
-  OutputDirectory(const Output& output, std::vector<NamedValue> context, const std::vector<std::string>& names);
+  OutputDirectory(const Output& output, const std::vector<NamedValue>& context, const std::vector<std::string>& names);
 
   bool kept() const { return !path_.empty(); }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
@@ -57,11 +57,9 @@ class OutputDirectory {
   void write(const std::string& name, std::string_view text) const;
   /// Removes a file, if there is one.
   void remove(const std::string& name) const;
-  const std::vector<NamedValue>& context() const { return context_; }
 
  private:
   std::string path_;
-  std::vector<NamedValue> context_;
   std::optional<DirectoryLock> lock_{};
 };
 

@@ -2,8 +2,6 @@
 #include <mpad/train/checkpoint.h>
 #include <mpad/train/result_directory.h>
 
-#include <utility>
-
 namespace mpad {
 namespace {
 
@@ -20,10 +18,16 @@ bool is_result(std::string_view name) {
   return name.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// What a run yields does not depend on how many others there are.
+std::vector<NamedValue> context_of_run(std::vector<NamedValue> context) {
+  std::erase_if(context, [](const NamedValue& value) { return value.first == "runs"; });
+  return context;
+}
+
 }  // namespace
 
-ResultDirectory::ResultDirectory(const Output& output, std::vector<NamedValue> context)
-    : directory_(output, std::move(context), is_result) {}
+ResultDirectory::ResultDirectory(const Output& output, const std::vector<NamedValue>& context)
+    : directory_(output, context, is_result), context_(context_of_run(context)) {}
 
 std::vector<EpochResult> ResultDirectory::saved_results(std::int64_t run) const {
   const std::string name = checkpoint_name(run);
@@ -32,11 +36,11 @@ std::vector<EpochResult> ResultDirectory::saved_results(std::int64_t run) const 
 
 void ResultDirectory::restore(Trainer& trainer, std::int64_t run) const {
   const std::string name = checkpoint_name(run);
-  if (directory_.has(name)) load_checkpoint(directory_.file(name), trainer, directory_.context());
+  if (directory_.has(name)) load_checkpoint(directory_.file(name), trainer, context_);
 }
 
 void ResultDirectory::save(const Trainer& trainer, std::int64_t run) const {
-  if (directory_.kept()) save_checkpoint(directory_.file(checkpoint_name(run)), trainer, directory_.context());
+  if (directory_.kept()) save_checkpoint(directory_.file(checkpoint_name(run)), trainer, context_);
 }
 
 void ResultDirectory::write_results(std::span<const EpochResult> results, const Settings& settings) const {

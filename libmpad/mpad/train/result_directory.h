@@ -13,7 +13,7 @@ namespace mpad {
 class ResultDirectory {
  public:
   /// Makes the directory, deals with results in it as `output.existing` says, and writes the run record.
-  ResultDirectory(const Output& output, std::vector<NamedValue> context);
+  ResultDirectory(const Output& output, const std::vector<NamedValue>& context);
 
   /// The results in run k's checkpoint; none if there is no such file.
   std::vector<EpochResult> saved_results(std::int64_t run) const;
@@ -26,6 +26,7 @@ class ResultDirectory {
 
  private:
   OutputDirectory directory_;
+  std::vector<NamedValue> context_;  // of each run
 };
 
 }  // namespace mpad
