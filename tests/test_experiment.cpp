@@ -25,6 +25,12 @@ Settings two_runs() {
   return settings;
 }
 
+Settings one_run() {
+  Settings settings = two_runs();
+  settings.runs = 1;
+  return settings;
+}
+
 Outcome run(const Output& output, const Settings& settings = two_runs(), const ModelFactory& model = make_small) {
   return run_experiment("small", settings, model, spots_split(), output);
 }
@@ -210,6 +216,32 @@ TEST_CASE("what lacks its last write is completed: no results.csv, or an epoch b
   CHECK(same_outputs(directory, clean));
 }
 
+TEST_CASE("an experiment resumed with more runs gives the bits of one that had them from the start") {
+  const TemporaryDirectory clean;
+  run({.directory = clean.path()}, two_runs(), stopping_after(-1));
+  const Json expected = Json::parse(contents(clean, "run.json"))["settings"];
+  // A run is 20 passes. The first is stopped within its last epoch or finished; then both at once, in the second run or
+  // not at all.
+  for (const int passes : {15, -1})
+    for (const int then : {0, 13, -1}) {
+      CAPTURE(passes, then);
+      const TemporaryDirectory directory;
+      const Output output{.directory = directory.path(), .existing = Existing::resume};
+      const auto run_until = [&](int last, const Settings& settings) {
+        if (last < 0) return void(run(output, settings, stopping_after(last)));
+        CHECK_THROWS_AS(run(output, settings, stopping_after(last)), Stopped);
+      };
+      run_until(passes, one_run());
+      const std::string before = contents(directory, "results.csv");
+      run_until(then, two_runs());
+      CHECK(run_error(directory, output, one_run()) == "run.json: expected runs 2 as before, got 1");
+      run_until(-1, two_runs());
+      CHECK(same_outputs(directory, clean));
+      CHECK(contents(directory, "results.csv").starts_with(before));
+      CHECK(Json::parse(contents(directory, "run.json"))["settings"] == expected);
+    }
+}
+
 TEST_CASE("resuming in another context is an error that names the difference and changes nothing") {
   const TemporaryDirectory directory;
   run({.directory = directory.path()});
@@ -222,6 +254,7 @@ TEST_CASE("resuming in another context is an error that names the difference and
   };
   CHECK(resume([](Settings& s) { s.lr = 0.06; }) == "run.json: expected lr 0.05 as before, got 0.06");
   CHECK(resume([](Settings& s) { s.epochs = 3; }) == "run.json: expected epochs 2 as before, got 3");
+  CHECK(resume([](Settings& s) { s.runs = 1; }) == "run.json: expected runs 2 as before, got 1");
   CHECK(resume([](Settings& s) { s.dtype = DType::f64; }) == "run.json: expected bits 32 as before, got 64");
   CHECK(resume([](Settings& s) { s.ties = TieRule::last(); }) == "run.json: expected ties native as before, got last");
   Split data = spots_split();

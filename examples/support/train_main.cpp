@@ -35,7 +35,7 @@ void Options::add(CommandLine& line, const Recipe& recipe) {
   optimizer.add(line, recipe, settings);
   Group group(line, "Runs and results");
   group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
-  group.number("--runs", "N", settings.runs, "Trainings");
+  group.number("--runs", "N", settings.runs, "Trainings; with --resume, as many as before or more");
   add_parallel(group, settings);
   run.add(line, "results.csv, run.json and checkpoints", true);
   group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");

@@ -16,11 +16,11 @@ struct Outcome {
 };
 
 /// Trains settings.runs networks, settings.parallel of them at once, and keeps their results after each epoch. A
-/// training that was stopped at any moment and is resumed yields the same bits as one that was not. Networks at work at
-/// once are trained by a thread each and, on CUDA, on a stream each; make_model is called by one thread at a time. If
-/// one fails, the others end at their next step, and its exception is thrown. Throws Error if the settings are invalid,
-/// if the directory cannot be written, holds results that `existing` says to keep, or, on resuming, holds those of
-/// another `network`, data set or setting.
+/// training that was stopped at any moment and is resumed, with as many runs or more, yields the same bits as one that
+/// was not. Networks at work at once are trained by a thread each and, on CUDA, on a stream each; make_model is called
+/// by one thread at a time. If one fails, the others end at their next step, and its exception is thrown. Throws Error
+/// if the settings are invalid, if the directory cannot be written, holds results that `existing` says to keep, or, on
+/// resuming, holds those of another `network`, data set or setting, or of more runs.
 Outcome run_experiment(const std::string& network, const Settings& settings, const ModelFactory& make_model,
                        const Split& data, const Output& output = {}, Progress progress = {});
 

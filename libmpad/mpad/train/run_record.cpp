@@ -74,6 +74,12 @@ std::vector<NamedValue> texts(const OrderedJson& object) {
   return values;
 }
 
+// 0 where they are no setting.
+std::int64_t runs_in(const OrderedJson& settings) {
+  const auto runs = settings.find("runs");
+  return runs != settings.end() && runs->is_number_integer() ? runs->get<std::int64_t>() : 0;
+}
+
 void write_json(const std::string& path, const OrderedJson& json) {
   write_file(path, json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
@@ -91,7 +97,12 @@ void resume_run_record(const std::string& path, std::span<const NamedValue> cont
   OrderedJson record = OrderedJson::parse(read_file(path), nullptr, false);
   require(record.is_object() && record["settings"].is_object() && record["resumed"].is_array(),
           "{}: expected the record of a training, got other text", path);
-  require_same(texts(record["settings"]), texts(typed(context)), path);
+  OrderedJson& settings = record["settings"];
+  const OrderedJson now = typed(context);
+  // What a run yields does not depend on how many others there are.
+  const std::int64_t runs = runs_in(settings);
+  if (runs > 0 && runs < runs_in(now)) settings["runs"] = now["runs"];
+  require_same(texts(settings), texts(now), path);
   record["resumed"].push_back(session(context, command));
   write_json(path, record);
 }
