@@ -5,6 +5,8 @@
 
 #include <mpad/core/geometry.h>
 
+#include <cuda/sm90.h>
+
 namespace mpad::test::conv2d {
 
 struct Case {
@@ -69,6 +71,8 @@ inline const Case kCases[] = {
     {2, 9, 9, 8, 16, {3, 1, 2, 2}},
     {2, 11, 10, 8, 16, {Pair(4, 3), Pair(2, 3), 2, Pair(2, 1)}},
     {3, 4, 5, 16, 64, {Pair(4, 5)}},
+    // Many small images (test_conv2d_places has more).
+    {64, 2, 2, 32, 8, {3, 1, 1}},
     {1, 7, 7, 3, 40, {7, 1, 3}},
     {1, 9, 9, 3, 33, {9}},
     {1, 21, 20, 1, 2, {20}},
@@ -208,5 +212,43 @@ inline std::string describe(const Problem& p) {
   return to_string(p.x.dtype()) + " x " + to_string(p.x.shape()) + " weight " + to_string(p.weight.shape()) +
          " stride " + to_string(w.stride) + " pad " + to_string(w.pad) + " dilation " + to_string(w.dilation);
 }
+
+/// Small integers, on every backend, against the definition.
+inline void check_integers(const Case& c, DType dtype) {
+  const Problem p = make(c, dtype, true);
+  const Results want = reference(p, false);
+  // Sums of more than 2048 units leave half's integers: there the exact sum is rounded once.
+  const auto rounded = [&](const std::vector<double>& v, const Tensor& like) {
+    return Tensor::from(v, like.shape(), dtype).values();
+  };
+  on_each_backend([&](auto where) {
+    INFO(name_of(where) << ": " << describe(p));
+    const Computed got = compute(where, p);
+    CHECK(got.y.values() == rounded(want.y, got.y));
+    CHECK(got.grad_x.values() == rounded(want.grad_x, got.grad_x));
+    CHECK(got.grad_weight.values() == rounded(want.grad_weight, got.grad_weight));
+  });
+}
+
+inline std::vector<bool> not_finite(const Tensor& t) {
+  std::vector<bool> marks;
+  for (double value : t.values()) marks.push_back(!std::isfinite(value));
+  return marks;
+}
+
+#ifdef MPAD_WITH_EMULATION
+/// Whether convolutions use it, while it lives.
+class Asked {
+ public:
+  Asked(cuda::Sm90 what, bool ask) : what_(what), before_(cuda::ask_for(what, ask)) {}
+  ~Asked() { cuda::ask_for(what_, before_); }
+  Asked(const Asked&) = delete;
+  Asked& operator=(const Asked&) = delete;
+
+ private:
+  cuda::Sm90 what_;
+  bool before_;
+};
+#endif
 
 }  // namespace mpad::test::conv2d

@@ -6,8 +6,6 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
-#include <cuda/sm90.h>
-
 using namespace mpad;
 using namespace mpad::test;
 using namespace mpad::test::conv2d;
@@ -24,34 +22,12 @@ double worst_error(const Tensor& got, const std::vector<double>& want, const std
   return worst;
 }
 
-void check_integers(const Case& c, DType dtype) {
-  const Problem p = make(c, dtype, true);
-  const Results want = reference(p, false);
-  // Sums of more than 2048 units leave half's integers: there the exact sum is rounded once.
-  const auto rounded = [&](const std::vector<double>& v, const Tensor& like) {
-    return Tensor::from(v, like.shape(), dtype).values();
-  };
-  on_each_backend([&](auto where) {
-    INFO(name_of(where) << ": " << describe(p));
-    const Computed got = compute(where, p);
-    CHECK(got.y.values() == rounded(want.y, got.y));
-    CHECK(got.grad_x.values() == rounded(want.grad_x, got.grad_x));
-    CHECK(got.grad_weight.values() == rounded(want.grad_weight, got.grad_weight));
-  });
-}
-
 template <class Where>
 Tensor forward(Where where, const Problem& p) {
   const Sliding s = slide("conv2d", p.geometry.window, p.x.shape());
   return run_kernel(where, {p.x, p.weight, p.bias}, {{p.grad_y.shape(), p.x.dtype()}}, [&](auto in, auto out) {
     kernels::conv2d_forward(where, s, in[0], in[1], in[2], false, out[0]);
   })[0];
-}
-
-std::vector<bool> not_finite(const Tensor& t) {
-  std::vector<bool> marks;
-  for (double value : t.values()) marks.push_back(!std::isfinite(value));
-  return marks;
 }
 
 /// Marks the outputs that see element `at` of x, and the weights that it is multiplied by.
@@ -330,23 +306,6 @@ TEST_CASE("convolutions on CUDA name what 32 bits do not count") {
 #endif
 
 #ifdef MPAD_WITH_EMULATION
-
-namespace {
-
-/// Whether convolutions use it, while it lives.
-class Asked {
- public:
-  Asked(cuda::Sm90 what, bool ask) : what_(what), before_(cuda::ask_for(what, ask)) {}
-  ~Asked() { cuda::ask_for(what_, before_); }
-  Asked(const Asked&) = delete;
-  Asked& operator=(const Asked&) = delete;
-
- private:
-  cuda::Sm90 what_;
-  bool before_;
-};
-
-}  // namespace
 
 // The order of a product's terms is the emulation's; tensor cores have their own.
 TEST_CASE("products by warpgroups have the bits of products by warps under the emulation") {

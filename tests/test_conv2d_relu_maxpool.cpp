@@ -93,6 +93,17 @@ TEST_CASE("a convolution with ReLU and any other pool has the bits and codes of 
         check_pool(make(c, dtype, true), window);
 }
 
+// An infinite weight tells whether it is multiplied by padding: with a pool behind it, if without.
+TEST_CASE("many small images and an infinite weight have the bits and codes of all, one after the other") {
+  for (DType dtype : real_dtypes) {
+    Problem p = make({64, 2, 2, 32, 8, {3, 1, 1}}, dtype, false);
+    std::vector<double> weight = p.weight.values();
+    weight[0] = INFINITY;
+    p.weight = Tensor::from(weight, p.weight.shape(), dtype);
+    check_pool(p, {2, 2});
+  }
+}
+
 TEST_CASE("arrays aligned to an element only have the same bits") {
   for (const Case& c : {Case{2, 4, 4, 64, 72, {3, 1, 1}}, Case{2, 5, 4, 3, 16, {3, 1, 1}},
                         Case{2, 6, 4, 3, 64, {3, 1, 1}}, Case{1, 9, 8, 1, 6, {5}}})

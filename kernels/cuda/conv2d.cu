@@ -5,6 +5,24 @@
 #include <kernels.h>
 
 namespace mpad::kernels {
+namespace {
+
+/// y = patches * b. Row i of the product is row i of y, or, if the destination is spread or rows go place by place,
+/// that of the i-th of its pixels.
+template <class T, class B>
+void multiply_patches(const char* op, Cuda where, const Patches<T>& patches, const B& b, Packing packing,
+                      Destination<T> to) {
+  const PlacedCut<T> cut = cut_patches(patches, to.n);
+  if (cut.by_place) {
+    to.spread = true;
+    to.pixels = PlaceGrid(to.pixels, patches.images);
+  }
+  const Operand<PlacedPatches<T>, Contiguous::depth> a{{patches, cut.by_place}};
+  in_parts(op, where, by_clusters(to, cut.slices), cut.slices,
+           [&](const Destination<T>& part) { multiply<T>(op, where, a, b, packing, cut, part); });
+}
+
+}  // namespace
 
 template <>
 void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias, bool relu, View y) {
@@ -15,7 +33,8 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     const auto patches = input_patches(s, x.as<const T>());
     const auto weights = weight_matrix(s, k, weight.as<const T>());
     const Finish<T> finish{bias_of<T>(bias), relu};
-    const Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
+    Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
+    destination.pixels = PlaceGrid({{s.oh, s.oh, 1, 0}, {s.ow, s.ow, 1, 0}});
     if (is_stem(patches)) {
       if constexpr (std::is_same_v<T, half>)
         return multiply_stem(op, where, patches, weights, WholeDestination<T>{destination});
@@ -23,9 +42,8 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
         return stem(op, where, patches, weights,
                     StemPixels<T>{y.as<T>(), finish, stores_packs(y.as<T>(), weights.rows)});
     }
-    const Cut<T> cut(destination.m, destination.n, patches.columns);
-    in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
-             [&](const Destination<T>& to) { multiply_patches(op, where, patches, weights, cut, to); });
+    multiply_patches(op, where, patches, Operand<Matrix<T>, Contiguous::depth>{weights}, packing_of(patches, weights),
+                     destination);
   });
 }
 
@@ -41,13 +59,12 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
       for (std::int64_t w = 0; w < std::min(stride.w, s.w); ++w) {
         const StrideClass y = stride_class(h, s.h, s.oh, kernel.h, stride.h, pad.h, dilation.h),
                           x = stride_class(w, s.w, s.ow, kernel.w, stride.w, pad.w, dilation.w);
-        const Operand<Patches<T>, Contiguous::depth> a{{grad_y.as<const T>(), s.n, k, y.outputs, x.outputs}};
+        const Patches<T> patches(grad_y.as<const T>(), s.n, k, y.outputs, x.outputs);
         const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, kernel, s.c, y.taps, x.taps}};
-        Destination<T> to{grad_x.as<T>(), {}, a.source.rows, static_cast<int>(s.c)};
+        Destination<T> to{grad_x.as<T>(), {}, patches.rows, static_cast<int>(s.c)};
         to.spread = stride != Pair(1);
-        to.pixels = {y.inputs, x.inputs};
-        implicit_gemm<T>(op, where, a, b, a.source.columns, {packing(a.source.data, k), packing(b.source.data, s.c)},
-                         to);
+        to.pixels = PlaceGrid({y.inputs, x.inputs});
+        multiply_patches(op, where, patches, b, {packing(patches.data, k), packing(b.source.data, s.c)}, to);
       }
   });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Weight gradient: grad_y by patches of x, summed over pixels.
+#include "conv2d_places.cuh"
 #include "conv2d_stem_weight.cuh"
 #include "conv2d_stem_weight_products.cuh"
 
@@ -21,9 +22,18 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
     } else if (s.c == 1 || s.c == 3) {
       return stem_weight(op, where, gradient, patches, to);
     }
-    const Operand<Matrix<T>, Contiguous::extent> a{gradient};
-    const Operand<Patches<T>, Contiguous::extent> b{patches};
-    implicit_gemm<T>(op, where, a, b, patches.rows, {packing(gradient.data, k), packing(patches.data, s.c)}, to);
+    const PlacedCut<T> cut = cut_weight_gradient(static_cast<int>(k), patches);
+    const auto multiply_by = [&]<class A, class B>(const A& a, const B& b) {
+      const Operand<A, Contiguous::extent> rows{a};
+      const Operand<B, Contiguous::extent> columns{b};
+      const Packing packed{packing(a.data, k), packing(b.data, s.c)};
+      in_parts(op, where, by_clusters(to, cut.slices), cut.slices,
+               [&](const Destination<T>& part) { multiply<T>(op, where, rows, columns, packed, cut, part); });
+    };
+    if (cut.by_place)
+      multiply_by(PlacedRows<T>(gradient, patches.images), PlacedPatches<T>(patches, true));
+    else
+      multiply_by(gradient, patches);
   });
 }
 

@@ -83,22 +83,23 @@ bool lacks_lanes(std::int64_t channels) {
   return !std::is_same_v<T, half> && channels % StemTile::k != 0;
 }
 
-/// y and the sums of its columns; false where sums are cut into parts, or a stem's warps lack lanes.
+/// y and the sums of its columns; false where sums are cut into parts or go place by place, or a stem's warps lack
+/// lanes.
 template <class T>
 bool sum_in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weight, View bias, View y,
                      ColumnSums<T>& sums) {
   const auto patches = input_patches(s, x.as<const T>());
   const auto weights = weight_matrix(s, sums.n, weight.as<const T>());
   // As the convolution alone is cut, so that bits are the same.
-  const Cut<T> cut(sums.m, sums.n, patches.columns);
+  const PlacedCut<T> cut = cut_patches(patches, sums.n);
   const bool has_stem = is_stem(patches);
-  if (has_stem ? lacks_lanes<T>(sums.n) : cut.slices.parts > 1) return false;
+  if (has_stem ? lacks_lanes<T>(sums.n) : !cut.takes_along()) return false;
   sums.sums = cuda::scratch<Pack<acc_t<T>, 2>>(where, Scratch::partial_sums, sums.n * sums.blocks());
   const Bias<T> add = bias_of<T>(bias);
   T* const to = y.as<T>();
   const SummedDestination<T> destination{to, add, sums, sums.m, sums.n, rows_in_runs(to, sums.n)};
   if (!has_stem) {
-    multiply_patches(op, where, patches, weights, cut, destination);
+    multiply_whole(op, where, patches, weights, cut, destination);
   } else if constexpr (std::is_same_v<T, half>) {
     multiply_stem(op, where, patches, weights, destination);
   } else {

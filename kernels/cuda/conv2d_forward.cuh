@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the forward of a convolution is, whatever follows it in its pass.
 #pragma once
+#include "conv2d_places.cuh"
 #include "conv2d_stem.cuh"
 #include "conv2d_stem_products.cuh"
-#include "implicit_gemm.cuh"
 
 namespace mpad::kernels {
 
@@ -16,14 +16,19 @@ bool is_stem(const Patches<T>& x) {
     return (x.channels == 1 || x.channels == 3) && x.columns * StemTile::k * sizeof(T) <= 48 * 1024;
 }
 
-/// Multiplies the tiles of patches by weights.
+/// How patches and weights, whose rows are of channels, are copied.
+template <class T>
+Packing packing_of(const Patches<T>& patches, const Matrix<T>& weights) {
+  return {packing(patches.data, patches.channels), packing(weights.data, patches.channels)};
+}
+
+/// Multiplies patches by weights where a reduction is in one part and sums all.
 template <class T, class Patches, class To>
-void multiply_patches(const char* op, Cuda where, const Patches& patches, const Matrix<T>& weights, const Cut<T>& cut,
-                      const To& to) {
+void multiply_whole(const char* op, Cuda where, const Patches& patches, const Matrix<T>& weights, const Cut<T>& cut,
+                    const To& to) {
   const Operand<Patches, Contiguous::depth> a{patches};
   const Operand<Matrix<T>, Contiguous::depth> b{weights};
-  const std::int64_t channels = patches.channels;
-  multiply<T>(op, where, a, b, {packing(patches.data, channels), packing(weights.data, channels)}, cut, to);
+  multiply<T>(op, where, a, b, packing_of<T>(patches, weights), cut, to);
 }
 
 }  // namespace mpad::kernels

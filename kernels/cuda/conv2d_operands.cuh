@@ -3,7 +3,8 @@
 // (by column()) and elements (at()), which are zero where none is there: padding, beyond the last row or column.
 // Finding a row or a column costs divisions. An element, which is found for each 16 bytes that are copied, costs few
 // additions and comparisons: a warp issues them between its products. Runs of elements of one row that do not cross a
-// channel count are contiguous. A zero is multiplied like any number: an infinity it meets gives NaN.
+// channel count are contiguous. A zero is multiplied like any number, unless a tile leaves it out (reach.cuh): an
+// infinity it meets gives NaN.
 #pragma once
 #include "fast_division.cuh"
 #include "launch.cuh"
@@ -35,6 +36,23 @@ struct Matrix {
   __device__ Column column(unsigned j) const { return {j}; }
   __device__ Located<T> at(const Row& row, const Column& column) const {
     return {row.start + column.index, row.there && column.index < columns};
+  }
+};
+
+/// A matrix whose rows are pixels of images, which lie image by image and are taken place by place: grad_y.
+template <class T>
+struct PlacedRows : Matrix<T> {
+  using Row = typename Matrix<T>::Row;
+
+  PlacedRows(const Matrix<T>& by_image, unsigned images)
+      : Matrix<T>(by_image), places(by_image.rows / images), by_images(images) {}
+
+  unsigned places;  // of an image
+  FastDivision by_images;
+
+  __device__ Row row(unsigned i) const {
+    const Divided place = by_images.divide(i);
+    return {Matrix<T>::row(place.remainder * places + place.quotient).start, i < this->rows};
   }
 };
 
@@ -77,30 +95,55 @@ struct WeightsByTap : Matrix<T> {
 /// `to` positions of an axis of `from`: start, start + scale, ..., which may be outside.
 struct GridAxis {
   GridAxis() = default;
-  GridAxis(std::int64_t from_, std::int64_t to, std::int64_t scale_, std::int64_t start_)
+  GridAxis(std::int64_t from_, std::int64_t to_, std::int64_t scale_, std::int64_t start_)
       : from(static_cast<int>(from_)),
+        to(static_cast<int>(to_)),
         scale(static_cast<int>(scale_)),
-        start(static_cast<int>(start_)),
-        by_to(std::max<std::int64_t>(to, 1)) {}
+        start(static_cast<int>(start_)) {}
 
-  int from = 0, scale = 1, start = 0;
-  FastDivision by_to{};
+  int from = 0, to = 0, scale = 1, start = 0;
 };
 
-/// The pixels at the positions of two axes of images n,h,w, in row-major order.
+/// The pixels at the positions of two axes of images n,h,w, in row-major order: image by image.
 struct PixelGrid {
   struct Pixel {
     std::int64_t index;  // among those of the images
     int h, w;
   };
+
+  PixelGrid() = default;
+  PixelGrid(const GridAxis& vertical, const GridAxis& horizontal)
+      : h(vertical), w(horizontal), by_height(std::max(h.to, 1)), by_width(std::max(w.to, 1)) {}
+
   __device__ Pixel at(unsigned i) const {
-    const Divided line = w.by_to.divide(i), image = h.by_to.divide(line.quotient);
-    const int y = static_cast<int>(image.remainder) * h.scale + h.start,
-              x = static_cast<int>(line.remainder) * w.scale + w.start;
-    return {(static_cast<std::int64_t>(image.quotient) * h.from + y) * w.from + x, y, x};
+    const Divided line = by_width.divide(i), image = by_height.divide(line.quotient);
+    return pixel(image.quotient, image.remainder, line.remainder);
   }
+  __device__ Pixel pixel(unsigned image, unsigned row, unsigned column) const {
+    const int y = static_cast<int>(row) * h.scale + h.start, x = static_cast<int>(column) * w.scale + w.start;
+    return {(static_cast<std::int64_t>(image) * h.from + y) * w.from + x, y, x};
+  }
+  __device__ std::int64_t pixels_of_image() const { return std::int64_t{h.from} * w.from; }
 
   GridAxis h{}, w{};
+  FastDivision by_height{}, by_width{};
+};
+
+/// The same image by image or, if so many images are said, place by place: the first place of all images, then the
+/// second.
+struct PlaceGrid : PixelGrid {
+  PlaceGrid() = default;
+  explicit PlaceGrid(const PixelGrid& grid, std::int64_t images = 0)
+      : PixelGrid(grid), by_place(images > 0), by_images(std::max<std::int64_t>(images, 1)) {}
+
+  __device__ Pixel at(unsigned i) const {
+    if (!by_place) return PixelGrid::at(i);
+    const Divided place = by_images.divide(i), line = by_width.divide(place.quotient);
+    return pixel(place.remainder, line.quotient, line.remainder);
+  }
+
+  bool by_place = false;
+  FastDivision by_images{};
 };
 
 /// One axis of a gather: tap r of output position i reads position i * scale + start + r * step, if that is within the
@@ -121,37 +164,31 @@ struct Patches {
     int offset, h, w;  // from the first tap
   };
 
-  Patches(const T* images, std::int64_t n, std::int64_t c, const GatherAxis& vertical, const GatherAxis& horizontal)
-      : data(images),
+  Patches(const T* data_, std::int64_t n, std::int64_t c, const GatherAxis& vertical, const GatherAxis& horizontal)
+      : data(data_),
+        images(static_cast<unsigned>(n)),
         rows(static_cast<unsigned>(n * vertical.to * horizontal.to)),
         columns(static_cast<unsigned>(vertical.kernel * horizontal.kernel * c)),
         channels(static_cast<int>(c)),
+        taps_h(static_cast<int>(vertical.kernel)),
+        taps_w(static_cast<int>(horizontal.kernel)),
         step_h(static_cast<int>(vertical.step)),
         step_w(static_cast<int>(horizontal.step)),
         by_channels(std::max<std::int64_t>(c, 1)),
         by_width(std::max<std::int64_t>(horizontal.kernel, 1)),
-        grid{{vertical.from, vertical.to, vertical.scale, vertical.start},
-             {horizontal.from, horizontal.to, horizontal.scale, horizontal.start}} {}
+        grid({vertical.from, vertical.to, vertical.scale, vertical.start},
+             {horizontal.from, horizontal.to, horizontal.scale, horizontal.start}) {}
 
   const T* data;
-  unsigned rows, columns;
-  int channels, step_h, step_w;
+  unsigned images, rows, columns;
+  int channels, taps_h, taps_w, step_h, step_w;
   FastDivision by_channels, by_width;
   PixelGrid grid;  // of the first taps
 
   /// Sum of two of them does not overflow; with a position, below 2^29, it stays negative.
   static constexpr int nowhere = -(1 << 30);
 
-  __device__ Row row(unsigned i) const {
-    std::int64_t index = 0;
-    int h = nowhere, w = nowhere;
-    if (i < rows) {
-      const PixelGrid::Pixel first = grid.at(i);
-      index = first.index, h = first.h, w = first.w;
-    }
-    // One expression for all rows' places: the compiler knows then that they are in global memory.
-    return {data + index * channels, h, w};
-  }
+  __device__ Row row(unsigned i) const { return row(i, grid); }
   __device__ Column column(unsigned j) const {
     if (j >= columns) return {0, nowhere, nowhere};
     const Divided tap = by_channels.divide(j), position = by_width.divide(tap.quotient);
@@ -163,6 +200,33 @@ struct Patches {
                         static_cast<unsigned>(row.w + column.w) < static_cast<unsigned>(grid.w.from);
     return {row.start + column.offset, inside};
   }
+
+ protected:
+  /// The patch at the i-th pixel of the grid.
+  template <class Grid>
+  __device__ Row row(unsigned i, const Grid& pixels) const {
+    std::int64_t index = 0;
+    int h = nowhere, w = nowhere;
+    if (i < rows) {
+      const PixelGrid::Pixel first = pixels.at(i);
+      index = first.index, h = first.h, w = first.w;
+    }
+    // One expression for all rows' places: the compiler knows then that they are in global memory.
+    return {data + index * channels, h, w};
+  }
+};
+
+/// The same patches, image by image or place by place.
+template <class T>
+struct PlacedPatches : Patches<T> {
+  using Row = typename Patches<T>::Row;
+
+  PlacedPatches(const Patches<T>& patches, bool by_place)
+      : Patches<T>(patches), places(patches.grid, by_place ? patches.images : 0) {}
+
+  PlaceGrid places;
+
+  __device__ Row row(unsigned i) const { return Patches<T>::row(i, places); }
 };
 
 /// The patches that 2x2 windows of outputs see, one window after another: rows 4w, ..., 4w + 3 are the taps of window

@@ -124,7 +124,7 @@ bool has_whole_windows(const Sliding& pool) {
   return pool.window == Window{2, 2} && pool.oh == pool.h / 2 && pool.ow == pool.w / 2;
 }
 
-/// In one pass; false where sums are cut into parts.
+/// In one pass; false where sums are cut into parts or go place by place.
 template <class T>
 bool in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weight, View bias, View y, View code) {
   const std::int64_t k = y.shape[3];
@@ -146,9 +146,9 @@ bool in_one_pass(const char* op, Cuda where, const Sliding& s, View x, View weig
     return true;
   }
   // As the convolution alone is cut, so that bits are the same.
-  const Cut<T> cut(s.n * s.oh * s.ow, static_cast<int>(k), patches.columns);
-  if (cut.slices.parts > 1) return false;
-  multiply_patches(op, where, patches, weights, cut, destination);
+  const PlacedCut<T> cut = cut_patches(input_patches(s, x.as<const T>()), static_cast<int>(k));
+  if (!cut.takes_along()) return false;
+  multiply_whole(op, where, patches, weights, cut, destination);
   return true;
 }
 

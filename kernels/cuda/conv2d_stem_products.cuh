@@ -60,9 +60,8 @@ struct WholeDestination {
   template <class Product>
   __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
     Destination<T> whole = to;
-    whole.partial = nullptr;
     whole.spread = false;
-    whole.store_tile(product, first_row, first_column);
+    whole.store_tile(product, first_row, first_column, false);
   }
 };
 

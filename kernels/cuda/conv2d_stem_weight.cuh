@@ -69,7 +69,7 @@ __device__ inline void add_groups(A* shared, int group, int thread,
 template <class T>
 __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
     stem_weight_sums(const Matrix<T> gradient, const Patches<T> patches, const Destination<T> destination,
-                     const Slices slices) {
+                     const EvenParts parts) {
   follow_kernels_before();
   using A = acc_t<T>;
   using Tile = StemWeightTile;
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
   const int my_k = thread / (Tile::taps / Tile::micro) * Tile::micro;
 
   A sums[Tile::micro][Tile::micro] = {};
-  const unsigned begin = slices.begin(blockIdx.y), end = begin + slices.size(blockIdx.y);
+  const unsigned begin = parts.begin(blockIdx.y), end = begin + parts.size(blockIdx.y);
   for (unsigned first = begin; first < end; first += groups) {
     const unsigned slice = first + static_cast<unsigned>(group);
     __syncthreads();  // the pixels before are done with
@@ -103,7 +103,8 @@ __global__ void __launch_bounds__(stem_weight_threads<acc_t<T>>, 2)
     Pack<A, Tile::micro> pack;
 #pragma unroll
     for (int j = 0; j < Tile::micro; ++j) pack.element[j] = sums[i][j];
-    destination.store(static_cast<std::int64_t>(first_k) + my_k + i, static_cast<int>(first_tap) + my_tap, pack);
+    destination.store(static_cast<std::int64_t>(first_k) + my_k + i, static_cast<int>(first_tap) + my_tap, pack,
+                      parts.count > 1);
   }
 }
 
@@ -116,7 +117,7 @@ void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Pa
   const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Tile::pixels), 8);
   in_parts(op, where, destination, slices, [&](const Destination<T>& to) {
     launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), slices.parts), stem_weight_threads<acc_t<T>>, 0,
-           static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices);
+           static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.cut(slices.longest));
   });
 }
 

@@ -13,7 +13,7 @@ using StemWeightShape = BlockShape<4, 1, 16, 32>;
 template <int channels, int run>
 __global__ void __launch_bounds__(StemWeightShape::threads)
     stem_weight_products(const Matrix<half> gradient, const Patches<half> patches, const Destination<half> destination,
-                         const Slices slices) {
+                         const EvenParts parts) {
   follow_kernels_before();
   using Shape = StemWeightShape;
   using Slice = TapSlice<channels>;
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(StemWeightShape::threads)
     values.load(find_patch<channels>(patches, first + threadIdx.x), taps);
   };
   WarpProduct<half, Shape, Contiguous::extent, Contiguous::extent> product;
-  const unsigned begin = slices.begin(blockIdx.y), end = begin + slices.size(blockIdx.y);
+  const unsigned begin = parts.begin(blockIdx.y), end = begin + parts.size(blockIdx.y);
   if (begin < end) load(begin, 0);
   int stage = 0;
   for (unsigned pixels = begin; pixels < end; ++pixels, stage ^= 1) {
@@ -57,7 +57,8 @@ __global__ void __launch_bounds__(StemWeightShape::threads)
     for (int j = 0; j < product.runs; ++j)
       if (product.column(j) < Slice::columns)
         destination.store(static_cast<std::int64_t>(first_k) + product.row(i),
-                          static_cast<int>(of_taps) * Slice::columns + product.column(j), product.run(i, j));
+                          static_cast<int>(of_taps) * Slice::columns + product.column(j), product.run(i, j),
+                          parts.count > 1);
 }
 
 inline void multiply_stem_weight(const char* op, Cuda where, const Matrix<half>& gradient, const Patches<half>& patches,
@@ -69,7 +70,7 @@ inline void multiply_stem_weight(const char* op, Cuda where, const Matrix<half>&
     const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Shape::threads), 2);
     in_parts(op, where, destination, slices, [&](const Destination<half>& to) {
       launch(op, stem_weight_products<channels, run>, dim3(static_cast<unsigned>(tiles), slices.parts), Shape::threads,
-             0, static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices);
+             0, static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.cut(slices.longest));
     });
   };
   const auto with_channels = [&]<int channels>() {

@@ -37,8 +37,9 @@ __device__ inline bool reaches_edge(const Product& product, std::int64_t first_r
   return !__all_sync(0xffffffff, inside);
 }
 
-/// Where sums go: finished, to y; or, if others are to be added, to `partial` (blockIdx.y, m, n). Row i of the product
-/// is row i of y or, if `spread`, that of the i-th of some pixels. A cluster of so many blocks adds up theirs first.
+/// Where sums go: finished, to y; or, if others are to be added, to `partial` (blockIdx.y, m, n), if there is one. Row
+/// i of the product is row i of y or, if `spread`, that of the i-th of some pixels. A cluster of so many blocks adds up
+/// theirs first.
 template <class T>
 struct Destination {
   T* y;
@@ -48,32 +49,33 @@ struct Destination {
   bool in_runs = rows_in_runs(y, n);
   acc_t<T>* partial = nullptr;
   bool spread = false;
-  PixelGrid pixels{};
+  PlaceGrid pixels{};
   unsigned cluster = 1;
 
   template <int run>
-  __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums) const {
-    if (row >= m || column >= n) return;
-    if (partial != nullptr)
-      store_run(partial + (blockIdx.y * m + row) * n + column, sums, column, n, in_runs);
-    else
-      store_run(y + row_of_y(row) * n + column, finish(sums, column, n), column, n, in_runs);
+  __device__ void store(std::int64_t row, int column, const Pack<acc_t<T>, run>& sums, bool are_partial) const {
+    if (row < m) store_in(line(row, are_partial), column, sums, are_partial);
   }
 
   /// Of the tile that begins at this row and column.
   template <class Product>
-  __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column) const {
+  __device__ void store_tile(const Product& product, std::int64_t first_row, int first_column, bool are_partial) const {
     using Sums = decltype(product.run(0, 0));
-    if (spread || !in_runs || reaches_edge(product, first_row, first_column, m, n))
-      store_edge(product, first_row, first_column);
-    else if (partial != nullptr)
-      store_whole(product, first_row, first_column, partial + blockIdx.y * m * n,
-                  [](const Sums& sums, const Sums&) { return sums; });
-    else if (finish.relu)
-      store_whole(product, first_row, first_column, y,
+    Rows rows{first_row + product.row(0), 1};
+    bool whole = in_runs && !reaches_edge(product, first_row, first_column, m, n);
+    if (whole && spread && !are_partial) {
+      rows = {row_of_y(rows.first), pixels.pixels_of_image()};
+      whole = lie_at(rows, product, first_row);
+    }
+    if (!whole) return store_edge(product, first_row, first_column, are_partial);
+    if (are_partial)
+      return store_whole(product, rows, first_column, partial + blockIdx.y * m * n,
+                         [](const Sums& sums, const Sums&) { return sums; });
+    if (finish.relu)
+      store_whole(product, rows, first_column, y,
                   [&](const Sums& sums, const Sums& added) { return finish.bias.template rounded<true>(sums, added); });
     else
-      store_whole(product, first_row, first_column, y, [&](const Sums& sums, const Sums& added) {
+      store_whole(product, rows, first_column, y, [&](const Sums& sums, const Sums& added) {
         return finish.bias.template rounded<false>(sums, added);
       });
   }
@@ -82,18 +84,44 @@ struct Destination {
   __device__ T* place(std::int64_t i) const { return y + (spread ? row_of_y(i / n) * n + i % n : i); }
 
  private:
+  /// Where the first of a thread's rows goes, and how many further each row behind it for each row of the product.
+  struct Rows {
+    std::int64_t first, pitch;
+  };
+  /// Whether all rows of the warp do: those at one place in several images.
   template <class Product>
-  __device__ void store_edge(const Product& product, std::int64_t first_row, int first_column) const {
+  __device__ bool lie_at(const Rows& rows, const Product& product, std::int64_t first_row) const {
+    constexpr int last = Product::rows - 1;
+    const std::int64_t expected = rows.first + (product.row(last) - product.row(0)) * rows.pitch;
+    return __all_sync(0xffffffff, pixels.by_place && row_of_y(first_row + product.row(last)) == expected);
+  }
+  template <class Product>
+  __device__ void store_edge(const Product& product, std::int64_t first_row, int first_column, bool are_partial) const {
 #pragma unroll
-    for (int i = 0; i < Product::rows; ++i)
+    for (int i = 0; i < Product::rows; ++i) {
+      const std::int64_t row = first_row + product.row(i);
+      if (row >= m) continue;
+      const std::int64_t at = line(row, are_partial);
 #pragma unroll
       for (int j = 0; j < Product::runs; ++j)
-        store(first_row + product.row(i), first_column + product.column(j), product.run(i, j));
+        store_in(at, first_column + product.column(j), product.run(i, j), are_partial);
+    }
+  }
+  /// The row of y, or of the parts, that takes a row of the product.
+  __device__ std::int64_t line(std::int64_t row, bool are_partial) const {
+    return are_partial ? blockIdx.y * m + row : row_of_y(row);
+  }
+  template <int run>
+  __device__ void store_in(std::int64_t line, int column, const Pack<acc_t<T>, run>& sums, bool are_partial) const {
+    if (column >= n) return;
+    if (are_partial)
+      store_run(partial + line * n + column, sums, column, n, in_runs);
+    else
+      store_run(y + line * n + column, finish(sums, column, n), column, n, in_runs);
   }
   /// All runs there, ended by f(sums, what is added to their columns).
   template <class Product, class E, class F>
-  __device__ void store_whole(const Product& product, std::int64_t first_row, int first_column, E* to,
-                              const F& f) const {
+  __device__ void store_whole(const Product& product, const Rows& rows, int first_column, E* to, const F& f) const {
     constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
 #pragma unroll
     for (int j = 0; j < Product::runs; ++j) {
@@ -101,7 +129,8 @@ struct Destination {
       const auto added = finish.bias.template added<run>(column, n);
 #pragma unroll
       for (int i = 0; i < Product::rows; ++i)
-        kernels::store(to + (first_row + product.row(i)) * n + column, f(product.run(i, j), added));
+        kernels::store(to + (rows.first + (product.row(i) - product.row(0)) * rows.pitch) * n + column,
+                       f(product.run(i, j), added));
     }
   }
 

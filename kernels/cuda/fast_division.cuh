@@ -24,8 +24,10 @@ class FastDivision {
   }
 
   __host__ __device__ unsigned divisor() const { return divisor_; }
-  __device__ unsigned quotient(unsigned x) const { return (__umulhi(x, magic_) + x) >> shift_; }
-  __device__ Divided divide(unsigned x) const {
+  __host__ __device__ unsigned quotient(unsigned x) const {
+    return (static_cast<unsigned>(std::uint64_t{x} * magic_ >> 32) + x) >> shift_;
+  }
+  __host__ __device__ Divided divide(unsigned x) const {
     const unsigned q = quotient(x);
     return {q, x - q * divisor_};
   }

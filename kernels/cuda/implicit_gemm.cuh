@@ -51,11 +51,11 @@ struct Stages {
   static constexpr int bytes = count * bytes_of_slice;
 };
 
-/// Adds the sums of a cluster's blocks, in order of their ranks, each block those of some runs of all its threads, and
-/// stores them. `shared` has room for a block's sums; whatever was there is done with.
+/// Adds the sums of the first `ranks` of a cluster's blocks, in order, each block those of some runs of all its
+/// threads, and stores them. `shared` has room for a block's sums; whatever was there is done with.
 template <class A, class Shape, class Product, class To>
-__device__ inline void store_sums_of_cluster(const Product& product, A* shared, const To& destination,
-                                             std::int64_t first_row, int first_column) {
+__device__ inline void store_sums_of_cluster(const Product& product, A* shared, unsigned ranks, const To& destination,
+                                             std::int64_t first_row, int first_column, bool are_partial) {
   using Sums = decltype(product.run(0, 0));
   constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
   const auto place = [&](int i) { return shared + (i * Shape::threads + static_cast<int>(threadIdx.x)) * run; };
@@ -68,9 +68,9 @@ __device__ inline void store_sums_of_cluster(const Product& product, A* shared, 
   for (int i = static_cast<int>(blockIdx.z); i < Product::rows * Product::runs; i += static_cast<int>(gridDim.z)) {
     const auto load_of = [&](std::int64_t rank) { return load<run>(in_block(place(i), static_cast<unsigned>(rank))); };
     Sums sums = load_of(0);
-    use_in_order(1, gridDim.z, 1, load_of, [&](const Sums& other) { add_run(sums, other); });
+    use_in_order(1, ranks, 1, load_of, [&](const Sums& other) { add_run(sums, other); });
     destination.store(first_row + product.row(i / Product::runs), first_column + product.column(i % Product::runs),
-                      sums);
+                      sums, are_partial);
   }
   sync_cluster();  // others read here until then
 }
@@ -92,17 +92,21 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
 
   const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
   const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
+  const TileSlices reached = slices.of_tile(first_m, Shape::m, first_n, Shape::n);
+  const EvenParts parts = slices.cut(reached.count);
+  const unsigned first_part = blockIdx.y * gridDim.z, part = first_part + blockIdx.z, count = parts.size(part);
+  if (first_part >= parts.count) return;
   const LoaderA load_a(a.source, first_m);
   const LoaderB load_b(b.source, first_n);
-
-  const unsigned part = blockIdx.y * gridDim.z + blockIdx.z, begin = slices.begin(part), count = slices.size(part);
   // Stages go round: where the next slice is loaded to, and where the one is that is multiplied.
   const auto next = [&](int stage) { return stage == (stages - 1) * size ? 0 : stage + size; };
   int loading = 0, multiplying = 0;
+  SliceWalk walk(reached, parts.begin(part));
   const auto load = [&](unsigned slice) {
     if (slice < count) {
-      load_a.load(tiles + loading, (begin + slice) * depth);
-      load_b.load(tiles + loading + a_size, (begin + slice) * depth);
+      const unsigned from = walk.next() * depth;
+      load_a.load(tiles + loading, from);
+      load_b.load(tiles + loading + a_size, from);
     }
     loading = next(loading);
     cp_async_commit();
@@ -122,11 +126,17 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     multiplying = next(multiplying);
   }
   if constexpr (Shape::asynchronous) product.finish();
-  if constexpr (TakesParts<To> && can_cluster)
-    if (gridDim.z > 1)
-      return store_sums_of_cluster<acc_t<T>, Shape>(product, reinterpret_cast<acc_t<T>*>(tiles), destination,
-                                                    std::int64_t{first_m}, static_cast<int>(first_n));
-  destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
+  if constexpr (TakesParts<To>) {
+    const bool are_partial = parts.count > gridDim.z;
+    if constexpr (can_cluster)
+      if (gridDim.z > 1)
+        return store_sums_of_cluster<acc_t<T>, Shape>(product, reinterpret_cast<acc_t<T>*>(tiles),
+                                                      min(parts.count - first_part, gridDim.z), destination,
+                                                      std::int64_t{first_m}, static_cast<int>(first_n), are_partial);
+    destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n), are_partial);
+  } else {
+    destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
+  }
 }
 
 /// 128 x 128 for tensor cores, in warps of 64 x 64: the larger a warp's part, the fewer bytes of shared memory it reads
@@ -176,12 +186,18 @@ unsigned tiles_of(std::int64_t m, int n) {
 template <class T>
 struct Cut {
   bool large;
+  int tile_m, tile_n;
   Slices slices;
 
+  /// All of `depth` for every tile.
   Cut(std::int64_t m, int n, std::int64_t depth)
       : large(m > SmallShape::m && n > SmallShape::n),
+        tile_m(large ? LargeShape<T>::m : SmallShape::m),
+        tile_n(large ? LargeShape<T>::n : SmallShape::n),
         slices(cut_reduction(large ? tiles_of<LargeShape<T>>(m, n) : tiles_of<SmallShape>(m, n),
-                             ceil_div<std::int64_t>(depth, slice_depth<T>), 8)) {}
+                             ceil_div<std::int64_t>(depth, slice_depth<T>), least_slices)) {}
+
+  static constexpr std::int64_t least_slices = 8;
 };
 
 /// Blocks that add up their parts on the chip, before they store.
@@ -204,7 +220,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
       const unsigned cluster = cluster_of(to);
       const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
       if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
-      const dim3 grid(tiles_of<Shape>(to.m, to.n), cut.slices.parts / cluster, cluster);
+      const dim3 grid(tiles_of<Shape>(to.m, to.n), ceil_div(cut.slices.parts, cluster), cluster);
       launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
              static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
     };
@@ -219,15 +235,6 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
     }
     with(SmallShape());
   });
-}
-
-/// y = a * b.
-template <class T, class A, class B>
-void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, std::int64_t depth, Packing packing,
-                   const Destination<T>& destination) {
-  const Cut<T> cut(destination.m, destination.n, depth);
-  in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
-           [&](const Destination<T>& to) { multiply<T>(op, where, a, b, packing, cut, to); });
 }
 
 }  // namespace mpad::kernels

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Convolutions whose pixels go place by place, so that tiles leave out what none of their pixels reaches (reach.cuh).
+// On small maps with padding that is much: with 3x3 taps 5/9 of 2x2 pixels, 31 % of 4x4, 16 % of 8x8.
+#pragma once
+#include "implicit_gemm.cuh"
+
+#include <algorithm>
+#include <optional>
+
+namespace mpad::kernels {
+
+/// An axis of patches whose outputs are the reduction's, and taps the result's.
+inline ReachAxis reach_outputs(const GridAxis& outputs, int taps, int step) {
+  return {outputs.from, outputs.start, outputs.scale, outputs.to, step, taps};
+}
+/// An axis of patches whose taps are the reduction's, and outputs the result's.
+inline ReachAxis reach_taps(const GridAxis& outputs, int taps, int step) {
+  return {outputs.from, outputs.start, step, taps, outputs.scale, outputs.to};
+}
+
+/// Pairs of an output and a tap along one axis, and those of them that meet in the image.
+struct Pairs {
+  std::int64_t all, met = 0;
+
+  Pairs(const ReachAxis& axis, bool of_rows) : all(std::int64_t{axis.count} * axis.result_count) {
+    const ReachAxis taps =
+        of_rows ? ReachAxis{axis.from, axis.start, axis.result_step, axis.result_count, axis.step, axis.count} : axis;
+    for (int tap = 0; tap < taps.result_count; ++tap) {
+      const Range outputs = taps.reached(tap, tap);
+      met += outputs.end - outputs.first;
+    }
+  }
+};
+
+/// Tiles by how much they reach; `others` of them lie beside each other along the other side.
+inline std::vector<TileCount> count_tiles(const Reach& reach, std::int64_t others) {
+  // Tiles at one place are alike.
+  const unsigned at_place = reach.by_place.divisor();
+  const std::int64_t alike = at_place % reach.granule == 0 ? at_place : reach.granule;
+  std::vector<TileCount> counts;
+  for (std::int64_t first = 0; first < reach.extent; first += alike) {
+    const std::int64_t size = std::min<std::int64_t>(alike, reach.extent - first),
+                       slices = reach.along(static_cast<unsigned>(first), reach.granule).count;
+    auto same = std::find_if(counts.begin(), counts.end(), [&](const TileCount& c) { return c.slices == slices; });
+    if (same == counts.end()) same = counts.insert(same, {slices, 0});
+    same->tiles += ceil_div<std::int64_t>(size, reach.granule) * others;
+  }
+  return counts;
+}
+
+/// The slices of a product whose tiles sum only what they reach, if that takes less time than to sum all. `others` of
+/// its tiles lie beside each other along the other side. What follows a convolution is a pass of its own then, and
+/// where rows change place by place a weight gradient's loop is a little longer: so it must be a sixteenth less.
+inline std::optional<Slices> slices_reached(const Reach& reach, std::int64_t others, const Slices& all,
+                                            std::int64_t least) {
+  const Pairs down(reach.h, reach.of_rows), right(reach.w, reach.of_rows);
+  if (8 * down.met * right.met > 7 * down.all * right.all || all.longest > Slices::most_reached) return std::nullopt;
+  const std::vector<TileCount> counts = count_tiles(reach, others);
+  std::int64_t tiles = 0;
+  for (const TileCount& count : counts) tiles += count.tiles;
+  const Slices reached = cut_reductions(
+      counts, least, [&](std::int64_t longest, std::int64_t parts) { return Slices(reach, longest, parts); });
+  if (16 * Cost(reached, counts).time > 15 * Cost(all, {{all.longest, tiles}}).time) return std::nullopt;
+  return reached;
+}
+
+/// How a convolution's product is cut, which goes place by place where that is a gain.
+template <class T>
+struct PlacedCut : Cut<T> {
+  using Cut<T>::Cut;
+  bool by_place = false;
+
+  /// Whether what follows a convolution is done as its sums are stored.
+  bool takes_along() const { return !by_place && this->slices.parts == 1; }
+
+  void go_by_place_if_a_gain(const Reach& reach, std::int64_t others) {
+    const auto reached = slices_reached(reach, others, this->slices, this->least_slices);
+    if (!reached) return;
+    this->slices = *reached;
+    by_place = true;
+  }
+};
+
+/// The product of patches by a matrix of n columns: its rows may go place by place.
+template <class T>
+PlacedCut<T> cut_patches(const Patches<T>& p, int n) {
+  PlacedCut<T> cut(p.rows, n, p.columns);
+  const auto channels = static_cast<unsigned>(p.channels);
+  if (p.rows == 0 || p.columns == 0 || n == 0 || channels % slice_depth<T> != 0) return cut;
+  const Reach reach(reach_taps(p.grid.h, p.taps_h, p.step_h), reach_taps(p.grid.w, p.taps_w, p.step_w),
+                    channels / slice_depth<T>, p.images, p.rows, static_cast<unsigned>(cut.tile_m), true);
+  cut.go_by_place_if_a_gain(reach, ceil_div(n, cut.tile_n));
+  return cut;
+}
+
+/// The product of a gradient, k columns of pixels, by patches: its reduction may go place by place.
+template <class T>
+PlacedCut<T> cut_weight_gradient(int k, const Patches<T>& p) {
+  PlacedCut<T> cut(k, static_cast<int>(p.columns), p.rows);
+  if (p.rows == 0 || p.columns == 0 || k == 0 || p.images % slice_depth<T> != 0) return cut;
+  const Reach reach(reach_outputs(p.grid.h, p.taps_h, p.step_h), reach_outputs(p.grid.w, p.taps_w, p.step_w),
+                    p.images / slice_depth<T>, static_cast<unsigned>(p.channels), p.columns,
+                    static_cast<unsigned>(cut.tile_n), false);
+  cut.go_by_place_if_a_gain(reach, ceil_div(k, cut.tile_m));
+  return cut;
+}
+
+}  // namespace mpad::kernels
