@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Weight gradient: a product of (r, s, c) by output channels, summed over pixels. The images are cut into chunks whose
-// partial sums are added in order; chunks depend on the shape alone. Padding counts as zeros that are multiplied: an
-// infinite grad_y beside padding gives NaN.
+// partial sums are added in order; chunks depend on the shape alone. Outputs that a tap does not reach are left out;
+// where taps of a row are summed together padding counts as zeros, so that an infinite grad_y beside it gives NaN.
 #include "gemm.h"
 
 #include <mpad/core/scratch.h>
@@ -15,12 +15,13 @@ struct Cut {
 };
 
 /// The product and the layout of its operands in scratch memory: x with its padding, rows of `run` = (s, c) elements
-/// for each pixel (or of c, where dilation parts the taps), and grad_y in panels.
+/// for each pixel (or of c, where dilation parts the taps, or tiles are of one tap and may leave out padding), and
+/// grad_y in panels.
 struct Product {
   const Sliding& s;
   std::int64_t k;
   std::int64_t width = (s.ow - 1) * s.window.stride.w + (s.window.kernel.w - 1) * s.window.dilation.w + 1;
-  bool dense = s.window.dilation.w == 1 || s.window.kernel.w == 1;
+  bool dense = s.window.kernel.w == 1 || (s.window.dilation.w == 1 && (s.window.pad.w == 0 || s.c % kRows != 0));
   std::int64_t runs = dense ? 1 : s.window.kernel.w;
   std::int64_t run = dense ? s.window.kernel.w * s.c : s.c;
   std::int64_t depth = s.window.taps() * s.c;  ///< rows of the product
@@ -95,42 +96,66 @@ void pack_gradient(const Product& p, const Band& band, const T* grad_y, std::int
   });
 }
 
-/// A loop over pixels: `images` by `rows` by `columns` of them, the steps of x between them.
-struct Pixels {
-  std::int64_t images, image_step, rows, row_step, columns, column_step;
+/// Outputs first, ..., end - 1 along one axis.
+struct Outputs {
+  std::int64_t first, end;
+
+  Outputs within(std::int64_t begin, std::int64_t behind) const {
+    return {std::clamp(first, begin, behind), std::clamp(end, begin, behind)};
+  }
 };
 
-/// The pixels of a band; loops of one turn give way to the loop outside them, so that the innermost is long.
-Pixels pixels_of(const Product& p, const Band& band) {
-  Pixels loop{band.images, p.padded_height(band.rows) * p.padded_row(),
-              band.rows,   p.s.window.stride.h * p.padded_row(),
-              p.s.ow,      p.s.window.stride.w * p.s.c};
+/// Those at which a tap that lies `offset` behind the first meets the image.
+Outputs reached(std::int64_t image, std::int64_t pad, std::int64_t stride, std::int64_t offset) {
+  const std::int64_t before = std::max<std::int64_t>(pad - offset, 0), behind = image + pad - offset;
+  return {ceil_div(before, stride), behind > 0 ? ceil_div(behind, stride) : 0};
+}
+
+/// One loop over pixels: steps in x, and in pixels of the gradient.
+struct Loop {
+  std::int64_t turns, step, gradient_step;
+};
+
+/// Loops over pixels, and where they begin.
+struct Pixels {
+  std::int64_t start, gradient_start;
+  Loop images, rows, columns;
+};
+
+/// Pixels of a band; loops of one turn give way to the loop outside them, so that the innermost is long.
+Pixels pixels_of(const Product& p, const Band& band, const Outputs& rows, const Outputs& columns) {
+  const std::int64_t row_step = p.s.window.stride.h * p.padded_row(), column_step = p.s.window.stride.w * p.s.c;
+  Pixels loop{(rows.first - band.oh) * row_step + columns.first * column_step,
+              (rows.first - band.oh) * p.s.ow + columns.first,
+              {band.images, p.padded_height(band.rows) * p.padded_row(), band.rows * p.s.ow},
+              {rows.end - rows.first, row_step, p.s.ow},
+              {columns.end - columns.first, column_step, 1}};
   for (int i = 0; i < 2; ++i) {
-    if (loop.columns == 1) {
+    if (loop.columns.turns == 1) {
       loop.columns = loop.rows;
-      loop.column_step = loop.row_step;
-      loop.rows = 1;
+      loop.rows.turns = 1;
     }
-    if (loop.rows == 1) {
+    if (loop.rows.turns == 1) {
       loop.rows = loop.images;
-      loop.row_step = loop.image_step;
-      loop.images = 1;
+      loop.images.turns = 1;
     }
   }
   return loop;
 }
 
-/// Adds the band's pixels to rows * lines rows of the partial sums of one panel; lines are `line_step` apart in x.
+/// Adds these pixels to rows * lines rows of the partial sums of one panel; lines are `line_step` apart in x.
 template <class V, int rows, int lines, int vectors, class A>
 void add_tile(const Pixels& loop, const A* x, std::int64_t line_step, const A* gradient, A* sums) {
   constexpr int width = vectors * lanes<V>;
   Tile<V, rows * lines, vectors> tile;
   for (int i = 0; i < rows * lines; ++i)
     for (int j = 0; j < vectors; ++j) tile.sum[i][j] = load<V>(sums + i * width + j * lanes<V>);
-  for (std::int64_t image = 0; image < loop.images; ++image)
-    for (std::int64_t row = 0; row < loop.rows; ++row, gradient += loop.columns * width)
-      tile.template accumulate<rows>(x + image * loop.image_step + row * loop.row_step, loop.column_step, gradient,
-                                     width, loop.columns, line_step);
+  for (std::int64_t image = 0; image < loop.images.turns; ++image)
+    for (std::int64_t row = 0; row < loop.rows.turns; ++row)
+      tile.template accumulate<rows>(
+          x + loop.start + image * loop.images.step + row * loop.rows.step, loop.columns.step,
+          gradient + (loop.gradient_start + image * loop.images.gradient_step + row * loop.rows.gradient_step) * width,
+          loop.columns.gradient_step * width, loop.columns.turns, line_step);
   for (int i = 0; i < rows * lines; ++i)
     for (int j = 0; j < vectors; ++j) __builtin_memcpy(sums + i * width + j * lanes<V>, &tile.sum[i][j], sizeof(V));
 }
@@ -145,16 +170,22 @@ void with_rows(std::int64_t rows, F&& f) {
 
 /// Adds a band to all rows of the partial sums of one panel.
 template <class V, int vectors, class A>
-void add_band(const Product& p, const Pixels& loop, const A* x, const A* gradient, A* sums) {
+void add_band(const Product& p, const Band& band, const A* x, const A* gradient, A* sums) {
   constexpr int width = vectors * lanes<V>;
   const std::int64_t rows = ceil_div(p.run, ceil_div(p.run, kRows));
   const auto& [kernel, stride, pad, dilation] = p.s.window;
   const std::int64_t line_step = dilation.h * p.padded_row();
+  const auto rows_of = [&](std::int64_t r) {
+    return reached(p.s.h, p.s.window.pad.h, p.s.window.stride.h, r * p.s.window.dilation.h)
+        .within(band.oh, band.oh + band.rows);
+  };
+  const Outputs all_columns{0, p.s.ow};
   // Two kernel rows at a time where one is too short to hide the latency of multiply_add.
   const bool pairs = vectors == 1 && p.runs == 1 && p.run <= kRows;
   for (std::int64_t r = 0; r < kernel.h; ++r) {
     if constexpr (vectors == 1)
       if (pairs && r + 1 < kernel.h) {
+        const Pixels loop = pixels_of(p, band, {band.oh, band.oh + band.rows}, all_columns);
         with_rows<kRows>(p.run, [&]<int count>() {
           add_tile<V, count, 2, vectors>(loop, x + r * line_step, line_step, gradient, sums);
         });
@@ -163,6 +194,8 @@ void add_band(const Product& p, const Pixels& loop, const A* x, const A* gradien
         continue;
       }
     for (std::int64_t q = 0; q < p.runs; ++q, sums += p.run * width) {
+      const Outputs columns = p.dense ? all_columns : reached(p.s.w, pad.w, stride.w, q * dilation.w).within(0, p.s.ow);
+      const Pixels loop = pixels_of(p, band, rows_of(r), columns);
       const A* from = x + r * line_step + q * dilation.w * p.s.c;
       for (std::int64_t i = 0; i < p.run; i += rows)
         with_rows<kRows>(std::min(rows, p.run - i), [&]<int count>() {
@@ -202,11 +235,10 @@ void sum_piece(const Product& p, const Cut& cut, std::int64_t piece, const T* x,
     for (band.oh = 0; band.oh < p.s.oh; band.oh += most.rows) {
       band.rows = std::min(most.rows, p.s.oh - band.oh);
       pad_source(p, band, x, padded);
-      const Pixels loop = pixels_of(p, band);
       for (std::int64_t panel = first; panel < last; ++panel) {
         pack_gradient(p, band, grad_y, panel, gradient);
         with_panel_width<A>(panels.width(panel), [&]<class V, int vectors>() {
-          add_band<V, vectors>(p, loop, padded, gradient, sums + panels.offset(panel, p.depth));
+          add_band<V, vectors>(p, band, padded, gradient, sums + panels.offset(panel, p.depth));
         });
       }
     }
