@@ -92,21 +92,21 @@ TEST_CASE("an infinite weight meets no padding of small images") {
 
 // A tile's columns are of one tap here.
 TEST_CASE("an infinite gradient meets no padding of small images") {
-  for (const Case& g : {Case{512, 2, 2, 64, 8, {3, 1, 1}}, Case{512, 3, 3, 64, 8, {3, 1, 1}}})
-    for (DType dtype : real_dtypes) {
-      Problem p = make(g, dtype, false);
-      std::vector<double> gradient = p.grad_y.values();
-      for (std::int64_t k = 0; k < g.k; ++k) gradient[static_cast<std::size_t>(k)] = INFINITY;  // of the first pixel
-      p.grad_y = Tensor::from(gradient, p.grad_y.shape(), dtype);
-      on_each_backend([&](auto where) {
-        INFO(name_of(where) << ": " << describe(p));
-        const std::vector<bool> grad_weight = not_finite(compute(where, p).grad_weight);
-        for (std::size_t i = 0; i < grad_weight.size(); ++i) {
-          const std::int64_t tap = static_cast<std::int64_t>(i) / g.c % g.window.taps();
-          CHECK(grad_weight[i] == (tap / 3 > 0 && tap % 3 > 0));
-        }
-      });
-    }
+  const Case g{512, 2, 2, 64, 8, {3, 1, 1}};
+  for (DType dtype : real_dtypes) {
+    Problem p = make(g, dtype, false);
+    std::vector<double> gradient = p.grad_y.values();
+    for (std::int64_t k = 0; k < g.k; ++k) gradient[static_cast<std::size_t>(k)] = INFINITY;  // of the first pixel
+    p.grad_y = Tensor::from(gradient, p.grad_y.shape(), dtype);
+    on_each_backend([&](auto where) {
+      INFO(name_of(where) << ": " << describe(p));
+      const std::vector<bool> grad_weight = not_finite(compute(where, p).grad_weight);
+      for (std::size_t i = 0; i < grad_weight.size(); ++i) {
+        const std::int64_t tap = static_cast<std::int64_t>(i) / g.c % g.window.taps();
+        CHECK(grad_weight[i] == (tap / 3 > 0 && tap % 3 > 0));
+      }
+    });
+  }
 }
 
 #ifdef MPAD_WITH_EMULATION
@@ -115,8 +115,7 @@ TEST_CASE("an infinite gradient meets no padding of small images") {
 // gradient, of a few parts and of several clusters of them, in small tiles and in large ones.
 TEST_CASE("parts of unequal number have the same bits by a cluster and by a kernel, for any alignment") {
   const std::pair<Case, DType> cases[] = {{{64, 3, 3, 256, 8, {3, 1, 1}}, DType::f16},
-                                          {{64, 3, 3, 8, 256, {3, 1, 1}}, DType::f32},
-                                          {{512, 3, 3, 64, 8, {3, 1, 1}}, DType::f64},
+                                          {{64, 3, 3, 8, 128, {3, 1, 1}}, DType::f32},
                                           {{512, 3, 3, 64, 8, {3, 1, 1}}, DType::f16},
                                           {{128, 3, 3, 64, 72, {3, 1, 1}}, DType::f32}};
   for (const auto& [c, dtype] : cases) {
