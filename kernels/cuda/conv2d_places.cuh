@@ -5,7 +5,9 @@
 #include "implicit_gemm.cuh"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
+#include <vector>
 
 namespace mpad::kernels {
 
@@ -18,34 +20,47 @@ inline ReachAxis reach_taps(const GridAxis& outputs, int taps, int step) {
   return {outputs.from, outputs.start, step, taps, outputs.scale, outputs.to};
 }
 
-/// Pairs of an output and a tap along one axis, and those of them that meet in the image.
-struct Pairs {
-  std::int64_t all, met = 0;
-
-  Pairs(const ReachAxis& axis, bool of_rows) : all(std::int64_t{axis.count} * axis.result_count) {
-    const ReachAxis taps =
-        of_rows ? ReachAxis{axis.from, axis.start, axis.result_step, axis.result_count, axis.step, axis.count} : axis;
-    for (int tap = 0; tap < taps.result_count; ++tap) {
-      const Range outputs = taps.reached(tap, tap);
-      met += outputs.end - outputs.first;
-    }
+/// How many numbers of the reduction each one of the result reaches.
+inline std::vector<std::int64_t> sizes_reached(const ReachAxis& axis) {
+  std::vector<std::int64_t> sizes;
+  for (int i = 0; i < axis.result_count; ++i) {
+    const Range range = axis.reached(i, i);
+    sizes.push_back(range.end - range.first);
   }
-};
+  return sizes;
+}
 
 /// Tiles by how much they reach; `others` of them lie beside each other along the other side.
 inline std::vector<TileCount> count_tiles(const Reach& reach, std::int64_t others) {
-  // Tiles at one place are alike.
-  const unsigned at_place = reach.by_place.divisor();
-  const std::int64_t alike = at_place % reach.granule == 0 ? at_place : reach.granule;
   std::vector<TileCount> counts;
-  for (std::int64_t first = 0; first < reach.extent; first += alike) {
-    const std::int64_t size = std::min<std::int64_t>(alike, reach.extent - first),
-                       slices = reach.along(static_cast<unsigned>(first), reach.granule).count;
+  const auto add = [&](std::int64_t slices, std::int64_t tiles) {
     auto same = std::find_if(counts.begin(), counts.end(), [&](const TileCount& c) { return c.slices == slices; });
     if (same == counts.end()) same = counts.insert(same, {slices, 0});
-    same->tiles += ceil_div<std::int64_t>(size, reach.granule) * others;
+    same->tiles += tiles * others;
+  };
+  const std::int64_t at_place = reach.by_place.divisor();
+  if (at_place % reach.granule == 0) {  // each tile lies at one
+    const std::vector<std::int64_t> right = sizes_reached(reach.w);
+    for (const std::int64_t down : sizes_reached(reach.h))
+      for (const std::int64_t across : right) add(down * across * reach.inner, at_place / reach.granule);
+  } else {
+    for (std::int64_t first = 0; first < reach.extent; first += reach.granule)
+      add(reach.along(static_cast<unsigned>(first), reach.granule).count, 1);
   }
   return counts;
+}
+
+/// Whether an eighth of the pairs of an output and a tap do not meet in the image, and maps are small enough to count
+/// their tiles at each launch.
+inline bool may_gain(const Reach& reach) {
+  constexpr std::int64_t most_places = 256;
+  if (std::int64_t{reach.h.result_count} * reach.w.result_count > most_places) return false;
+  const auto met = [](const ReachAxis& axis) {
+    const std::vector<std::int64_t> sizes = sizes_reached(axis);
+    return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+  };
+  const auto all = [](const ReachAxis& axis) { return std::int64_t{axis.count} * axis.result_count; };
+  return 8 * met(reach.h) * met(reach.w) <= 7 * all(reach.h) * all(reach.w);
 }
 
 /// The slices of a product whose tiles sum only what they reach, if that takes less time than to sum all. `others` of
@@ -53,8 +68,7 @@ inline std::vector<TileCount> count_tiles(const Reach& reach, std::int64_t other
 /// where rows change place by place a weight gradient's loop is a little longer: so it must be a sixteenth less.
 inline std::optional<Slices> slices_reached(const Reach& reach, std::int64_t others, const Slices& all,
                                             std::int64_t least) {
-  const Pairs down(reach.h, reach.of_rows), right(reach.w, reach.of_rows);
-  if (8 * down.met * right.met > 7 * down.all * right.all || all.longest > Slices::most_reached) return std::nullopt;
+  if (!may_gain(reach) || all.longest > Slices::most_reached) return std::nullopt;
   const std::vector<TileCount> counts = count_tiles(reach, others);
   std::int64_t tiles = 0;
   for (const TileCount& count : counts) tiles += count.tiles;
