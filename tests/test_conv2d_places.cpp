@@ -136,4 +136,18 @@ TEST_CASE("parts of unequal number have the same bits by a cluster and by a kern
   }
 }
 
+// A tile of a warpgroup would have two places here, side by side, of which one reaches the infinite tap.
+TEST_CASE("an infinite weight meets the same of small images by warps and by warpgroups") {
+  Problem p = make({64, 2, 2, 32, 64, {3, 1, 1}}, DType::f16, false);
+  std::vector<double> weight = p.weight.values();
+  for (std::int64_t k = 0; k < p.geometry.k; ++k)
+    weight[static_cast<std::size_t>((k * 9 + 3) * p.geometry.c)] = INFINITY;
+  p.weight = Tensor::from(weight, p.weight.shape(), DType::f16);
+  const auto not_finite_by = [&](bool groups) {
+    const Asked asked(cuda::Sm90::groups, groups);
+    return not_finite(compute(current_cuda(), p).y);
+  };
+  CHECK(not_finite_by(true) == not_finite_by(false));
+}
+
 #endif

@@ -228,8 +228,9 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
       if constexpr (std::is_same_v<T, half>)
         if (cuda::uses(cuda::Sm90::groups)) {
           if (cut.large) return with(GroupShape<128>());
-          // Where nothing is cut there are tiles enough.
-          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts == 1) return with(GroupShape<64>());
+          // Where nothing is cut there are tiles enough. Of twice the rows, they would reach more than small ones.
+          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts == 1 && cut.slices.reaches_all)
+            return with(GroupShape<64>());
         }
       if (cut.large) return with(LargeShape<T>());
     }

@@ -52,10 +52,9 @@ struct Slices {
     if (reaches_all) return {0, longest, longest, longest};
     return reach.of(row, rows, column, columns);
   }
-  /// The parts of so many slices, no more than the longest unless there is one part.
+  /// The parts of so many slices, no more than the longest.
   __host__ __device__ EvenParts cut(unsigned slices) const {
     if (slices == longest) return parts_of_longest;
-    if (parts == 1) return {1, slices, 0};
     const unsigned needed = by_longest.quotient(slices * parts + longest - 1);
     return EvenParts::of(slices, needed == 0 ? 1 : needed);
   }
