@@ -84,12 +84,12 @@ struct Reach {
 /// Goes from slice to slice.
 class SliceWalk {
  public:
-  /// From the i-th of them on, if there is one. Lines are few.
+  /// From the i-th of them on, if there is one.
   __device__ SliceWalk(const TileSlices& slices, unsigned i)
       : line_(slices.line), gap_(slices.pitch - slices.line), at_(slices.first) {
-    while (i < slices.count && i >= line_) {
-      i -= line_;
-      at_ += slices.pitch;
+    if (i < slices.count && i >= line_) {
+      at_ += i / line_ * slices.pitch;
+      i %= line_;
     }
     at_ += i;
     left_ = line_ - i;
