@@ -174,7 +174,8 @@ Slices cut_reductions(const std::vector<TileCount>& counts, std::int64_t least, 
   Slices best = slices_of(longest, 1);
   std::int64_t best_time = Cost(best, counts).time;
   static_assert(2 * blocks_at_work <= std::int64_t{Slices::most_together} * most_groups);
-  for (std::int64_t parts = 2; parts <= longest / least; ++parts) {
+  const std::int64_t most = std::min(longest / least, 2 * blocks_at_work);  // there may be no tile
+  for (std::int64_t parts = 2; parts <= most; ++parts) {
     const Slices slices = slices_of(longest, parts);
     const Cost cost(slices, counts);
     if (cost.blocks > 2 * blocks_at_work) break;
