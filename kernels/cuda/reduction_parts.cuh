@@ -25,9 +25,9 @@ struct EvenParts {
   __device__ unsigned size(unsigned part) const { return part >= count ? 0 : least + (part < longer ? 1 : 0); }
 };
 
-/// How the reductions of a product's tiles are cut: one of `longest` slices into `parts` parts, a shorter one into as
-/// few as are no longer. Their sums are added in groups of `together`, in order, and then those of the groups, in
-/// order.
+/// How the reductions of a product's tiles are cut: one of `longest` slices into `parts` parts, a shorter one into
+/// that share of them, rounded up: none is longer. Their sums are added in groups of `together`, in order, and then
+/// those of the groups, in order.
 struct Slices {
   unsigned longest, parts, together;
 
@@ -44,7 +44,7 @@ struct Slices {
 
   static constexpr unsigned most_together = 8;  // blocks of a cluster on every device that has them
   static bool allows(std::int64_t parts) { return parts <= most_together || parts % most_together == 0; }
-  /// Of which tiles may reach part.
+  /// Slices of a reduction of which tiles may reach part: cut() counts in 32 bits.
   static constexpr std::int64_t most_reached = 1 << 20;
 
   /// Of the tile that begins at this row and column.
