@@ -13,11 +13,13 @@ template <class T, class B>
 void multiply_patches(const char* op, Cuda where, const Patches<T>& patches, const B& b, Packing packing,
                       Destination<T> to) {
   const PlacedCut<T> cut = cut_patches(patches, to.n);
+  const std::int64_t images_of_place = cut.by_place ? patches.images : 0;
   if (cut.by_place) {
     to.spread = true;
-    to.pixels = PlaceGrid(to.pixels, patches.images);
+    to.pixels = EitherGrid(to.pixels, images_of_place);
   }
-  const Operand<PlacedPatches<T>, Contiguous::depth> a{{patches, cut.by_place}};
+  const Operand<PlacedPatches<T, EitherGrid>, Contiguous::depth> a{
+      {patches, EitherGrid(patches.grid, images_of_place)}};
   in_parts(op, where, by_clusters(to, cut.slices), cut.slices,
            [&](const Destination<T>& part) { multiply<T>(op, where, a, b, packing, cut, part); });
 }
@@ -34,7 +36,7 @@ void conv2d_forward(Cuda where, const Sliding& s, View x, View weight, View bias
     const auto weights = weight_matrix(s, k, weight.as<const T>());
     const Finish<T> finish{bias_of<T>(bias), relu};
     Destination<T> destination{y.as<T>(), finish, patches.rows, static_cast<int>(k)};
-    destination.pixels = PlaceGrid({{s.oh, s.oh, 1, 0}, {s.ow, s.ow, 1, 0}});
+    destination.pixels = EitherGrid({{s.oh, s.oh, 1, 0}, {s.ow, s.ow, 1, 0}});
     if (is_stem(patches)) {
       if constexpr (std::is_same_v<T, half>)
         return multiply_stem(op, where, patches, weights, WholeDestination<T>{destination});
@@ -63,7 +65,7 @@ void conv2d_backward_data(Cuda where, const Sliding& s, View grad_y, View weight
         const Operand<WeightsByTap<T>, Contiguous::extent> b{{weight.as<const T>(), k, kernel, s.c, y.taps, x.taps}};
         Destination<T> to{grad_x.as<T>(), {}, patches.rows, static_cast<int>(s.c)};
         to.spread = stride != Pair(1);
-        to.pixels = PlaceGrid({y.inputs, x.inputs});
+        to.pixels = EitherGrid({y.inputs, x.inputs});
         multiply_patches(op, where, patches, b, {packing(patches.data, k), packing(b.source.data, s.c)}, to);
       }
   });

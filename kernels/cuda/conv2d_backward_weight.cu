@@ -31,7 +31,8 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
                [&](const Destination<T>& part) { multiply<T>(op, where, rows, columns, packed, cut, part); });
     };
     if (cut.by_place)
-      multiply_by(PlacedRows<T>(gradient, patches.images), PlacedPatches<T>(patches, true));
+      multiply_by(PlacedRows<T>(gradient, patches.images),
+                  PlacedPatches<T, PlaceGrid>(patches, {patches.grid, patches.images}));
     else
       multiply_by(gradient, patches);
   });

@@ -129,21 +129,28 @@ struct PixelGrid {
   FastDivision by_height{}, by_width{};
 };
 
-/// The same image by image or, if so many images are said, place by place: the first place of all images, then the
-/// second.
+/// The same of so many images place by place: the first place of all images, then the second.
 struct PlaceGrid : PixelGrid {
   PlaceGrid() = default;
-  explicit PlaceGrid(const PixelGrid& grid, std::int64_t images = 0)
-      : PixelGrid(grid), by_place(images > 0), by_images(std::max<std::int64_t>(images, 1)) {}
+  PlaceGrid(const PixelGrid& grid, std::int64_t images)
+      : PixelGrid(grid), by_images(std::max<std::int64_t>(images, 1)) {}
 
   __device__ Pixel at(unsigned i) const {
-    if (!by_place) return PixelGrid::at(i);
     const Divided place = by_images.divide(i), line = by_width.divide(place.quotient);
     return pixel(place.remainder, line.quotient, line.remainder);
   }
 
-  bool by_place = false;
   FastDivision by_images{};
+};
+
+/// Image by image or, if so many images are said, place by place.
+struct EitherGrid : PlaceGrid {
+  EitherGrid() = default;
+  explicit EitherGrid(const PixelGrid& grid, std::int64_t images = 0) : PlaceGrid(grid, images), by_place(images > 0) {}
+
+  __device__ Pixel at(unsigned i) const { return by_place ? PlaceGrid::at(i) : PixelGrid::at(i); }
+
+  bool by_place = false;
 };
 
 /// One axis of a gather: tap r of output position i reads position i * scale + start + r * step, if that is within the
@@ -216,15 +223,14 @@ struct Patches {
   }
 };
 
-/// The same patches, image by image or place by place.
-template <class T>
+/// The same patches in the order of another grid.
+template <class T, class Grid>
 struct PlacedPatches : Patches<T> {
   using Row = typename Patches<T>::Row;
 
-  PlacedPatches(const Patches<T>& patches, bool by_place)
-      : Patches<T>(patches), places(patches.grid, by_place ? patches.images : 0) {}
+  PlacedPatches(const Patches<T>& patches, const Grid& order) : Patches<T>(patches), places(order) {}
 
-  PlaceGrid places;
+  Grid places;
 
   __device__ Row row(unsigned i) const { return Patches<T>::row(i, places); }
 };

@@ -38,7 +38,7 @@ inline std::vector<TileCount> count_tiles(const Reach& reach, std::int64_t other
     if (same == counts.end()) same = counts.insert(same, {slices, 0});
     same->tiles += tiles * others;
   };
-  const std::int64_t at_place = reach.by_place.divisor();
+  const std::int64_t at_place = reach.by_inner_of_result.divisor();
   if (at_place % reach.granule == 0) {  // each tile lies at one
     const std::vector<std::int64_t> right = sizes_reached(reach.w);
     for (const std::int64_t down : sizes_reached(reach.h))
@@ -50,31 +50,34 @@ inline std::vector<TileCount> count_tiles(const Reach& reach, std::int64_t other
   return counts;
 }
 
-/// Whether an eighth of the pairs of an output and a tap do not meet in the image, and maps are small enough to count
-/// their tiles at each launch.
+/// Whether enough pairs of an output and a tap do not meet in the image, and there are few enough to count tiles at
+/// each launch. What gains less than an eighth there gains little by time.
 inline bool may_gain(const Reach& reach) {
-  constexpr std::int64_t most_places = 256;
-  if (std::int64_t{reach.h.result_count} * reach.w.result_count > most_places) return false;
+  constexpr std::int64_t most_pairs = 1 << 16;
+  const auto all = [](const ReachAxis& axis) { return std::int64_t{axis.count} * axis.result_count; };
   const auto met = [](const ReachAxis& axis) {
     const std::vector<std::int64_t> sizes = sizes_reached(axis);
     return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
   };
-  const auto all = [](const ReachAxis& axis) { return std::int64_t{axis.count} * axis.result_count; };
-  return 8 * met(reach.h) * met(reach.w) <= 7 * all(reach.h) * all(reach.w);
+  const std::int64_t down = all(reach.h), right = all(reach.w);
+  return down <= most_pairs && right <= most_pairs && down * right <= most_pairs &&
+         8 * met(reach.h) * met(reach.w) <= 7 * down * right;
 }
 
 /// The slices of a product whose tiles sum only what they reach, if that takes less time than to sum all. `others` of
-/// its tiles lie beside each other along the other side. What follows a convolution is a pass of its own then, and
-/// where rows change place by place a weight gradient's loop is a little longer: so it must be a sixteenth less.
+/// its tiles lie beside each other along the other side. By a sixteenth where something is lost: what follows a
+/// convolution in one part is a pass of its own then, and a weight gradient's loop is a little longer.
 inline std::optional<Slices> slices_reached(const Reach& reach, std::int64_t others, const Slices& all,
                                             std::int64_t least) {
-  if (!may_gain(reach) || all.longest > Slices::most_reached) return std::nullopt;
+  if (all.longest > Slices::most_reached || !may_gain(reach)) return std::nullopt;
   const std::vector<TileCount> counts = count_tiles(reach, others);
   std::int64_t tiles = 0;
   for (const TileCount& count : counts) tiles += count.tiles;
   const Slices reached = cut_reductions(
       counts, least, [&](std::int64_t longest, std::int64_t parts) { return Slices(reach, longest, parts); });
-  if (16 * Cost(reached, counts).time > 15 * Cost(all, {{all.longest, tiles}}).time) return std::nullopt;
+  const std::int64_t now = Cost(reached, counts).time, before = Cost(all, {{all.longest, tiles}}).time;
+  const bool loses = all.parts == 1 || !reach.of_rows;
+  if (loses ? 16 * now > 15 * before : now >= before) return std::nullopt;
   return reached;
 }
 

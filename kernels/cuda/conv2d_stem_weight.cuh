@@ -117,7 +117,7 @@ void stem_weight(const char* op, Cuda where, const Matrix<T>& gradient, const Pa
   const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Tile::pixels), 8);
   in_parts(op, where, destination, slices, [&](const Destination<T>& to) {
     launch(op, stem_weight_sums<T>, dim3(static_cast<unsigned>(tiles), slices.parts), stem_weight_threads<acc_t<T>>, 0,
-           static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.cut(slices.longest));
+           static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.parts_of_longest);
   });
 }
 

@@ -70,7 +70,7 @@ inline void multiply_stem_weight(const char* op, Cuda where, const Matrix<half>&
     const Slices slices = cut_reduction(tiles, ceil_div<std::int64_t>(gradient.rows, Shape::threads), 2);
     in_parts(op, where, destination, slices, [&](const Destination<half>& to) {
       launch(op, stem_weight_products<channels, run>, dim3(static_cast<unsigned>(tiles), slices.parts), Shape::threads,
-             0, static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.cut(slices.longest));
+             0, static_cast<cudaStream_t>(where.stream), gradient, patches, to, slices.parts_of_longest);
     });
   };
   const auto with_channels = [&]<int channels>() {

@@ -49,7 +49,7 @@ struct Destination {
   bool in_runs = rows_in_runs(y, n);
   acc_t<T>* partial = nullptr;
   bool spread = false;
-  PlaceGrid pixels{};
+  EitherGrid pixels{};
   unsigned cluster = 1;
 
   template <int run>
@@ -65,7 +65,7 @@ struct Destination {
     bool whole = in_runs && !reaches_edge(product, first_row, first_column, m, n);
     if (whole && spread && !are_partial) {
       rows = {row_of_y(rows.first), pixels.pixels_of_image()};
-      whole = lie_at(rows, product, first_row);
+      whole = pixels.by_place && lie_at(rows, product, first_row);
     }
     if (!whole) return store_edge(product, first_row, first_column, are_partial);
     if (are_partial)
@@ -93,7 +93,7 @@ struct Destination {
   __device__ bool lie_at(const Rows& rows, const Product& product, std::int64_t first_row) const {
     constexpr int last = Product::rows - 1;
     const std::int64_t expected = rows.first + (product.row(last) - product.row(0)) * rows.pitch;
-    return __all_sync(0xffffffff, pixels.by_place && row_of_y(first_row + product.row(last)) == expected);
+    return __all_sync(0xffffffff, row_of_y(first_row + product.row(last)) == expected);
   }
   template <class Product>
   __device__ void store_edge(const Product& product, std::int64_t first_row, int first_column, bool are_partial) const {

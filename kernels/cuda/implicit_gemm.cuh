@@ -227,6 +227,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)
         if (cuda::uses(cuda::Sm90::groups)) {
+          static_assert(GroupShape<128>::m == LargeShape<T>::m && GroupShape<128>::n == LargeShape<T>::n);
           if (cut.large) return with(GroupShape<128>());
           // Where nothing is cut there are tiles enough. Of twice the rows, they would reach more than small ones.
           if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts == 1 && cut.slices.reaches_all)

@@ -43,11 +43,11 @@ struct TileSlices {
 /// numbered by the two axes and then by what lies at one place of them: channels, or images.
 struct Reach {
   ReachAxis h{}, w{};
-  unsigned inner = 1;                 // slices of the reduction at one place
-  unsigned extent = 1;                // elements of the result, below 2^31
-  unsigned granule = 1;               // Tiles within the same `granule` elements, a power of two, reach the same.
-  bool of_rows = true;                // or of columns
-  FastDivision by_place{}, by_row{};  // elements of the result at one place, places in a row
+  unsigned inner = 1;    // slices of the reduction at one place
+  unsigned extent = 1;   // elements of the result, below 2^31
+  unsigned granule = 1;  // Tiles within the same `granule` elements, a power of two, reach the same.
+  bool of_rows = true;   // or of columns
+  FastDivision by_inner_of_result{}, by_row{};  // elements of the result at one place, places in a row
 
   Reach() = default;
   Reach(const ReachAxis& vertical, const ReachAxis& horizontal, unsigned slices_at_place, unsigned elements_at_place,
@@ -58,7 +58,7 @@ struct Reach {
         extent(elements),
         granule(of_tile),
         of_rows(along_rows),
-        by_place(elements_at_place),
+        by_inner_of_result(elements_at_place),
         by_row(horizontal.result_count) {}
 
   /// What a tile reaches that begins at this row and column.
@@ -69,7 +69,8 @@ struct Reach {
   __host__ __device__ TileSlices along(unsigned first, unsigned size) const {
     const unsigned begin = first & ~(granule - 1), behind = ((first + size - 1) | (granule - 1)) + 1,
                    end = behind < extent ? behind : extent;
-    const Divided from = by_row.divide(by_place.quotient(begin)), to = by_row.divide(by_place.quotient(end - 1));
+    const Divided from = by_row.divide(by_inner_of_result.quotient(begin)),
+                  to = by_row.divide(by_inner_of_result.quotient(end - 1));
     const int top = static_cast<int>(from.quotient), bottom = static_cast<int>(to.quotient);
     const Range down = h.reached(top, bottom),
                 right = top == bottom ? w.reached(static_cast<int>(from.remainder), static_cast<int>(to.remainder))

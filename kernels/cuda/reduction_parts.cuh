@@ -30,17 +30,16 @@ struct EvenParts {
 /// those of the groups, in order.
 struct Slices {
   unsigned longest, parts, together;
+  EvenParts parts_of_longest;
+  FastDivision by_longest;
+  bool reaches_all;  // whether every tile sums all slices
+  Reach reach;       // what it sums otherwise
 
   /// All of a reduction for every tile.
-  Slices(std::int64_t slices, std::int64_t parts_of_it) : Slices(Reach(), slices, parts_of_it) { reaches_all = true; }
+  Slices(std::int64_t slices, std::int64_t parts_of_it) : Slices(slices, parts_of_it, true, Reach()) {}
   /// What tiles reach of it.
-  Slices(const Reach& reaches, std::int64_t slices_of_longest, std::int64_t parts_of_longest)
-      : longest(static_cast<unsigned>(slices_of_longest)),
-        parts(static_cast<unsigned>(parts_of_longest)),
-        together(std::min(parts, most_together)),
-        parts_of_longest(EvenParts::of(longest, parts)),
-        reach(reaches),
-        by_longest(std::max<std::int64_t>(slices_of_longest, 1)) {}
+  Slices(const Reach& reach_of_tiles, std::int64_t slices_of_longest, std::int64_t parts_of_it)
+      : Slices(slices_of_longest, parts_of_it, false, reach_of_tiles) {}
 
   static constexpr unsigned most_together = 8;  // blocks of a cluster on every device that has them
   static bool allows(std::int64_t parts) { return parts <= most_together || parts % most_together == 0; }
@@ -59,10 +58,15 @@ struct Slices {
     return EvenParts::of(slices, needed == 0 ? 1 : needed);
   }
 
-  EvenParts parts_of_longest;
-  Reach reach;
-  FastDivision by_longest;
-  bool reaches_all = false;
+ private:
+  Slices(std::int64_t slices, std::int64_t parts_of_it, bool all, const Reach& reach_of_tiles)
+      : longest(static_cast<unsigned>(slices)),
+        parts(static_cast<unsigned>(parts_of_it)),
+        together(std::min(parts, most_together)),
+        parts_of_longest(EvenParts::of(longest, parts)),
+        by_longest(std::max<std::int64_t>(slices, 1)),
+        reaches_all(all),
+        reach(reach_of_tiles) {}
 };
 
 template <class A, int run>
@@ -73,16 +77,16 @@ __device__ inline void add_run(Pack<A, run>& sums, const Pack<A, run>& others) {
 
 /// Sums that are to be added of one element of a product, `together` of them in a row first.
 struct SumsOfParts {
-  std::int64_t count, together;
+  unsigned count, together;
 
   /// Where each cluster has left the sum of its parts.
   __device__ SumsOfParts(const Slices& slices, std::int64_t row, int column, unsigned cluster)
       : count(ceil_div(parts_of(slices, static_cast<unsigned>(row), static_cast<unsigned>(column)), cluster)),
         together(slices.together / cluster) {}
 
-  __device__ std::int64_t groups() const { return ceil_div(count, together); }
-  __device__ std::int64_t begin(std::int64_t group) const { return group * together; }
-  __device__ std::int64_t end(std::int64_t group) const { return min(begin(group) + together, count); }
+  __device__ unsigned groups() const { return ceil_div(count, together); }
+  __device__ unsigned begin(unsigned group) const { return group * together; }
+  __device__ unsigned end(unsigned group) const { return min(begin(group) + together, count); }
 
  private:
   __device__ static unsigned parts_of(const Slices& slices, unsigned row, unsigned column) {
@@ -103,13 +107,13 @@ __global__ void __launch_bounds__(256) sum_parts(const Destination<T> destinatio
   const SumsOfParts parts(slices, first / destination.n, column, destination.cluster);
   if (parts.count == 1) return;  // stored by the block that has it
   const auto load_part = [&](std::int64_t part) { return load<run>(destination.partial + part * count + first); };
-  const auto sum_group = [&](std::int64_t group) {
+  const auto sum_group = [&](unsigned group) {
     Sums sum = load_part(parts.begin(group));
     use_in_order(parts.begin(group) + 1, parts.end(group), 1, load_part, [&](const Sums& part) { add_run(sum, part); });
     return sum;
   };
   Sums sum = sum_group(0);
-  for (std::int64_t group = 1; group < parts.groups(); ++group) add_run(sum, sum_group(group));
+  for (unsigned group = 1; group < parts.groups(); ++group) add_run(sum, sum_group(group));
   store(destination.place(first), destination.finish(sum, column, destination.n));
 }
 
@@ -118,16 +122,16 @@ template <class T>
 __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> destination, const Slices slices) {
   follow_kernels_before();
   using A = acc_t<T>;
-  constexpr int warps = 8;
+  constexpr unsigned warps = 8;
   MPAD_SHARED(A, shared, [most_groups][32]);
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const std::int64_t count = destination.m * destination.n, i = std::int64_t{blockIdx.x} * 32 + lane;
   const std::int64_t element = min(i, count - 1);
   const int column = static_cast<int>(element % destination.n);
   const SumsOfParts parts(slices, element / destination.n, column, destination.cluster);
   const bool has_parts = i < count && parts.count > 1;
   if (has_parts)
-    for (std::int64_t group = warp; group < parts.groups(); group += warps) {
+    for (unsigned group = warp; group < parts.groups(); group += warps) {
       const auto load_part = [&](std::int64_t part) { return destination.partial[part * count + i]; };
       A sum = load_part(parts.begin(group));
       use_in_order(parts.begin(group) + 1, parts.end(group), 1, load_part, [&](A part) { sum += part; });
@@ -136,7 +140,7 @@ __global__ void __launch_bounds__(256) sum_many_parts(const Destination<T> desti
   __syncthreads();
   if (warp > 0 || !has_parts) return;
   A sum = shared[0][lane];
-  for (std::int64_t group = 1; group < parts.groups(); ++group) sum += shared[group][lane];
+  for (unsigned group = 1; group < parts.groups(); ++group) sum += shared[group][lane];
   store(destination.place(i), destination.finish(Pack<A, 1>{{sum}}, column, destination.n));
 }
 
@@ -169,8 +173,11 @@ struct Cost {
 /// others leave few idle: slices_of(slices of the longest, parts of it) says how. Depends on sizes alone.
 template <class SlicesOf>
 Slices cut_reductions(const std::vector<TileCount>& counts, std::int64_t least, const SlicesOf& slices_of) {
-  std::int64_t longest = 0;
-  for (const TileCount& count : counts) longest = std::max(longest, count.slices);
+  std::int64_t longest = 0, tiles = 0;
+  for (const TileCount& count : counts) {
+    longest = std::max(longest, count.slices);
+    tiles += count.tiles;
+  }
   Slices best = slices_of(longest, 1);
   std::int64_t best_time = Cost(best, counts).time;
   static_assert(2 * blocks_at_work <= std::int64_t{Slices::most_together} * most_groups);
@@ -178,7 +185,8 @@ Slices cut_reductions(const std::vector<TileCount>& counts, std::int64_t least, 
   for (std::int64_t parts = 2; parts <= most; ++parts) {
     const Slices slices = slices_of(longest, parts);
     const Cost cost(slices, counts);
-    if (cost.blocks > 2 * blocks_at_work) break;
+    // There is memory for as many parts of every tile.
+    if (cost.blocks > 2 * blocks_at_work || tiles * parts > 8 * blocks_at_work) break;
     if (!Slices::allows(parts) || cost.time >= best_time) continue;
     best = slices;
     best_time = cost.time;
