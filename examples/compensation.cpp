@@ -24,7 +24,7 @@ void print(const std::vector<Compensation>& found) {
 
 int main(int argc, char** argv) {
   CommandLine line(name, "Differentiates zero(t) = max1(t * x) - max2(t * x), which is 0, in each precision.");
-  Output output;
+  Output output{.resumable = false};
   bool force = false;
   Group group(line, "Results");
   group.text("--out", "DIR", output.directory, fmt::format("Write {} and run.json here", file));
