@@ -83,11 +83,14 @@ void run(const Options& options) {
   const OutputDirectory out(options.study.run.output, options.context(images, device),
                             std::vector<std::string>{"differences.csv", "thresholds.csv", "histogram.csv"});
   const ModelFactory make_model = options.study.model(images);
+  const Dataset dataset = images.train.to(device);  // once for all draws
   std::vector<Difference> found;
   for (DType dtype : options.pairs.precisions) {
     plan.settings.dtype = dtype;
-    const std::vector<Difference> of_precision = differences(plan, make_model, images.train, options.pairs.norm);
-    found.insert(found.end(), of_precision.begin(), of_precision.end());
+    for (std::int64_t draw = 0; draw < plan.draws; ++draw) {
+      const std::vector<Difference> added = differences(plan, draw, make_model, dataset, options.pairs.norm);
+      found.insert(found.end(), added.begin(), added.end());
+    }
     out.write("differences.csv", differences_csv(options.study.network.name, images.train.name, found));
     out.write("thresholds.csv", thresholds_csv(thresholds_of(found)));
     out.write("histogram.csv", histogram_csv(found));

@@ -162,13 +162,18 @@ void run(const Options& options) {
   const OutputDirectory out(options.study.run.output, options.context(images, device),
                             std::vector<std::string>{"pairs.csv", "ties.csv", "summary.csv"});
   const ModelFactory make_model = options.study.model(images);
+  const Dataset dataset = images.train.to(device);  // once for all draws
   ZoneTables tables;
   print_head(options);
   for (const ZoneCell& cell : cells) {
     if (!options.study.run.quiet)
       fmt::print(stderr, "{}: cell {} of {}\n", name, &cell - cells.data() + 1, cells.size());
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<ZonePair> pairs = compare_pairs(cell, make_model, images.train);
+    std::vector<ZonePair> pairs;
+    for (std::int64_t draw = 0; draw < cell.plan.draws; ++draw) {
+      const std::vector<ZonePair> added = compare_pairs(cell, draw, make_model, dataset);
+      pairs.insert(pairs.end(), added.begin(), added.end());
+    }
     tables.add(cell, pairs);
     out.write("pairs.csv", tables.pairs());
     out.write("ties.csv", tables.ties());

@@ -49,13 +49,14 @@ TEST_CASE("the same program is at distance 0, its sums reordered within rounding
   for (DType dtype : real_dtypes) {
     PairPlan plan{.settings = spots_settings(), .draws = 2, .batches = 2};
     plan.settings.dtype = dtype;
-    const std::vector<Difference> found = differences(plan, make_small, spots(50, 1), VectorNorm::one);
     std::map<std::string, int> count;
-    for (const Difference& d : found) {
-      ++count[d.rival];
-      if (d.rival == "same") CHECK((d.comparison.difference == 0 && d.comparison.zone == Zone::none));
-      if (d.rival == "same-reordered") CHECK(d.comparison.zone != Zone::bifurcation);
-    }
+    for (std::int64_t draw = 0; draw < plan.draws; ++draw)
+      for (const Difference& d : differences(plan, draw, make_small, spots(50, 1), VectorNorm::one)) {
+        ++count[d.rival];
+        CHECK(d.index.draw == draw);
+        if (d.rival == "same") CHECK((d.comparison.difference == 0 && d.comparison.zone == Zone::none));
+        if (d.rival == "same-reordered") CHECK(d.comparison.zone != Zone::bifurcation);
+      }
     CHECK(count ==
           std::map<std::string, int>{{"same", 4}, {"same-reordered", 4}, {"minimal", 4}, {"relu0", 4}, {"norm", 4}});
   }

@@ -36,6 +36,20 @@ ZoneCell cell_of(DType dtype) {
   return cell;
 }
 
+void visit_pairs(const PairPlan& plan, const Dataset& dataset,
+                 const std::function<void(const PairIndex&, RecordedLoss&)>& visit) {
+  for (std::int64_t draw = 0; draw < plan.draws; ++draw) visit_draw(plan, draw, make_small, dataset, visit);
+}
+
+std::vector<ZonePair> compare_all(const ZoneCell& cell) {
+  std::vector<ZonePair> pairs;
+  for (std::int64_t draw = 0; draw < cell.plan.draws; ++draw) {
+    const std::vector<ZonePair> added = compare_pairs(cell, draw, make_small, spots(50, 1));
+    pairs.insert(pairs.end(), added.begin(), added.end());
+  }
+  return pairs;
+}
+
 ZonePair pair_of(std::int64_t draw, double difference, Zone zone, std::int64_t zero_ties, std::int64_t positive_ties) {
   return {{draw, 0}, {difference, 0, zone}, {{"1", 10, zero_ties, positive_ties, true}}};
 }
@@ -83,8 +97,7 @@ TEST_CASE("noise is drawn for each pair, the same in another call") {
   const auto losses = [&](double noise) {
     plan.noise = noise;
     std::vector<double> values;
-    visit_pairs(plan, make_small, spots(50, 1),
-                [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
+    visit_pairs(plan, spots(50, 1), [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
     return values;
   };
   CHECK(losses(0.5) == losses(0.5));
@@ -101,13 +114,26 @@ TEST_CASE("each draw augments in its own way") {
   const auto losses = [&](const Augment& augment) {
     data.augment = augment;
     std::vector<double> values;
-    visit_pairs(plan, make_small, data, [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
+    visit_pairs(plan, data, [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); });
     return values;
   };
   const std::vector<double> plain = losses({}), augmented = losses({.crop_pad = 2});
   CHECK(augmented == losses({.crop_pad = 2}));
   CHECK(plain[0] != augmented[0]);
   CHECK(plain[1] != augmented[1]);
+}
+
+TEST_CASE("a draw yields the same whatever was drawn before") {
+  PairPlan plan = plan_of(2, 3);
+  plan.noise = 0.5;
+  std::vector<double> values;
+  const auto append = [&](const PairIndex&, RecordedLoss& loss) { values.push_back(loss.value()); };
+  for (const std::int64_t draw : {1, 0, 1}) visit_draw(plan, draw, make_dropping, spots(50, 1), append);
+  REQUIRE(values.size() == 9);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(values[i] == values[6 + i]);
+    CHECK(values[i] != values[3 + i]);
+  }
 }
 
 TEST_CASE("shares count pairs by zone, D by threshold, and tied windows") {
@@ -156,14 +182,14 @@ TEST_CASE("a cell's pairs are the same for any number of threads, and agree with
     std::string text;
     with_threads([&] {
       ZoneTables tables;
-      tables.add(cell, compare_pairs(cell, make_small, spots(50, 1)));
+      tables.add(cell, compare_all(cell));
       if (text.empty()) text = tables.pairs() + tables.ties() + tables.summary();
       CHECK(text == tables.pairs() + tables.ties() + tables.summary());
     });
-    const std::vector<ZonePair> pairs = compare_pairs(cell, make_small, spots(50, 1));
+    const std::vector<ZonePair> pairs = compare_all(cell);
     REQUIRE(pairs.size() == 6);
     std::size_t i = 0;
-    visit_pairs(cell.plan, make_small, spots(50, 1), [&](const PairIndex&, RecordedLoss& loss) {
+    visit_pairs(cell.plan, spots(50, 1), [&](const PairIndex&, RecordedLoss& loss) {
       const Comparison full =
           compare(loss.gradients(cell.first.choices), loss.gradients(cell.second.choices), cell.norm);
       CHECK(pairs[i].comparison.difference == full.difference);
@@ -176,9 +202,9 @@ TEST_CASE("a cell's pairs are the same for any number of threads, and agree with
 TEST_CASE("a program whose sums are reordered differs from itself by noise alone") {
   ZoneCell cell = cell_of(DType::f32);
   cell.second = cell.first;
-  for (const ZonePair& pair : compare_pairs(cell, make_small, spots(50, 1))) CHECK(pair.comparison.difference == 0);
+  for (const ZonePair& pair : compare_all(cell)) CHECK(pair.comparison.difference == 0);
   cell.reordered = true;
-  for (const ZonePair& pair : compare_pairs(cell, make_small, spots(50, 1))) {
+  for (const ZonePair& pair : compare_all(cell)) {
     CHECK(pair.comparison.zone == Zone::compensation);
     CHECK(pair.comparison.residue == 0);
   }

@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <numeric>
-#include <optional>
 
 namespace mpad {
 namespace {
@@ -71,22 +70,17 @@ std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset) {
   return pairs;
 }
 
-void visit_pairs(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
-                 const std::function<void(const PairIndex&, RecordedLoss&)>& visit) {
+void visit_draw(const PairPlan& plan, std::int64_t draw, const ModelFactory& make_model, const Dataset& dataset,
+                const std::function<void(const PairIndex&, RecordedLoss&)>& visit) {
   Dataset images = dataset;
   images.dtype = plan.settings.dtype;
   images = images.to(plan.settings.device);
-  std::unique_ptr<Module> model;
-  std::optional<Batches> batches;
-  std::int64_t drawn = -1;
+  const std::uint64_t seed = seed_of(plan, draw);
+  const std::unique_ptr<Module> model = draw_network(plan.settings, seed, make_model, plan.init);
+  const Batches batches = in_order(images, plan.settings.batch_size, seed);
   for (const PairIndex& pair : pairs_of(plan, dataset)) {
-    if (pair.draw != drawn) {
-      const std::uint64_t seed = seed_of(plan, pair.draw);
-      model = draw_network(plan.settings, seed, make_model, plan.init);
-      batches = in_order(images, plan.settings.batch_size, seed);
-      drawn = pair.draw;
-    }
-    RecordedLoss loss(*model, with_noise((*batches)[pair.batch], plan.noise, seed_of(plan, pair)));
+    if (pair.draw != draw) continue;
+    RecordedLoss loss(*model, with_noise(batches[pair.batch], plan.noise, seed_of(plan, pair)));
     visit(pair, loss);
   }
 }

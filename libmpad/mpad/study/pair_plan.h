@@ -38,10 +38,10 @@ struct PairIndex {
 /// than the data set has, or its images are fewer than a mini-batch.
 std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset);
 
-/// Calls visit for each pair, with its loss recorded in training mode. Images are augmented as their data set asks for,
-/// by each draw in its own way.
-void visit_pairs(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
-                 const std::function<void(const PairIndex&, RecordedLoss&)>& visit);
+/// Calls visit for each pair of a draw, with its loss recorded in training mode. Images are augmented as their data set
+/// asks for, by each draw in its own way. What a draw yields does not depend on those before.
+void visit_draw(const PairPlan& plan, std::int64_t draw, const ModelFactory& make_model, const Dataset& dataset,
+                const std::function<void(const PairIndex&, RecordedLoss&)>& visit);
 
 /// A seed of the pair's own.
 std::uint64_t seed_of(const PairPlan& plan, const PairIndex& pair);

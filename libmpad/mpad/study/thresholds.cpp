@@ -8,10 +8,10 @@ namespace {
 
 const Choices base{.ties = TieRule::native(), .relu0 = 0, .norm_at_zero = 0};
 
-void add_differences(PairPlan plan, PoolKind pool, const ModelFactory& make_model, const Dataset& dataset,
-                     VectorNorm norm, std::vector<Difference>& differences) {
+void add_differences(PairPlan plan, PoolKind pool, std::int64_t draw, const ModelFactory& make_model,
+                     const Dataset& dataset, VectorNorm norm, std::vector<Difference>& differences) {
   plan.settings.pool = pool;
-  visit_pairs(plan, make_model, dataset, [&](const PairIndex& index, RecordedLoss& loss) {
+  visit_draw(plan, draw, make_model, dataset, [&](const PairIndex& index, RecordedLoss& loss) {
     const ProgramGradients first = loss.gradients(base);
     for (const Rival& rival : rivals()) {
       if (rival.pool != pool) continue;
@@ -46,11 +46,11 @@ std::vector<Rival> rivals() {
           {.name = "norm", .choices = norm, .pool = PoolKind::norm}};
 }
 
-std::vector<Difference> differences(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
-                                    VectorNorm norm) {
+std::vector<Difference> differences(const PairPlan& plan, std::int64_t draw, const ModelFactory& make_model,
+                                    const Dataset& dataset, VectorNorm norm) {
   std::vector<Difference> differences;
   for (PoolKind pool : {PoolKind::max, PoolKind::norm})
-    add_differences(plan, pool, make_model, dataset, norm, differences);
+    add_differences(plan, pool, draw, make_model, dataset, norm, differences);
   return differences;
 }
 

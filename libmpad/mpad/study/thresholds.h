@@ -27,9 +27,9 @@ struct Difference {
   Comparison comparison{};
 };
 
-/// D of all rivals on every pair of the plan, nothing left out. Each network runs forward once on each mini-batch.
-std::vector<Difference> differences(const PairPlan& plan, const ModelFactory& make_model, const Dataset& dataset,
-                                    VectorNorm norm);
+/// D of all rivals on every pair of a draw, nothing left out. Each network runs forward once on each mini-batch.
+std::vector<Difference> differences(const PairPlan& plan, std::int64_t draw, const ModelFactory& make_model,
+                                    const Dataset& dataset, VectorNorm norm);
 
 /// A value of D that would tell rounding from what is more.
 struct Threshold {

@@ -32,9 +32,10 @@ Tally tied_windows(const ZonePair& pair) {
 
 }  // namespace
 
-std::vector<ZonePair> compare_pairs(const ZoneCell& cell, const ModelFactory& make_model, const Dataset& dataset) {
+std::vector<ZonePair> compare_pairs(const ZoneCell& cell, std::int64_t draw, const ModelFactory& make_model,
+                                    const Dataset& dataset) {
   std::vector<ZonePair> pairs;
-  visit_pairs(cell.plan, make_model, dataset, [&](const PairIndex& index, RecordedLoss& loss) {
+  visit_draw(cell.plan, draw, make_model, dataset, [&](const PairIndex& index, RecordedLoss& loss) {
     Choices second = cell.second.choices;
     if (cell.reordered) second.summation_order = seed_of(cell.plan, index);
     pairs.push_back({index, compare(loss, cell.first.choices, second, cell.norm), loss.ties()});

@@ -26,8 +26,9 @@ struct ZonePair {
   std::vector<LayerTies> ties{};
 };
 
-/// Compares the programs on every pair: one forward, and backward passes where they can differ.
-std::vector<ZonePair> compare_pairs(const ZoneCell& cell, const ModelFactory& make_model, const Dataset& dataset);
+/// Compares the programs on every pair of a draw: one forward, and backward passes where they can differ.
+std::vector<ZonePair> compare_pairs(const ZoneCell& cell, std::int64_t draw, const ModelFactory& make_model,
+                                    const Dataset& dataset);
 
 /// A share of pairs, or of tied windows.
 struct ZoneShare {
