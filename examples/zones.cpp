@@ -6,7 +6,7 @@
 #include "support/pair_options.h"
 #include "support/study_options.h"
 
-#include <mpad/study/zone_tables.h>
+#include <mpad/study/zone_results.h>
 
 #include <algorithm>
 #include <chrono>
@@ -38,7 +38,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "pairs.csv, ties.csv, summary.csv and run.json");
+  study.add(line, "pairs.csv, ties.csv, summary.csv and run.json", true);
   Group programs(line, "Programs to compare");
   const std::string kinds =
       ": a tie rule (native, minimal, beta:B, ...), relu0:A for ReLU'(0), or norm:C for the "
@@ -143,7 +143,8 @@ void print_head(const Options& options) {
   fmt::print(line, "bits", "norm", "batch", "pairs", "zone", "bifurcation", "compensation", "ties>0", "s/pair");
 }
 
-void print_cell(const ZoneCell& cell, const std::vector<ZonePair>& pairs, double seconds) {
+// `seconds` were needed for those of the pairs that are `added`.
+void print_cell(const ZoneCell& cell, const std::vector<ZonePair>& pairs, std::size_t added, double seconds) {
   std::map<std::string, Share> shares;
   for (const ZoneShare& share : shares_of(pairs, cell.thresholds)) shares.emplace(share.quantity, share.share);
   const auto ties = shares.find("positive_ties");
@@ -151,7 +152,7 @@ void print_cell(const ZoneCell& cell, const std::vector<ZonePair>& pairs, double
              cell.plan.settings.batch_size, pairs.size(), percent(shares["zone"]), percent(shares["bifurcation"]),
              percent(shares["compensation"]),
              ties == shares.end() ? "" : fmt::format("{:.2f}", 100 * ties->second.share),
-             fmt::format("{:.3f}", seconds / static_cast<double>(pairs.size())));
+             added == 0 ? "" : fmt::format("{:.3f}", seconds / static_cast<double>(added)));
   std::fflush(stdout);
 }
 
@@ -159,26 +160,21 @@ void run(const Options& options) {
   const Device device = options.study.run.start(name);
   const Split images = options.study.load();
   const std::vector<ZoneCell> cells = cells_of(options, images, device);
-  const OutputDirectory out(options.study.run.output, options.context(images, device),
-                            std::vector<std::string>{"pairs.csv", "ties.csv", "summary.csv"});
+  const OutputDirectory out(
+      options.study.run.output, options.context(images, device),
+      std::vector<std::string>{ZoneResults::pairs_name, ZoneResults::ties_name, ZoneResults::summary_name});
+  ZoneResults results(out, cells);
   const ModelFactory make_model = options.study.model(images);
   const Dataset dataset = images.train.to(device);  // once for all draws
-  ZoneTables tables;
   print_head(options);
-  for (const ZoneCell& cell : cells) {
-    if (!options.study.run.quiet)
-      fmt::print(stderr, "{}: cell {} of {}\n", name, &cell - cells.data() + 1, cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (!options.study.run.quiet) fmt::print(stderr, "{}: cell {} of {}\n", name, i + 1, cells.size());
     const auto start = std::chrono::steady_clock::now();
-    std::vector<ZonePair> pairs;
-    for (std::int64_t draw = 0; draw < cell.plan.draws; ++draw) {
-      const std::vector<ZonePair> added = compare_pairs(cell, draw, make_model, dataset);
-      pairs.insert(pairs.end(), added.begin(), added.end());
-    }
-    tables.add(cell, pairs);
-    out.write("pairs.csv", tables.pairs());
-    out.write("ties.csv", tables.ties());
-    out.write("summary.csv", tables.summary());
-    print_cell(cell, pairs, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    const std::size_t before = results.pairs(i).size();
+    const auto may_start = [&] { return options.study.has_time(); };
+    if (!measure_zones(results, i, make_model, dataset, may_start)) return print_out_of_time(name);
+    print_cell(cells[i], results.pairs(i), results.pairs(i).size() - before,
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 }
 

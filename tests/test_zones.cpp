@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Pairs of weights and mini-batch: which there are, what is counted of them, and the tables.
+// Pairs of weights and mini-batch: which there are, what is counted of them, the tables, and how they are resumed.
+#include "temporary.h"
 #include "training_support.h"
 
 #include <mpad/core/half.h>
 #include <mpad/nn/init.h>
-#include <mpad/study/zone_tables.h>
+#include <mpad/study/zone_results.h>
+#include <mpad/train/atomic_file.h>
+
+#include <cmath>
+#include <limits>
 
 using namespace mpad;
 using namespace mpad::test;
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -48,6 +54,29 @@ std::vector<ZonePair> compare_all(const ZoneCell& cell) {
     pairs.insert(pairs.end(), added.begin(), added.end());
   }
   return pairs;
+}
+
+const std::vector<std::string> files{"pairs.csv", "ties.csv", "summary.csv"};
+
+OutputDirectory open(const TemporaryDirectory& directory) {
+  return OutputDirectory({.directory = directory.path(), .existing = Existing::resume}, {}, files);
+}
+
+bool always() { return true; }
+
+// Three cells of two draws of three mini-batches; whether all is measured.
+bool measure(const OutputDirectory& directory, const std::function<bool()>& may_start = always,
+             const ModelFactory& make_model = make_small) {
+  ZoneResults results(directory, {cell_of(DType::f16), cell_of(DType::f32), cell_of(DType::f64)});
+  for (std::size_t cell = 0; cell < results.cells().size(); ++cell)
+    if (!measure_zones(results, cell, make_model, spots(50, 1), may_start)) return false;
+  return true;
+}
+
+std::vector<std::string> texts(const OutputDirectory& directory) {
+  std::vector<std::string> all;
+  for (const std::string& name : files) all.push_back(read_file(directory.file(name)));
+  return all;
 }
 
 ZonePair pair_of(std::int64_t draw, double difference, Zone zone, std::int64_t zero_ties, std::int64_t positive_ties) {
@@ -159,8 +188,10 @@ TEST_CASE("shares count pairs by zone, D by threshold, and tied windows") {
 
 TEST_CASE("tables have a row for each pair, each pool and each share") {
   ZoneCell cell = cell_of(DType::f16);
+  const std::vector<ZonePair> pairs{pair_of(1, 0.1, Zone::bifurcation, 3, 1)};
   ZoneTables tables;
-  tables.add(cell, {pair_of(1, 0.1, Zone::bifurcation, 3, 1)});
+  tables.add(cell, pairs);
+  tables.add_shares(cell, pairs);
   CHECK(tables.pairs() ==
         "network,dataset,bits,batch_norm,init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
         "zero_ties,positive_ties,windows\n"
@@ -181,8 +212,10 @@ TEST_CASE("a cell's pairs are the same for any number of threads, and agree with
     const ZoneCell cell = cell_of(dtype);
     std::string text;
     with_threads([&] {
+      const std::vector<ZonePair> pairs = compare_all(cell);
       ZoneTables tables;
-      tables.add(cell, compare_all(cell));
+      tables.add(cell, pairs);
+      tables.add_shares(cell, pairs);
       if (text.empty()) text = tables.pairs() + tables.ties() + tables.summary();
       CHECK(text == tables.pairs() + tables.ties() + tables.summary());
     });
@@ -208,4 +241,105 @@ TEST_CASE("a program whose sums are reordered differs from itself by noise alone
     CHECK(pair.comparison.zone == Zone::compensation);
     CHECK(pair.comparison.residue == 0);
   }
+}
+
+TEST_CASE("a measurement that is killed at any moment goes on to the same bytes") {
+  const TemporaryDirectory whole;
+  const OutputDirectory at_once = open(whole);
+  CHECK(measure(at_once));
+  const std::vector<std::string> expected = texts(at_once);
+  for (int pass = 0; pass < 18; ++pass) {  // one for each pair
+    CAPTURE(pass);
+    const TemporaryDirectory parts;
+    const OutputDirectory in_parts = open(parts);
+    CHECK_THROWS_AS(measure(in_parts, always, make_mortal(pass)), Killed);
+    CHECK(measure(in_parts));
+    CHECK(texts(in_parts) == expected);
+    CHECK(parts.list() == whole.list());
+  }
+}
+
+TEST_CASE("a measurement that is killed while it writes a draw makes that draw again") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  std::vector<std::string> pairs{""};  // after each draw
+  const auto keep = [&] {
+    if (output.has("pairs.csv")) pairs.push_back(read_file(output.file("pairs.csv")));
+    return true;
+  };
+  CHECK(measure(output, keep));
+  const std::vector<std::string> expected = texts(output);
+  REQUIRE(pairs.size() == 6);
+  for (std::size_t draws = 0; draws < pairs.size(); ++draws) {
+    CAPTURE(draws);
+    if (draws == 0)
+      output.remove("pairs.csv");
+    else
+      output.write("pairs.csv", pairs[draws]);  // as if that of later draws had not been written yet
+    CHECK(measure(output));
+    CHECK(texts(output) == expected);
+  }
+}
+
+TEST_CASE("a draw is in pairs.csv only if the other files have it") {
+  for (const std::string name : {"ties.csv", "summary.csv"}) {
+    const TemporaryDirectory directory;
+    const OutputDirectory output = open(directory);
+    directory.write(name + "/in the way", {});
+    CHECK_THROWS_AS(measure(output), Error);
+    CHECK_FALSE(output.has("pairs.csv"));
+  }
+}
+
+TEST_CASE("a measurement whose time is used ends between draws, and does no more than it lacks") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  int draws = 0;
+  CHECK_FALSE(measure(output, [&] { return ++draws < 4; }));
+  ZoneResults results(output, {cell_of(DType::f16), cell_of(DType::f32), cell_of(DType::f64)});
+  CHECK(results.draws(0) == 2);
+  CHECK(results.draws(1) == 1);
+  CHECK(results.draws(2) == 0);
+  draws = 0;
+  CHECK(measure(output, [&] { return ++draws > 0; }));
+  CHECK(draws == 3);
+  CHECK(measure(output, [] { return false; }));
+}
+
+TEST_CASE("pairs that nobody wrote are refused by the name of their file") {
+  ZoneTables tables;
+  tables.add(cell_of(DType::f16), {pair_of(1, 0.1, Zone::nonfinite, 3, 1)});
+  const auto error = [&](const std::string& file, const std::string& from, const std::string& to) {
+    const TemporaryDirectory directory;
+    const OutputDirectory output = open(directory);
+    output.write("pairs.csv", tables.pairs());
+    output.write("ties.csv", tables.ties());
+    std::string text = read_file(output.file(file));
+    text.replace(text.rfind(from), from.size(), to);
+    output.write(file, text);
+    return error_of(directory, [&] { measure(output, [] { return false; }); });
+  };
+  CHECK(error("pairs.csv", "0.1", "0.2").empty());
+  CHECK(error("pairs.csv", "0.1", "x") == "pairs.csv: expected a number, got 'x'");
+  CHECK(error("pairs.csv", "nonfinite", "finite") ==
+        "pairs.csv: zone: expected none, compensation, bifurcation or nonfinite, got 'finite'");
+  CHECK(error("ties.csv", "10", "ten") == "ties.csv: expected a number, got 'ten'");
+  CHECK_THAT(error("ties.csv", "layer", "pool"), StartsWith("ties.csv: expected results that start with 'network,"));
+}
+
+TEST_CASE("pairs read back to the same bits") {
+  const TemporaryDirectory directory;
+  const OutputDirectory output = open(directory);
+  ZoneTables tables;
+  const ZoneCell cell = cell_of(DType::f64);
+  std::vector<ZonePair> pairs{pair_of(0, 1e-17, Zone::compensation, 3, 1), pair_of(1, 1. / 3, Zone::nonfinite, 0, 0)};
+  pairs[0].comparison.residue = 0.1;
+  pairs[1].comparison = {std::numeric_limits<double>::infinity(), std::nan(""), Zone::nonfinite};
+  tables.add(cell, pairs);
+  output.write("pairs.csv", tables.pairs());
+  output.write("ties.csv", tables.ties());
+  ZoneTables again;
+  again.add(cell, read_pairs(output.file("pairs.csv"), output.file("ties.csv")).at(cell_name(cell)));
+  CHECK(again.pairs() == tables.pairs());
+  CHECK(again.ties() == tables.ties());
 }

@@ -88,4 +88,23 @@ struct Killer final : CallObserver {
   int passes_left;
 };
 
+/// Networks of make_small, of which the forward pass that follows so many of all of them throws Killed, also where the
+/// calls have another observer.
+inline ModelFactory make_mortal(int passes) {
+  struct Mortal final : Module {
+    explicit Mortal(std::shared_ptr<int> passes) : passes_left(std::move(passes)) {}
+    Tensor forward(const Tensor& x) override {
+      if ((*passes_left)-- == 0) throw Killed();
+      return x;
+    }
+    std::string describe() const override { return "Mortal"; }
+    std::shared_ptr<int> passes_left;
+  };
+  return [passes_left = std::make_shared<int>(passes)](const Settings& settings) {
+    std::unique_ptr<Module> network = make_small(settings);
+    dynamic_cast<Sequential&>(*network).append(Mortal(passes_left));
+    return network;
+  };
+}
+
 }  // namespace mpad::test

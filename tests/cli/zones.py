@@ -2,6 +2,8 @@
 """zones.py PROGRAM: compares programs on draws of weights and mini-batches of drawn digits."""
 import csv
 import json
+import random
+import time
 
 import support
 
@@ -19,6 +21,8 @@ MISUSES = {
     "--noise nan": "--noise: expected a finite number of 0 or more, got nan",
     "--norm 2": "--norm: expected inf|1, got '2'",
     "--init volum": "--init: expected volume|network, got 'volum' (did you mean 'volume'?)",
+    "--minutes nan": "--minutes: expected a number of 0 or more, got nan",
+    "--resume": "--resume and --force: expected --out DIR",
     "--network lenet5": "--network: expected lenet|",
 }
 
@@ -91,8 +95,30 @@ class Zones(support.ProgramTest):
         self.assertEqual(self.call(*small).returncode, 0)
         result = self.call(*small)
         self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertRegex(result.stderr, r"^zones: out holds results already: [^\n]+\n$")
+        self.assertEqual(result.stderr, "zones: out holds results already: expected --resume to continue or --force "
+                                        "to overwrite them\n")
         self.assertEqual(self.call(*small, "--force").returncode, 0)
+
+    def test_stopped_and_killed_it_goes_on_to_the_same_bytes(self):
+        small = ("--bits", "16,32", "--batch-size", "8,16", "--draws", "3", "--quiet", "--out")
+        start = time.monotonic()
+        self.assertEqual(self.call(*small, "clean").returncode, 0)
+        whole = time.monotonic() - start
+        result = self.call(*small, "out", "--minutes", "1e-9")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.endswith("zones: the time is used; --resume goes on\n"), result.stdout)
+        moments, kills = random.Random(7), 0
+        for _ in range(8):
+            kills += self.killed(moments.uniform(0, 0.4 * whole), *small, "out", "--resume")
+        self.assertGreater(kills, 0)
+        for minutes in ("0", "1e-9"):  # nothing is left to do the second time
+            result = self.call(*small, "out", "--resume", "--minutes", minutes)
+            self.assertEqual((result.returncode, result.stdout.count("\n"), result.stderr), (0, 2 + 4, ""))
+            for name in ("pairs.csv", "ties.csv", "summary.csv"):
+                self.assertEqual(*((self.directory / out / name).read_bytes() for out in ("clean", "out")))
+        result = self.call(*small, "out", "--resume", "--noise", "1")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, "zones: out/run.json: expected noise 0 as before, got 1\n")
 
     def test_a_batch_larger_than_the_data_leaves_no_trace(self):
         result = self.call("--batch-size", "8,64", "--out", "out")

@@ -75,6 +75,12 @@ const char* to_string(Zone zone) {
   return names[static_cast<int>(zone)];
 }
 
+Zone parse_zone(std::string_view name) {
+  for (const Zone zone : {Zone::none, Zone::compensation, Zone::bifurcation, Zone::nonfinite})
+    if (name == to_string(zone)) return zone;
+  fail("zone: expected none, compensation, bifurcation or nonfinite, got '{}'", name);
+}
+
 const char* to_string(VectorNorm norm) { return norm == VectorNorm::one ? "1" : "inf"; }
 
 Comparison compare(const ProgramGradients& first, const ProgramGradients& second, VectorNorm norm) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <mpad/nn/module.h>
 
+#include <string_view>
 #include <vector>
 
 namespace mpad {
@@ -22,6 +23,8 @@ enum class Zone : unsigned char {
   nonfinite,     ///< what the forward saved is not finite, and the replay tells nothing
 };
 const char* to_string(Zone zone);
+/// The zone with this name. Throws Error if there is none.
+Zone parse_zone(std::string_view name);
 
 /// The norm of a tensor in D.
 enum class VectorNorm : unsigned char { infinity, one };
