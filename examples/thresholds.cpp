@@ -6,8 +6,7 @@
 #include "support/pair_options.h"
 #include "support/study_options.h"
 
-#include <mpad/study/log_histogram.h>
-#include <mpad/study/threshold_tables.h>
+#include <mpad/study/threshold_results.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,7 +30,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "differences.csv, thresholds.csv, histogram.csv and run.json");
+  study.add(line, "differences.csv, thresholds.csv, histogram.csv and run.json", true);
   pairs.add(line);
   Group group(line, "Pairs of weights and mini-batch");
   group.number("--batch-size", "N", pairs.plan.settings.batch_size, "Images in a mini-batch");
@@ -80,25 +79,25 @@ void run(const Options& options) {
   PairPlan plan = options.pairs.plan;
   plan.settings.device = device;
   pairs_of(plan, images.train);  // finds out now what cannot be
-  const OutputDirectory out(options.study.run.output, options.context(images, device),
-                            std::vector<std::string>{"differences.csv", "thresholds.csv", "histogram.csv"});
+  const OutputDirectory out(
+      options.study.run.output, options.context(images, device),
+      std::vector<std::string>{ThresholdResults::differences_name, ThresholdResults::thresholds_name,
+                               ThresholdResults::histogram_name});
+  ThresholdResults results(out, options.study.network.name, images.train.name);
   const ModelFactory make_model = options.study.model(images);
   const Dataset dataset = images.train.to(device);  // once for all draws
-  std::vector<Difference> found;
+  const auto may_start = [&] { return options.study.has_time(); };
+  bool complete = true;
   for (DType dtype : options.pairs.precisions) {
+    if (!complete) break;
     plan.settings.dtype = dtype;
-    for (std::int64_t draw = 0; draw < plan.draws; ++draw) {
-      const std::vector<Difference> added = differences(plan, draw, make_model, dataset, options.pairs.norm);
-      found.insert(found.end(), added.begin(), added.end());
-    }
-    out.write("differences.csv", differences_csv(options.study.network.name, images.train.name, found));
-    out.write("thresholds.csv", thresholds_csv(thresholds_of(found)));
-    out.write("histogram.csv", histogram_csv(found));
-    if (!options.study.run.quiet) print_differences(dtype, found);
+    complete = measure_differences(results, plan, make_model, dataset, options.pairs.norm, may_start);
+    if (complete && !options.study.run.quiet) print_differences(dtype, results.differences());
   }
-  for (const Threshold& threshold : thresholds_of(found))
+  for (const Threshold& threshold : thresholds_of(results.differences()))
     fmt::print("{} bits, {}: {}\n", bits_of(threshold.dtype), threshold.rule,
                std::isnan(threshold.tau) ? "none" : fmt::format("{:.3e}", threshold.tau));
+  if (!complete) print_out_of_time(name);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "temporary.h"
 #include "training_support.h"
 
 #include <mpad/study/log_histogram.h>
-#include <mpad/study/threshold_tables.h>
+#include <mpad/study/threshold_results.h>
+#include <mpad/train/atomic_file.h>
 
 #include <limits>
 #include <map>
@@ -28,6 +30,32 @@ const std::vector<Difference> some{of("same", 0, Zone::none),
                                    of("minimal", 5e-5, Zone::bifurcation),
                                    of("minimal", 4e-3, Zone::bifurcation),
                                    of("relu0", 9, Zone::bifurcation)};
+
+const std::vector<std::string> files{"differences.csv", "thresholds.csv", "histogram.csv"};
+
+OutputDirectory open(const TemporaryDirectory& directory) {
+  return OutputDirectory({.directory = directory.path(), .existing = Existing::resume}, {}, files);
+}
+
+bool always() { return true; }
+
+// Two draws of two mini-batches in two precisions; whether all is measured.
+bool measure(const OutputDirectory& directory, const std::function<bool()>& may_start = always,
+             const ModelFactory& make_model = make_small) {
+  ThresholdResults results(directory, "small", "spots");
+  PairPlan plan{.settings = spots_settings(), .draws = 2, .batches = 2};
+  for (const DType dtype : {DType::f16, DType::f64}) {
+    plan.settings.dtype = dtype;
+    if (!measure_differences(results, plan, make_model, spots(50, 1), VectorNorm::one, may_start)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string> texts(const OutputDirectory& directory) {
+  std::vector<std::string> all;
+  for (const std::string& name : files) all.push_back(read_file(directory.file(name)));
+  return all;
+}
 
 }  // namespace
 
@@ -81,7 +109,54 @@ TEST_CASE("tables read back") {
         "network,dataset,bits,pair,draw,batch,difference,class\n"
         "net,data,32,same,0,0,0,none\n"
         "net,data,32,minimal,0,0,0.25,bifurcation\n");
+  for (const std::vector<Difference>& differences :
+       {some, {of("same", 1. / 3, Zone::none), of("norm", infinity, Zone::nonfinite)}}) {
+    const std::string text = differences_csv("net", "data", differences);
+    CHECK(differences_csv("net", "data", parse_differences(text, "differences.csv")) == text);
+  }
   CHECK(thresholds_csv(thresholds_of(two)) ==
         "bits,rule,tau\n32,max-same,0\n32,min-positive,0.25\n32,largest-compensation,\n32,smallest-bifurcation,0.25\n");
   CHECK(histogram_csv(two) == "bits,pair,log10_low,log10_high,count,zeros\n32,minimal,-1,0,1,0\n32,same,-1,0,0,1\n");
+}
+
+TEST_CASE("differences that nobody wrote are refused by the name of their file") {
+  const auto parse = [](const std::string& bits, const std::string& difference, const std::string& zone) {
+    return parse_differences(
+        differences_csv("net", "data", {}) + "net,data," + bits + ",same,0,0," + difference + "," + zone + "\n",
+        "differences.csv");
+  };
+  CHECK(parse("64", "1e-17", "compensation").at(0).comparison.difference == 1e-17);
+  CHECK_THROWS_WITH(parse("8", "0", "none"), "differences.csv: bits: expected 16, 32 or 64, got 8");
+  CHECK_THROWS_WITH(parse("64", "x", "none"), "differences.csv: expected a number, got 'x'");
+  CHECK_THROWS_WITH(parse("64", "0", "no"),
+                    "differences.csv: zone: expected none, compensation, bifurcation or nonfinite, got 'no'");
+}
+
+TEST_CASE("differences whose measurement is killed at any moment go on to the same bytes") {
+  const TemporaryDirectory whole;
+  const OutputDirectory at_once = open(whole);
+  CHECK(measure(at_once));
+  const std::vector<std::string> expected = texts(at_once);
+  for (int pass = 0; pass < 16; ++pass) {  // of both networks for each pair
+    CAPTURE(pass);
+    const TemporaryDirectory parts;
+    const OutputDirectory in_parts = open(parts);
+    CHECK_THROWS_AS(measure(in_parts, always, make_mortal(pass)), Killed);
+    int draws = 0;
+    CHECK(measure(in_parts, [&] { return ++draws > 0; }));
+    CHECK(draws == 4 - pass / 4);
+    CHECK(texts(in_parts) == expected);
+    CHECK(parts.list() == whole.list());
+  }
+  CHECK(measure(at_once, [] { return false; }));  // nothing is left to do
+}
+
+TEST_CASE("a draw is in differences.csv only if the other files have it") {
+  for (const std::string name : {"thresholds.csv", "histogram.csv"}) {
+    const TemporaryDirectory directory;
+    const OutputDirectory output = open(directory);
+    directory.write(name + "/in the way", {});
+    CHECK_THROWS_AS(measure(output), Error);
+    CHECK_FALSE(output.has("differences.csv"));
+  }
 }

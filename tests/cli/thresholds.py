@@ -2,6 +2,8 @@
 """thresholds.py PROGRAM: differences of program pairs on drawn digits, and what thresholds they give."""
 import collections
 import csv
+import random
+import time
 
 import support
 
@@ -45,9 +47,31 @@ class Thresholds(support.ProgramTest):
         self.assertEqual(self.call(*small).returncode, 0)
         result = self.call(*small)
         self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertRegex(result.stderr, r"^thresholds: out holds results already: [^\n]+\n$")
+        self.assertEqual(result.stderr, "thresholds: out holds results already: expected --resume to continue or --force "
+                                        "to overwrite them\n")
         result = self.call(*small, "--force", "--quiet")
         self.assertEqual((result.returncode, result.stdout.count("\n")), (0, 4))
+
+    def test_stopped_and_killed_it_goes_on_to_the_same_bytes(self):
+        small = ("--bits", "16,32", "--quiet", "--out")
+        start = time.monotonic()
+        clean = self.call(*small, "clean")
+        whole = time.monotonic() - start
+        result = self.call(*small, "out", "--minutes", "1e-9")
+        self.assertEqual((result.returncode, result.stdout, result.stderr),
+                         (0, "thresholds: the time is used; --resume goes on\n", ""))
+        moments, kills = random.Random(7), 0
+        for _ in range(8):
+            kills += self.killed(moments.uniform(0, 0.4 * whole), *small, "out", "--resume")
+        self.assertGreater(kills, 0)
+        for minutes in ("0", "1e-9"):  # nothing is left to do the second time
+            result = self.call(*small, "out", "--resume", "--minutes", minutes)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, clean.stdout, ""))
+            for name in ("differences.csv", "thresholds.csv", "histogram.csv"):
+                self.assertEqual(*((self.directory / out / name).read_bytes() for out in ("clean", "out")))
+        result = self.call(*small, "out", "--resume", "--noise", "1")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, "thresholds: out/run.json: expected noise 0 as before, got 1\n")
 
     def test_misuse_is_one_line_and_code_2(self):
         self.check_misuses({"--batch-norm both": "--batch-norm: expected on|off, got 'both'",

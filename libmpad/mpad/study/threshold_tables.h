@@ -4,6 +4,7 @@
 #include <mpad/study/thresholds.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mpad {
@@ -11,6 +12,9 @@ namespace mpad {
 /// differences.csv: a row for each difference.
 std::string differences_csv(const std::string& network, const std::string& dataset,
                             const std::vector<Difference>& differences);
+/// What differences_csv wrote, but for the residues. `source` names the text in the Error thrown if it is anything
+/// else.
+std::vector<Difference> parse_differences(std::string_view text, const std::string& source);
 
 /// thresholds.csv: a row for each rule of each precision.
 std::string thresholds_csv(const std::vector<Threshold>& thresholds);
