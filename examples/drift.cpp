@@ -31,7 +31,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "drift.csv and run.json", true);
+  study.add(line, "drift.csv and run.json");
   Group group(line, "Network");
   group.text("--bits", "LIST", bits_text, "Precisions, one after the other: some of 16,32,64,mixed");
   group.text("--betas", "LIST", betas_text, "Rules beta:B of the replicas, 0 first; one more beta:0 ends them");

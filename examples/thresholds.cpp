@@ -30,7 +30,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "differences.csv, thresholds.csv, histogram.csv and run.json", true);
+  study.add(line, "differences.csv, thresholds.csv, histogram.csv and run.json");
   pairs.add(line);
   Group group(line, "Pairs of weights and mini-batch");
   group.number("--batch-size", "N", pairs.plan.settings.batch_size, "Images in a mini-batch");

@@ -38,7 +38,7 @@ struct Options {
 };
 
 void Options::add(CommandLine& line) {
-  study.add(line, "pairs.csv, ties.csv, summary.csv and run.json", true);
+  study.add(line, "pairs.csv, ties.csv, summary.csv and run.json");
   Group programs(line, "Programs to compare");
   const std::string kinds =
       ": a tie rule (native, minimal, beta:B, ...), relu0:A for ReLU'(0), or norm:C for the "

@@ -19,13 +19,12 @@ std::optional<Device> parse_device(const std::string& text) {
 
 }  // namespace
 
-void RunOptions::add(CommandLine& line, const std::string& files, bool resumable) {
+void RunOptions::add(CommandLine& line, const std::string& files) {
   Group group(line, "Runs and results");
   group.number("--threads", "N", threads_, "CPU threads, 0 for all cores; results do not depend on it");
   group.text("--device", "cpu|cuda|auto", device_text_, "Where to compute; auto: CUDA if it can be used");
   group.text("--out", "DIR", output.directory, "Write " + files + " here");
-  output.resumable = resumable;
-  if (resumable) group.flag("--resume", resume_, "Continue what is in --out, to the same bits as without a stop");
+  group.flag("--resume", resume_, "Continue what is in --out, to the same bits as without a stop");
   group.flag("--force", force_, "Overwrite what is in --out");
   group.flag("--quiet", quiet, "Print the summary only");
 }
@@ -34,8 +33,7 @@ void RunOptions::finish(const std::string& command) {
   device_ = parse_device(device_text_);
   require(threads_ >= 0 && threads_ <= 1024, "--threads: expected 0 to 1024, got {}", threads_);
   require(!resume_ || !force_, "expected --resume or --force, got both");
-  require(!output.directory.empty() || !(resume_ || force_), "{}--force: expected --out DIR",
-          output.resumable ? "--resume and " : "");
+  require(!output.directory.empty() || !(resume_ || force_), "--resume and --force: expected --out DIR");
   output.existing = resume_ ? Existing::resume : force_ ? Existing::overwrite : Existing::refuse;
   output.command = command;
 }

@@ -15,8 +15,8 @@ class Group;
 /// Where a program computes and what it does with its results: --threads, --device, --out, --resume, --force, --quiet.
 class RunOptions {
  public:
-  /// `files` names what is written into --out; only some programs can continue it.
-  void add(CommandLine& line, const std::string& files, bool resumable);
+  /// `files` names what is written into --out.
+  void add(CommandLine& line, const std::string& files);
   /// `command` is the command line, for the record. Throws Error on a value that is out of range.
   void finish(const std::string& command);
   /// Sets the number of threads and returns the device asked for: with `auto`, CUDA if it can be used, else the CPU,

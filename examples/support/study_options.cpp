@@ -16,7 +16,7 @@ void put(std::vector<NamedValue>& values, const std::string& name, const std::st
   values.emplace_back(name, value);
 }
 
-void StudyOptions::add(CommandLine& line, const std::string& files, bool resumable, bool several_networks) {
+void StudyOptions::add(CommandLine& line, const std::string& files, bool several_networks) {
   several_ = several_networks;
   Group network_group(line, "Network");
   if (several_)
@@ -26,9 +26,8 @@ void StudyOptions::add(CommandLine& line, const std::string& files, bool resumab
   data.add(line);
   Group run_group(line, "Runs and results");
   run_group.number("--seed", "N", seed, "Seed of all that is drawn");
-  if (resumable)
-    run_group.number("--minutes", "M", minutes_, "Start nothing more once M minutes are used; 0: no limit");
-  run.add(line, files, resumable);
+  run_group.number("--minutes", "M", minutes_, "Start nothing more once M minutes are used; 0: no limit");
+  run.add(line, files);
 }
 
 void StudyOptions::finish(const std::string& command) {

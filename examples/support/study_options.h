@@ -14,13 +14,12 @@ namespace mpad {
 /// Gives the value to the name, which it adds if it is not there.
 void put(std::vector<NamedValue>& values, const std::string& name, const std::string& value);
 
-/// What programs of the study have in common: the network, the data and their options, --seed, and where to compute and
-/// to write.
+/// What programs of the study have in common: the network, the data and their options, --seed, --minutes, and where to
+/// compute and to write.
 class StudyOptions {
  public:
-  /// `files` names what is written into --out. A resumable program can be stopped by --minutes too. With
-  /// `several_networks`, there is a list, --networks, for --network.
-  void add(CommandLine& line, const std::string& files, bool resumable = false, bool several_networks = false);
+  /// `files` names what is written into --out. With `several_networks`, there is a list, --networks, for --network.
+  void add(CommandLine& line, const std::string& files, bool several_networks = false);
   /// `command` is the command line, for the record. Throws Error on a value that is wrong.
   void finish(const std::string& command);
 

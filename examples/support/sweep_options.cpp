@@ -59,7 +59,7 @@ void SweepOptions::add_rates(CommandLine& line) {
 }
 
 void SweepOptions::add(CommandLine& line) {
-  study.add(line, "sweep.csv, pools.csv, search.csv and run.json", true, true);
+  study.add(line, "sweep.csv, pools.csv, search.csv and run.json", true);
   add_grid(line);
   add_rates(line);
   add_training_options(line, settings);

@@ -37,7 +37,7 @@ void Options::add(CommandLine& line, const Recipe& recipe) {
   group.number("--seed", "N", settings.seed, "Seed of the first run; run k has seed N + k");
   group.number("--runs", "N", settings.runs, "Trainings; with --resume, as many as before or more");
   add_parallel(group, settings);
-  run.add(line, "results.csv, run.json and checkpoints", true);
+  run.add(line, "results.csv, run.json and checkpoints");
   group.text("--export", "FILE", run.output.weights, "Write the last run's weights for PyTorch, as safetensors");
 }
 
