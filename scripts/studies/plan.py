@@ -17,7 +17,7 @@ class Stage:
     arguments: list
     environment: dict = field(default_factory=dict)
     share: float = 1  # of the time that is left
-    continues: bool = False  # whether the program goes on where it was stopped, and takes --minutes
+    continues: bool = True  # whether the program goes on where it was stopped, and takes --minutes
 
 
 class Plan:
@@ -47,15 +47,13 @@ class Plan:
         sizes = "--batch-size 64,128,256,512"
         collapse = "--bits 16 --batch-norm on --epochs 3 --runs 2 --lr 0.0185 --betas"
         return [
-            Stage("compensation", "compensation", []),
+            Stage("compensation", "compensation", [], continues=False),
             self.stage("sweep", *lenet, f"--train-limit 20000 --bits 16,32 --betas {betas} --epochs 1 --runs 2 --lr 0.05 "
-                       "--pool-forward exact,composed --pool-backward fused,composed,standard", continues=True),
-            self.stage("sweep", *vgg, f"{collapse} 0,1000,10000 --pool-forward exact --pool-backward fused",
-                       "-exact", continues=True),
+                       "--pool-forward exact,composed --pool-backward fused,composed,standard"),
+            self.stage("sweep", *vgg, f"{collapse} 0,1000,10000 --pool-forward exact --pool-backward fused", "-exact"),
             self.stage("sweep", *vgg, f"{collapse} 1000,10000 --pool-forward composed --pool-backward composed",
-                       "-composed", continues=True),
-            self.stage("drift", *lenet, "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01",
-                       continues=True),
+                       "-composed"),
+            self.stage("drift", *lenet, "--train-limit 10000 --epochs 3 --bits 16,32,64 --lr 0.01"),
             self.stage("thresholds", *lenet, "--draws 5 --batches 10 --bits 16,32,64"),
             self.stage("zones", *lenet, f"{zones} 10 --batches 8 --bits 16,32,64 {sizes}"),
             self.stage("zones", *vgg, f"{zones} 5 --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
@@ -66,7 +64,7 @@ class Plan:
     def calibration(self):
         """An epoch of what `full` spends its time on, to know how many fit."""
         return self.stage("sweep", "vgg11", "cifar10", "--augment --bits 16 --batch-norm on --betas 0 --lr 0.0185 "
-                          "--epochs 1 --runs 1", "-calibration")
+                          "--epochs 1 --runs 1", "-calibration", continues=False)
 
     def full(self, epochs, runs):
         """The collapse first, with the causes apart; then what the small study shows, at the study's size."""
@@ -76,7 +74,7 @@ class Plan:
             training = f"--lr {rate} --epochs {epochs} --runs {runs}"
             exact, composed = (
                 self.stage("sweep", network, "cifar10", f"{grid} --pool-forward {forward} --pool-backward {back} "
-                           f"{training}", f"{name}-{forward}", continues=True)
+                           f"{training}", f"{name}-{forward}")
                 for forward, back in (("exact", "fused"), ("composed", "composed")))
             exact.share = share / 2
             composed.share = share / 2 / (1 - share / 2)
@@ -85,11 +83,10 @@ class Plan:
         zones = "--augment --bits 16,32,64 --batch-norm off,on"
         return [
             *sweep("vgg11", 0.0185, 16, "on", share_of_collapse),
-            Stage("compensation", "compensation", []),
+            Stage("compensation", "compensation", [], continues=False),
             self.stage("zones", "vgg11", "cifar10", f"{zones} --draws 5 --batch-size 128", share=0.5),
             self.stage("thresholds", "lenet", "mnist", "--draws 5 --bits 16,32,64", share=0.3),
-            self.stage("drift", "vgg11", "cifar10", "--bits 16,32,64 --epochs 5 --lr 0.01", share=0.5,
-                       continues=True),
+            self.stage("drift", "vgg11", "cifar10", "--bits 16,32,64 --epochs 5 --lr 0.01", share=0.5),
             *sweep("vgg11", 0.0182, 16, "off", 0.5),
             *sweep("vgg11", 0.0382, 32, "off", 0.5),
             *sweep("resnet18", 0.0298, 16, "on", 0.5),

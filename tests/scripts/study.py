@@ -99,10 +99,11 @@ class Small(StudyTest):
         self.assertEqual((code, calls), (1, []))
         self.assertIn("has a study; expected --resume or another folder", said)
         code, said, calls = self.study("--small", "--resume")
-        self.assertEqual([call.split()[0] for call in calls], ["sweep", "sweep", "sweep", "drift"])
+        self.assertEqual([call.split()[0] for call in calls], [*["sweep"] * 3, "drift", "thresholds", *["zones"] * 4])
         self.assertIn(" --resume data", calls[0])
         self.assertNotIn("--force", calls[3])
-        self.assertIn("== zones/lenet-synthetic: done before", said)
+        self.assertRegex(calls[5], "^zones .*--minutes .*--resume data")
+        self.assertIn("== compensation: done before", said)
 
     def test_time_runs_out(self):
         code, said, calls = self.study("--small", "--minutes", 0.3, fault="thresholds is slow")
@@ -128,7 +129,7 @@ class Full(StudyTest):
         self.assertIn(size, ([9, 1], [10, 1]))
         code, said, calls = self.study("--full", "--minutes", 50, "--resume")
         self.assertRegex(calls[0], f"--batch-norm on .*--epochs {size[0]} --runs 1 .*--resume data")
-        self.assertEqual({call.split()[0] for call in calls}, {"sweep", "drift"})
+        self.assertEqual({call.split()[0] for call in calls}, {"sweep", "zones", "thresholds", "drift"})
 
     def test_an_epoch_that_fails_ends_it(self):
         code, said, calls = self.study("--full", "--minutes", 5, fault="sweep fails")
