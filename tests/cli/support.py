@@ -84,6 +84,11 @@ class ProgramTest(unittest.TestCase):
         self.assertIn(process.returncode, (0, -signal.SIGKILL))
         return process.returncode != 0
 
+    def kill_often(self, whole, *arguments):
+        """Kills calls at random moments within half of the `whole` seconds that one takes, one of them at least."""
+        moments = random.Random(7)
+        self.assertIn(True, [self.killed(moments.uniform(0, 0.5 * whole), *arguments) for _ in range(8)])
+
     def check_misuses(self, misuses):
         """Each of these calls ends with code 2 after one line that has the message, and writes nothing."""
         before = sorted(self.directory.iterdir())

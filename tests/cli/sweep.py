@@ -2,7 +2,6 @@
 """sweep.py PROGRAM: a grid of trainings, from the command line to sweep.csv, killed and resumed."""
 import csv
 import json
-import random
 import time
 
 import support
@@ -165,10 +164,7 @@ class Sweep(support.TrainerTest):
         start = time.monotonic()
         self.assertEqual(self.call(*arguments, "clean").returncode, 0)
         whole = time.monotonic() - start
-        moments, kills = random.Random(3), 0
-        for _ in range(6):
-            kills += self.killed(moments.uniform(0, 0.6 * whole), *arguments, "out")
-        self.assertGreater(kills, 0)
+        self.kill_often(whole, *arguments, "out")
         result = self.call(*arguments, "out")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(self.rows("out"), self.rows("clean"))
