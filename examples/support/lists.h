@@ -3,8 +3,11 @@
 #pragma once
 #include <mpad/core/check.h>
 
+#include <algorithm>
+#include <concepts>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mpad {
@@ -12,11 +15,18 @@ namespace mpad {
 /// The parts of a list, in order. Throws Error, naming the option, if one is empty or there twice.
 std::vector<std::string> split_list(const std::string& option, const std::string& text);
 
-/// What `parse(option, part)` makes of each part.
+/// What `parse(option, part)` makes of each part. Throws Error, naming the option, if two parts mean the same.
 template <class Parse>
 auto parse_list(const std::string& option, const std::string& text, Parse&& parse) {
-  std::vector<std::invoke_result_t<Parse, const std::string&, const std::string&>> values;
-  for (const std::string& part : split_list(option, text)) values.push_back(parse(option, part));
+  using Value = std::invoke_result_t<Parse, const std::string&, const std::string&>;
+  std::vector<Value> values;
+  for (const std::string& part : split_list(option, text)) {
+    Value value = parse(option, part);
+    if constexpr (std::equality_comparable<Value>)
+      require(std::find(values.begin(), values.end(), value) == values.end(), "{}: expected each value once, got '{}'",
+              option, text);
+    values.push_back(std::move(value));
+  }
   return values;
 }
 

@@ -18,6 +18,7 @@ MISUSES = {
     "--pool-forward exact,compsed": "--pool-forward: expected exact|composed, got 'compsed' (did you mean 'composed'?)",
     "--pool-backward exact": "--pool-backward: expected fused|composed|standard, got 'exact'",
     "--pool-test-forward some": "--pool-test-forward: expected same|exact|composed, got 'some'",
+    "--betas 0,1e3,1000": "--betas: expected each value once, got '0,1e3,1000'",
     "--betas 0,nan": "--betas: expected finite numbers, got 'nan'",
     "--networks lenet,vgg12": "--networks: expected lenet|vgg11|",
     "--networks lenet,vgg11 --data . --dataset mnist": "--dataset: expected cifar10|cifar100|svhn|imagenet|image-folder|synthetic, got",

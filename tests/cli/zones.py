@@ -13,6 +13,7 @@ MISUSES = {
     "--second relu0:x": "--second: expected a finite number after 'relu0:', got 'x'",
     "--first norm:0": "--first and --second: expected norm:C for both or neither, got norm:0 and minimal",
     "--draws 0": "--draws: expected 1 or more, got 0",
+    "--batch-size 8,08": "--batch-size: expected each value once, got '8,08'",
     "--batch-size 8,0": "--batch-size: expected 1 or more, got 0",
     "--batch-norm maybe": "--batch-norm: expected on|off, got 'maybe'",
     "--thresholds 1e-3,x": "--thresholds: expected a number, got 'x'",
