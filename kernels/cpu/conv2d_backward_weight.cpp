@@ -175,17 +175,13 @@ void add_band(const Product& p, const Band& band, const A* x, const A* gradient,
   const std::int64_t rows = ceil_div(p.run, ceil_div(p.run, kRows));
   const auto& [kernel, stride, pad, dilation] = p.s.window;
   const std::int64_t line_step = dilation.h * p.padded_row();
-  const auto rows_of = [&](std::int64_t r) {
-    return reached(p.s.h, p.s.window.pad.h, p.s.window.stride.h, r * p.s.window.dilation.h)
-        .within(band.oh, band.oh + band.rows);
-  };
-  const Outputs all_columns{0, p.s.ow};
+  const Outputs all_rows{band.oh, band.oh + band.rows}, all_columns{0, p.s.ow};
   // Two kernel rows at a time where one is too short to hide the latency of multiply_add.
   const bool pairs = vectors == 1 && p.runs == 1 && p.run <= kRows;
   for (std::int64_t r = 0; r < kernel.h; ++r) {
     if constexpr (vectors == 1)
       if (pairs && r + 1 < kernel.h) {
-        const Pixels loop = pixels_of(p, band, {band.oh, band.oh + band.rows}, all_columns);
+        const Pixels loop = pixels_of(p, band, all_rows, all_columns);
         with_rows<kRows>(p.run, [&]<int count>() {
           add_tile<V, count, 2, vectors>(loop, x + r * line_step, line_step, gradient, sums);
         });
@@ -193,9 +189,10 @@ void add_band(const Product& p, const Band& band, const A* x, const A* gradient,
         ++r;
         continue;
       }
+    const Outputs reached_rows = reached(p.s.h, pad.h, stride.h, r * dilation.h).within(all_rows.first, all_rows.end);
     for (std::int64_t q = 0; q < p.runs; ++q, sums += p.run * width) {
       const Outputs columns = p.dense ? all_columns : reached(p.s.w, pad.w, stride.w, q * dilation.w).within(0, p.s.ow);
-      const Pixels loop = pixels_of(p, band, rows_of(r), columns);
+      const Pixels loop = pixels_of(p, band, reached_rows, columns);
       const A* from = x + r * line_step + q * dilation.w * p.s.c;
       for (std::int64_t i = 0; i < p.run; i += rows)
         with_rows<kRows>(std::min(rows, p.run - i), [&]<int count>() {

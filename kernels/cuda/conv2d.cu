@@ -14,14 +14,11 @@ void multiply_patches(const char* op, Cuda where, const Patches<T>& patches, con
                       Destination<T> to) {
   const PlacedCut<T> cut = cut_patches(patches, to.n);
   const std::int64_t images_of_place = cut.by_place ? patches.images : 0;
-  if (cut.by_place) {
-    to.spread = true;
-    to.pixels = EitherGrid(to.pixels, images_of_place);
-  }
+  to.spread = to.spread || cut.by_place;
+  to.pixels = EitherGrid(to.pixels, images_of_place);
   const Operand<PlacedPatches<T, EitherGrid>, Contiguous::depth> a{
       {patches, EitherGrid(patches.grid, images_of_place)}};
-  in_parts(op, where, by_clusters(to, cut.slices), cut.slices,
-           [&](const Destination<T>& part) { multiply<T>(op, where, a, b, packing, cut, part); });
+  implicit_gemm<T>(op, where, a, b, packing, cut, to);
 }
 
 }  // namespace

@@ -26,9 +26,7 @@ void conv2d_backward_weight(Cuda where, const Sliding& s, View x, View grad_y, V
     const auto multiply_by = [&]<class A, class B>(const A& a, const B& b) {
       const Operand<A, Contiguous::extent> rows{a};
       const Operand<B, Contiguous::extent> columns{b};
-      const Packing packed{packing(a.data, k), packing(b.data, s.c)};
-      in_parts(op, where, by_clusters(to, cut.slices), cut.slices,
-               [&](const Destination<T>& part) { multiply<T>(op, where, rows, columns, packed, cut, part); });
+      implicit_gemm<T>(op, where, rows, columns, {packing(a.data, k), packing(b.data, s.c)}, cut, to);
     };
     if (cut.by_place)
       multiply_by(PlacedRows<T>(gradient, patches.images),

@@ -239,4 +239,12 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
   });
 }
 
+/// y = a * b, whose parts are added as `cut` says.
+template <class T, class A, class B>
+void implicit_gemm(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut,
+                   const Destination<T>& destination) {
+  in_parts(op, where, by_clusters(destination, cut.slices), cut.slices,
+           [&](const Destination<T>& to) { multiply<T>(op, where, a, b, packing, cut, to); });
+}
+
 }  // namespace mpad::kernels
