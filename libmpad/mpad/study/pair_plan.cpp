@@ -34,6 +34,19 @@ Batch with_noise(Batch batch, double deviation, std::uint64_t seed) {
   return batch;
 }
 
+std::vector<PairIndex> pairs_of_draw(const PairPlan& plan, std::int64_t draw, const Dataset& dataset) {
+  check(plan);
+  const std::int64_t batch_size = plan.settings.batch_size;
+  require(batch_size <= dataset.size(), "--batch-size: expected at most the {} images of {}, got {}", dataset.size(),
+          dataset.name, batch_size);
+  const std::int64_t all = dataset.size() / batch_size, each = plan.batches > 0 ? plan.batches : all;
+  require(each <= all, "--batches: expected at most the {} whole mini-batches of {} images in {}, got {}", all,
+          batch_size, dataset.name, each);
+  std::vector<PairIndex> pairs;
+  for (std::int64_t i = 0; i < each; ++i) pairs.push_back({draw, (draw * each + i) % all});
+  return pairs;
+}
+
 }  // namespace
 
 const char* to_string(Init init) { return init == Init::volume ? "volume" : "network"; }
@@ -58,15 +71,9 @@ void check(const PairPlan& plan) {
 
 std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset) {
   check(plan);
-  const std::int64_t batch_size = plan.settings.batch_size;
-  require(batch_size <= dataset.size(), "--batch-size: expected at most the {} images of {}, got {}", dataset.size(),
-          dataset.name, batch_size);
-  const std::int64_t all = dataset.size() / batch_size, each = plan.batches > 0 ? plan.batches : all;
-  require(each <= all, "--batches: expected at most the {} whole mini-batches of {} images in {}, got {}", all,
-          batch_size, dataset.name, each);
   std::vector<PairIndex> pairs;
   for (std::int64_t draw = 0; draw < plan.draws; ++draw)
-    for (std::int64_t i = 0; i < each; ++i) pairs.push_back({draw, (draw * each + i) % all});
+    for (const PairIndex& pair : pairs_of_draw(plan, draw, dataset)) pairs.push_back(pair);
   return pairs;
 }
 
@@ -78,8 +85,7 @@ void visit_draw(const PairPlan& plan, std::int64_t draw, const ModelFactory& mak
   const std::uint64_t seed = seed_of(plan, draw);
   const std::unique_ptr<Module> model = draw_network(plan.settings, seed, make_model, plan.init);
   const Batches batches = in_order(images, plan.settings.batch_size, seed);
-  for (const PairIndex& pair : pairs_of(plan, dataset)) {
-    if (pair.draw != draw) continue;
+  for (const PairIndex& pair : pairs_of_draw(plan, draw, dataset)) {
     RecordedLoss loss(*model, with_noise(batches[pair.batch], plan.noise, seed_of(plan, pair)));
     visit(pair, loss);
   }
