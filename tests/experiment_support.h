@@ -5,9 +5,12 @@
 #include "training_support.h"
 
 #include <mpad/train/atomic_file.h>
+#include <mpad/train/output_directory.h>
 #include <mpad/train/safetensors.h>
 
 #include <sstream>
+#include <string>
+#include <vector>
 
 namespace mpad::test {
 
@@ -36,6 +39,17 @@ inline bool same_outputs(const TemporaryDirectory& a, const TemporaryDirectory& 
   for (const std::string& name : a.list())
     if (name.ends_with(".safetensors") && !same_checkpoint(a.path() + "/" + name, b.path() + "/" + name)) return false;
   return without_seconds(contents(a, "results.csv")) == without_seconds(contents(b, "results.csv"));
+}
+
+/// A directory of results in these files, to go on in.
+inline OutputDirectory open_to_resume(const TemporaryDirectory& directory, const std::vector<std::string>& files) {
+  return OutputDirectory({.directory = directory.path(), .existing = Existing::resume}, {}, files);
+}
+
+inline std::vector<std::string> texts_in(const OutputDirectory& directory, const std::vector<std::string>& files) {
+  std::vector<std::string> all;
+  for (const std::string& name : files) all.push_back(read_file(directory.file(name)));
+  return all;
 }
 
 }  // namespace mpad::test

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "temporary.h"
-#include "training_support.h"
+#include "experiment_support.h"
 
 #include <mpad/study/log_histogram.h>
 #include <mpad/study/threshold_results.h>
@@ -33,10 +32,6 @@ const std::vector<Difference> some{of("same", 0, Zone::none),
 
 const std::vector<std::string> files{"differences.csv", "thresholds.csv", "histogram.csv"};
 
-OutputDirectory open(const TemporaryDirectory& directory) {
-  return OutputDirectory({.directory = directory.path(), .existing = Existing::resume}, {}, files);
-}
-
 bool always() { return true; }
 
 // Two draws of two mini-batches in two precisions; whether all is measured.
@@ -49,12 +44,6 @@ bool measure(const OutputDirectory& directory, const std::function<bool()>& may_
     if (!measure_differences(results, plan, make_model, spots(50, 1), VectorNorm::one, may_start)) return false;
   }
   return true;
-}
-
-std::vector<std::string> texts(const OutputDirectory& directory) {
-  std::vector<std::string> all;
-  for (const std::string& name : files) all.push_back(read_file(directory.file(name)));
-  return all;
 }
 
 }  // namespace
@@ -134,18 +123,18 @@ TEST_CASE("differences that nobody wrote are refused by the name of their file")
 
 TEST_CASE("differences whose measurement is killed at any moment go on to the same bytes") {
   const TemporaryDirectory whole;
-  const OutputDirectory at_once = open(whole);
+  const OutputDirectory at_once = open_to_resume(whole, files);
   CHECK(measure(at_once));
-  const std::vector<std::string> expected = texts(at_once);
+  const std::vector<std::string> expected = texts_in(at_once, files);
   for (int pass = 0; pass < 16; ++pass) {  // of both networks for each pair
     CAPTURE(pass);
     const TemporaryDirectory parts;
-    const OutputDirectory in_parts = open(parts);
+    const OutputDirectory in_parts = open_to_resume(parts, files);
     CHECK_THROWS_AS(measure(in_parts, always, make_mortal(pass)), Killed);
     int draws = 0;
     CHECK(measure(in_parts, [&] { return ++draws > 0; }));
     CHECK(draws == 4 - pass / 4);
-    CHECK(texts(in_parts) == expected);
+    CHECK(texts_in(in_parts, files) == expected);
     CHECK(parts.list() == whole.list());
   }
   CHECK(measure(at_once, [] { return false; }));  // nothing is left to do
@@ -154,7 +143,7 @@ TEST_CASE("differences whose measurement is killed at any moment go on to the sa
 TEST_CASE("a draw is in differences.csv only if the other files have it") {
   for (const std::string name : {"thresholds.csv", "histogram.csv"}) {
     const TemporaryDirectory directory;
-    const OutputDirectory output = open(directory);
+    const OutputDirectory output = open_to_resume(directory, files);
     directory.write(name + "/in the way", {});
     CHECK_THROWS_AS(measure(output), Error);
     CHECK_FALSE(output.has("differences.csv"));

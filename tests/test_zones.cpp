@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pairs of weights and mini-batch: which there are, what is counted of them, the tables, and how they are resumed.
-#include "temporary.h"
-#include "training_support.h"
+#include "experiment_support.h"
 
 #include <mpad/core/half.h>
 #include <mpad/nn/init.h>
@@ -58,10 +57,6 @@ std::vector<ZonePair> compare_all(const ZoneCell& cell) {
 
 const std::vector<std::string> files{"pairs.csv", "ties.csv", "summary.csv"};
 
-OutputDirectory open(const TemporaryDirectory& directory) {
-  return OutputDirectory({.directory = directory.path(), .existing = Existing::resume}, {}, files);
-}
-
 bool always() { return true; }
 
 // Three cells of two draws of three mini-batches; whether all is measured.
@@ -71,12 +66,6 @@ bool measure(const OutputDirectory& directory, const std::function<bool()>& may_
   for (std::size_t cell = 0; cell < results.cells().size(); ++cell)
     if (!measure_zones(results, cell, make_model, spots(50, 1), may_start)) return false;
   return true;
-}
-
-std::vector<std::string> texts(const OutputDirectory& directory) {
-  std::vector<std::string> all;
-  for (const std::string& name : files) all.push_back(read_file(directory.file(name)));
-  return all;
 }
 
 ZonePair pair_of(std::int64_t draw, double difference, Zone zone, std::int64_t zero_ties, std::int64_t positive_ties) {
@@ -245,30 +234,30 @@ TEST_CASE("a program whose sums are reordered differs from itself by noise alone
 
 TEST_CASE("a measurement that is killed at any moment goes on to the same bytes") {
   const TemporaryDirectory whole;
-  const OutputDirectory at_once = open(whole);
+  const OutputDirectory at_once = open_to_resume(whole, files);
   CHECK(measure(at_once));
-  const std::vector<std::string> expected = texts(at_once);
+  const std::vector<std::string> expected = texts_in(at_once, files);
   for (int pass = 0; pass < 18; ++pass) {  // one for each pair
     CAPTURE(pass);
     const TemporaryDirectory parts;
-    const OutputDirectory in_parts = open(parts);
+    const OutputDirectory in_parts = open_to_resume(parts, files);
     CHECK_THROWS_AS(measure(in_parts, always, make_mortal(pass)), Killed);
     CHECK(measure(in_parts));
-    CHECK(texts(in_parts) == expected);
+    CHECK(texts_in(in_parts, files) == expected);
     CHECK(parts.list() == whole.list());
   }
 }
 
 TEST_CASE("a measurement that is killed while it writes a draw makes that draw again") {
   const TemporaryDirectory directory;
-  const OutputDirectory output = open(directory);
+  const OutputDirectory output = open_to_resume(directory, files);
   std::vector<std::string> pairs{""};  // after each draw
   const auto keep = [&] {
     if (output.has("pairs.csv")) pairs.push_back(read_file(output.file("pairs.csv")));
     return true;
   };
   CHECK(measure(output, keep));
-  const std::vector<std::string> expected = texts(output);
+  const std::vector<std::string> expected = texts_in(output, files);
   REQUIRE(pairs.size() == 6);
   for (std::size_t draws = 0; draws < pairs.size(); ++draws) {
     CAPTURE(draws);
@@ -277,14 +266,14 @@ TEST_CASE("a measurement that is killed while it writes a draw makes that draw a
     else
       output.write("pairs.csv", pairs[draws]);  // as if that of later draws had not been written yet
     CHECK(measure(output));
-    CHECK(texts(output) == expected);
+    CHECK(texts_in(output, files) == expected);
   }
 }
 
 TEST_CASE("a draw is in pairs.csv only if the other files have it") {
   for (const std::string name : {"ties.csv", "summary.csv"}) {
     const TemporaryDirectory directory;
-    const OutputDirectory output = open(directory);
+    const OutputDirectory output = open_to_resume(directory, files);
     directory.write(name + "/in the way", {});
     CHECK_THROWS_AS(measure(output), Error);
     CHECK_FALSE(output.has("pairs.csv"));
@@ -293,7 +282,7 @@ TEST_CASE("a draw is in pairs.csv only if the other files have it") {
 
 TEST_CASE("a measurement whose time is used ends between draws, and does no more than it lacks") {
   const TemporaryDirectory directory;
-  const OutputDirectory output = open(directory);
+  const OutputDirectory output = open_to_resume(directory, files);
   int draws = 0;
   CHECK_FALSE(measure(output, [&] { return ++draws < 4; }));
   ZoneResults results(output, {cell_of(DType::f16), cell_of(DType::f32), cell_of(DType::f64)});
@@ -311,7 +300,7 @@ TEST_CASE("pairs that nobody wrote are refused by the name of their file") {
   tables.add(cell_of(DType::f16), {pair_of(1, 0.1, Zone::nonfinite, 3, 1)});
   const auto error = [&](const std::string& file, const std::string& from, const std::string& to) {
     const TemporaryDirectory directory;
-    const OutputDirectory output = open(directory);
+    const OutputDirectory output = open_to_resume(directory, files);
     output.write("pairs.csv", tables.pairs());
     output.write("ties.csv", tables.ties());
     std::string text = read_file(output.file(file));
@@ -329,7 +318,7 @@ TEST_CASE("pairs that nobody wrote are refused by the name of their file") {
 
 TEST_CASE("pairs read back to the same bits") {
   const TemporaryDirectory directory;
-  const OutputDirectory output = open(directory);
+  const OutputDirectory output = open_to_resume(directory, files);
   ZoneTables tables;
   const ZoneCell cell = cell_of(DType::f64);
   std::vector<ZonePair> pairs{pair_of(0, 1e-17, Zone::compensation, 3, 1), pair_of(1, 1. / 3, Zone::nonfinite, 0, 0)};
