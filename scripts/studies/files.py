@@ -10,6 +10,7 @@ from common import fail, root
 
 programs = ("compensation", "zones", "thresholds", "drift", "sweep")
 bits_order = ("16", "mixed", "32", "64")
+subject = ("network", "dataset", "augmented")  # what a row is about; the last is known by the record beside its file
 
 
 def read(path, columns=()):
@@ -42,6 +43,11 @@ def published(name):
     return read(root / "docs/results/published" / f"{name}.csv")
 
 
+def augmented(setting):
+    """Whether a record's setting "augment", empty if there is none, changes images, as a column has it."""
+    return "false" if setting in ("", "none") else "true"
+
+
 class Results:
     """A folder of results; files of a program that did not run have no rows."""
 
@@ -51,10 +57,18 @@ class Results:
             fail(f"{folder}: expected a folder with results of {', '.join(programs)}, got none of them")
 
     def rows(self, program, name, *columns):
-        """All rows of the program's files of that name, which have to have the columns, with the "folder" of each."""
+        """All rows of the program's files of that name, which have to have the columns, with the "folder" of each.
+
+        Those of a data set say too whether its training images were "augmented".
+        """
         rows = []
+        in_file = [column for column in columns if column != "augmented"]
         for path in sorted((self.folder / program).rglob(f"{name}.csv")):
-            rows += [{**row, "folder": str(path.parent.relative_to(self.folder))} for row in read(path, columns)]
+            for row in read(path, in_file):
+                row["folder"] = str(path.parent.relative_to(self.folder))
+                if "dataset" in row:
+                    row["augmented"] = augmented(self.of_data(row, "augment"))
+                rows.append(row)
         return rows
 
     @functools.cache
@@ -62,6 +76,11 @@ class Results:
         """What the run in a folder was asked to do; empty where it left no record."""
         path = self.folder / folder / "run.json"
         return read_record(path).get("settings", {}) if path.exists() else {}
+
+    def of_data(self, row, name):
+        """What the run behind a row says of the row's data set; empty if nothing."""
+        settings = self.settings(row["folder"])
+        return str(settings.get(f"{row['dataset']}-{name}", settings.get(name, "")))
 
     def records(self):
         """The name of each folder with a run.json, and what that holds."""

@@ -34,7 +34,13 @@ def normalised(flag):
 
 def setting(row):
     """Network and data of a row."""
-    return f"{network(row['network'])}, {dataset(row['dataset'])}"
+    augmented = ", augmented" if row["augmented"] == "true" else ""
+    return f"{network(row['network'])}, {dataset(row['dataset'])}{augmented}"
+
+
+def file_name(row):
+    """The same in the name of a file."""
+    return f"{row['network']}-{row['dataset']}{'-augmented' if row['augmented'] == 'true' else ''}"
 
 
 def number(value):

@@ -10,7 +10,7 @@ betas = (0, 1, 10, 100, 1000, 10000)
 machine = {"cpu": "A <fast> CPU", "cores": 2, "isa": "avx2", "compiler": "g++", "system": "Linux"}
 
 
-def write(path, header, rows):
+def write(path, header, rows, settings=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -18,7 +18,7 @@ def write(path, header, rows):
         writer.writerows(rows)
     (path.parent / "run.json").write_text(json.dumps(
         {"command": f"build/cpu/bin/{path.parent.name} --seed 0", "started": "2026-01-01T00:00:00Z", "version": "0.1.0",
-         "threads": 2, "machine": machine, "settings": {}, "resumed": []}))
+         "threads": 2, "machine": machine, "settings": settings or {}, "resumed": []}))
 
 
 def compensation(folder):
@@ -52,12 +52,12 @@ def zones(folder):
         shares = {"bifurcation": p if bits == 16 else 0, "compensation": 0 if bits == 16 else p, "none": 1 - p}
         for name, value in shares.items():
             summary.append((*common, name, "nan", value, max(0, value - 0.1), min(1, value + 0.1)))
-    names = "network,dataset,bits,batch_norm,"
+    names, settings = "network,dataset,bits,batch_norm,", {"augment": "crop 4, flip"}
     write(folder / "pairs.csv", names + "init,first,second,batch_size,noise,draw,batch,difference,class,residue,"
-          "zero_ties,positive_ties,windows", pairs)
-    write(folder / "ties.csv", names + "batch_size,draw,batch,layer,windows,zero_ties,positive_ties", ties)
+          "zero_ties,positive_ties,windows", pairs, settings)
+    write(folder / "ties.csv", names + "batch_size,draw,batch,layer,windows,zero_ties,positive_ties", ties, settings)
     write(folder / "summary.csv", names + "batch_size,first,second,noise,draws,pairs,quantity,threshold,share,low,high",
-          summary)
+          summary, settings)
 
 
 def thresholds(folder):

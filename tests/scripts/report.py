@@ -59,8 +59,8 @@ class ReportTest(unittest.TestCase):
 class Tables(ReportTest):
     def test_verdicts(self):
         text = self.tables("claims")
-        for line in ("| 16 bits: nearly all pairs are in the zone | VGG-11, CIFAR-10 | 100.0 % | agree |",
-                     "| 64 bits: no pair is in the zone | VGG-11, CIFAR-10 | 0.0 % | agree |",
+        for line in ("| 16 bits: nearly all pairs are in the zone | VGG-11, CIFAR-10, augmented | 100.0 % | agree |",
+                     "| 64 bits: no pair is in the zone | VGG-11, CIFAR-10, augmented | 0.0 % | agree |",
                      "batch 64 to 512 | 50.0 % [40.0, 60.0] to 80.0 % [70.0, 90.0] | agree |",
                      "batch 64 | 50.0 % [40.0, 60.0] to 60.0 % [50.0, 70.0] | undecided: intervals overlap |",
                      "LeNet-5, MNIST, 64 bits | 0 | agree |",
@@ -79,7 +79,7 @@ class Tables(ReportTest):
         self.change("zones/summary", (",zone,1e-15,0.0,0,0", ",zone,1e-15,0.5,0.4,0.6"))
         self.change("sweep/sweep", ("step 3 at pool1 (MaxPool2d)", ""), ("nan,0.098", "0.4,0.7"))
         text = self.tables("claims", "training")
-        self.assertIn("| VGG-11, CIFAR-10 | 50.0 % | differ |", text)
+        self.assertIn("| VGG-11, CIFAR-10, augmented | 50.0 % | differ |", text)
         self.assertIn("beta 1000: 0/2 fail, 70.0 %; beta 10000: 0/2 fail, 70.0 % | differ: no run fails |", text)
         self.assertIn("| differ at beta 1000, 10000 |", text)
 
@@ -123,12 +123,31 @@ class Tables(ReportTest):
         self.change("zones/summary", (",cifar10,", ",synthetic-colours,"))
         self.change("sweep/sweep", (",mnist,", ",kmnist,"))
         text = self.tables("claims")
-        for line in ("| VGG-11, synthetic digits in colour | 100.0 % | not comparable: drawn images |",
+        for line in ("| VGG-11, synthetic digits in colour, augmented | 100.0 % | not comparable: drawn images |",
                      "batch 64 to 512 | 50.0 % [40.0, 60.0] to 80.0 % [70.0, 90.0] | not comparable: drawn images |",
                      "batch 64 | 50.0 % [40.0, 60.0] to 60.0 % [50.0, 70.0] | not comparable: drawn images |",
                      "beta 1000: 2/2 collapsed; beta 10000: 2/2 collapsed | not comparable: other data |"):
             self.assertIn(line, text)
         self.assertRegex(text, r"exact/fused.* LeNet-5, KMNIST, .* \| new: none fails \|")
+
+    def test_images_as_they_are_do_not_compare_with_augmented_ones(self):
+        self.change("zones/summary", (",512,native", ",128,native"))
+        self.assertIn("| VGG-11, CIFAR-10, augmented | no BN | 128 | 5 | 20 | 100.0 % [90.0, 100.0] | 80.0 % [70.0, 90.0] "
+                      "| 0.0 % [0.0, 0.0] | 48.6 % to 55.2 % | differ |", self.tables("zones"))
+        record = self.results / "zones/run.json"
+        record.write_text(record.read_text().replace("crop 4, flip", "none"))
+        text = self.tables("claims", "zones", "ties")
+        other = "not comparable: other images |"
+        for line in ("| 16 bits: nearly all pairs are in the zone | VGG-11, CIFAR-10 | 100.0 % | " + other,
+                     "VGG-11, CIFAR-10, no BN, batch 64 to 128 | 50.0 % [40.0, 60.0] to 80.0 % [70.0, 90.0] | " + other,
+                     "| 48.6 % to 55.2 % | " + other,
+                     "| VGG-11, CIFAR-10 | no BN | features.2 | 10.7 %"):
+            self.assertIn(line, text)
+
+    def test_a_batch_size_whose_network_is_not_said_compares_with_the_probable_one(self):
+        self.change("zones/summary", ("vgg11,", "vgg19,"))
+        self.assertIn("| VGG-19, CIFAR-10, augmented | no BN | 512 | 5 | 20 | 100.0 % [90.0, 100.0] | 80.0 % [70.0, 90.0] "
+                      "| 0.0 % [0.0, 0.0] | 73.5 % to 76.5 % | agree, if it is VGG-19 |", self.tables("zones"))
 
     def test_values_beside_published_ones(self):
         text = self.tables("compensation", "zones", "ties", "differences", "taus", "drift", "training", "pools",
@@ -206,9 +225,9 @@ class Pictures(ReportTest):
     def test_the_page_has_every_kind_of_figure_and_needs_nothing_else(self):
         done = self.call("report", self.results, "-o", self.directory / "page.html")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for name in ("compensation", "zones-vgg11-cifar10", "classes-vgg11-cifar10", "differences-vgg11-cifar10",
-                     "ties-vgg11-cifar10", "thresholds-lenet-mnist", "drift-lenet-mnist", "sweep-lenet-mnist-sgd",
-                     "pools-lenet-mnist-sgd"):
+        for name in ("compensation", "zones-vgg11-cifar10-augmented", "classes-vgg11-cifar10-augmented",
+                     "differences-vgg11-cifar10-augmented", "ties-vgg11-cifar10-augmented",
+                     "thresholds-lenet-mnist", "drift-lenet-mnist", "sweep-lenet-mnist-sgd", "pools-lenet-mnist-sgd"):
             self.assertTrue((self.results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name)
             self.assertIn("<svg", (self.results / f"figures/{name}.svg").read_text())
         page = (self.directory / "page.html").read_text()

@@ -65,14 +65,15 @@ class Small(StudyTest):
         code, said, calls = self.study("--small", results="compensation zones thresholds drift sweep")
         self.assertEqual(code, 0, said)
         self.assertEqual([call.split()[0] for call in calls],
-                         ["compensation", "sweep", "sweep", "sweep", "drift", "thresholds", *["zones"] * 4])
+                         ["compensation", "sweep", "sweep", "sweep", "drift", "thresholds", *["zones"] * 5])
         self.assertIn("study: no mnist and no cifar10 found: drawn images instead", said)
         for call in calls[1:]:
             self.assertIn("--dataset synthetic", call)
         self.assertRegex(calls[1], "--networks lenet .*--train-limit 20000 --bits 16,32 --betas 0,1,10,100,1000,10000 "
                                    ".*--runs 2 .*--pool-forward exact,composed --pool-backward fused,composed,")
-        self.assertRegex(calls[7], "--network vgg11 .*--batch-norm off,on --draws 5 .*--bits 16,64 "
+        self.assertRegex(calls[7], "--network vgg11 .*--augment --batch-norm off,on --draws 5 .*--bits 16,64 "
                                    "--batch-size 64,256 ")
+        self.assertNotIn("--augment", calls[8])
         self.assertRegex(said, r"== zones/vgg11-synthetic-16-64: done \(\d+ s\)")
         self.assertRegex(said, r"study: \d\.\d minutes; results in .*/out\n$")
         page = (self.out / "report.html").read_text()
@@ -91,7 +92,7 @@ class Small(StudyTest):
 
     def test_a_failure_does_not_stop_the_others_and_is_made_up_for(self):
         code, said, calls = self.study("--small", fault="drift fails")
-        self.assertEqual((code, len(calls)), (1, 10))
+        self.assertEqual((code, len(calls)), (1, 11))
         self.assertIn("drift: expected something, got nothing", said)
         self.assertRegex(said, r"; failed: drift/lenet-synthetic(, report)?\n")
         self.assertEqual(self.steps()["drift/lenet-synthetic"]["problem"], "exit code 1")
@@ -99,7 +100,7 @@ class Small(StudyTest):
         self.assertEqual((code, calls), (1, []))
         self.assertIn("has a study; expected --resume or another folder", said)
         code, said, calls = self.study("--small", "--resume")
-        self.assertEqual([call.split()[0] for call in calls], [*["sweep"] * 3, "drift", "thresholds", *["zones"] * 4])
+        self.assertEqual([call.split()[0] for call in calls], [*["sweep"] * 3, "drift", "thresholds", *["zones"] * 5])
         self.assertIn(" --resume data", calls[0])
         self.assertNotIn("--force", calls[3])
         self.assertRegex(calls[5], "^zones .*--minutes .*--resume data")

@@ -3,7 +3,7 @@
 import math
 
 from studies import text
-from studies.files import by_bits, group
+from studies.files import by_bits, group, subject
 from studies.plots.style import grid, legend_below
 from studies.tables import drift
 
@@ -21,7 +21,7 @@ def _line(axis, epochs, column, scale, **options):
 
 
 def figures(results):
-    for key, found in group(drift.rows(results), "network", "dataset").items():
+    for found in group(drift.rows(results), *subject).values():
         present = by_bits(found)
         figure, axes = grid(2, len(present), f"{text.setting(found[0])}: drift from the same weights and mini-batches "
                             "(x: collapsed)", height=2.6, sharex=True)
@@ -41,4 +41,4 @@ def figures(results):
         axes[0][0].set(ylabel="L1 distance to the first")
         axes[1][0].set(ylabel="test accuracy (%)")
         legend_below(figure, axes[::-1])
-        yield f"drift-{key[0]}-{key[1]}", figure
+        yield f"drift-{text.file_name(found[0])}", figure

@@ -3,21 +3,21 @@
 import math
 
 from studies import text
-from studies.files import bits_order, group, numbers
+from studies.files import bits_order, group, numbers, subject
 from studies.plots.style import grid, legend_below
 from studies.tables import sweep
 
 backwards = ("fused", "composed", "standard")
-setting = ("network", "dataset", "optimizer", "batch_norm")
+setting = (*subject, "optimizer", "batch_norm")
 
 
 def _panels(rows):
     """For each network, data, normalisation and size: title, name of file, and rows by (bits)."""
-    for key, found in group(rows, *setting, *sweep.size).items():
+    for found in group(rows, *setting, *sweep.size).values():
         row, size = found[0], sweep.size_text(found[0])
         title = f"{text.setting(row)}, {row['optimizer']}, {text.normalised(row['batch_norm'])}"
         title += f",\n{size}" if size else ""
-        name = f"{key[0]}-{key[1]}-{key[2]}{'-bn' if key[3] == 'true' else ''}"
+        name = f"{text.file_name(row)}-{row['optimizer']}{'-bn' if row['batch_norm'] == 'true' else ''}"
         name += f"-{row['planned']}x{row['images']}" if size else ""
         yield title, name, {bits: cells for bits in bits_order
                             if (cells := [other for other in found if other["bits"] == bits])}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Windows that tie, by layer and precision, and which share of them ties at a positive value."""
 from studies import text
-from studies.files import by_bits, group
+from studies.files import by_bits, group, subject
 from studies.plots.style import colours, error_bars, grid, legend_below, percent_axis
 from studies.tables import zones
 
@@ -17,7 +17,7 @@ def _points(line, layers, rows, bits, shift):
 
 
 def figures(results):
-    for key, found in group(zones.ties(results), "network", "dataset").items():
+    for found in group(zones.ties(results), *subject).values():
         by_flag = group(found, "batch_norm")
         figure, axes = grid(len(by_flag), 2, f"{text.setting(found[0])}: ties by layer", width=4.6, height=2.7)
         for line, ((flag,), cells) in zip(axes, by_flag.items()):
@@ -31,4 +31,4 @@ def figures(results):
         for axis in axes[-1]:
             axis.set(xlabel="pool")
         legend_below(figure, axes)
-        yield f"ties-{key[0]}-{key[1]}", figure
+        yield f"ties-{text.file_name(found[0])}", figure

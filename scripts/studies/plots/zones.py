@@ -3,19 +3,20 @@
 import statistics
 
 from studies import text
-from studies.files import bits_order, by_bits, group, numbers
+from studies.files import bits_order, by_bits, group, numbers, subject
 from studies.plots.histogram import decades_of, log_histogram, mark_taus
 from studies.plots.style import class_names, colours, error_bars, grid, legend_below, percent_axis
 from studies.tables import zones
 
-keys = ("network", "dataset", "first", "second", "noise")
+keys = (*subject, "first", "second", "noise")
 
 
 def _comparisons(rows):
     """For each network, data and two programs: what to call their file and title, and their rows."""
-    for (network, dataset, first, second, noise), found in group(rows, *keys).items():
+    for (*_, first, second, noise), found in group(rows, *keys).items():
         usual = (first, second, float(noise)) == ("native", "minimal", 0)
-        name = "-".join((network, dataset, *(() if usual else (first, second, f"noise{noise}")))).replace(":", "")
+        others = () if usual else (first, second, f"noise{noise}")
+        name = "-".join((text.file_name(found[0]), *others)).replace(":", "")
         title = f"{text.setting(found[0])}, {first} against {second}" + (f", noise {noise}" if float(noise) else "")
         yield name, title, found
 

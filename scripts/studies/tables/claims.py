@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the study found, question by question, and what the results at hand say to it."""
 from studies import text
-from studies.files import group, numbers, published
+from studies.files import group, numbers, published, subject
 from studies.tables import drift, sweep, zones
 from studies.tables.table import Table, agree, differ, incomparable
 
@@ -17,23 +17,27 @@ def _cells(results, quantity):
     return [zones.at_tau(cell) if quantity == "zone" else cell[0] for cell in cells.values()]
 
 
-def _beside_published(row, verdict):
-    """A verdict on a published claim, if the study had networks of this kind on the data set of a row."""
+def _beside_published(row, verdict, *same):
+    """A verdict on a published claim, if the study had networks of this kind on the data set of a row.
+
+    `same` is what has to be the same besides.
+    """
     kind = row["network"].rstrip("0123456789")
-    known = {other["dataset"] for name in ("zones", "training") for other in published(name)
-             if other["network"].startswith(kind)}
-    if row["dataset"] in known:
+    known = [other for name in ("zones", "training") for other in published(name)
+             if other["network"].startswith(kind) and other["dataset"] == row["dataset"]]
+    if any(all(other[name] == row[name] for name in same) for other in known):
         return verdict
-    return f"{incomparable}: {'drawn images' if text.is_drawn(row['dataset']) else 'other data'}"
+    reason = "other images" if known else "drawn images" if text.is_drawn(row["dataset"]) else "other data"
+    return f"{incomparable}: {reason}"
 
 
 def _all_or_none(cells):
     """16 bits: nearly all pairs are in the zone; 64 bits: none is."""
     for bits, claim, holds in (("16", "nearly all pairs are in the zone", lambda share: share >= 0.95),
                                ("64", "no pair is in the zone", lambda share: share == 0)):
-        for _, found in group([row for row in cells if row["bits"] == bits], "network", "dataset").items():
+        for _, found in group([row for row in cells if row["bits"] == bits], *subject).items():
             row, shares = found[0], numbers(found, "share")
-            verdict = _beside_published(row, agree if all(map(holds, shares)) else differ)
+            verdict = _beside_published(row, agree if all(map(holds, shares)) else differ, "augmented")
             yield (f"{text.bits(bits)}: {claim}", text.setting(row), text.span(shares, text.percent),
                    verdict if row["network"].startswith("vgg") else "not published")
 
@@ -41,7 +45,7 @@ def _all_or_none(cells):
 def _rises(small, large):
     """The verdict on whether a share is larger in a second cell, by the 95 % intervals of both."""
     up, down = float(large["low"]) > float(small["high"]), float(large["high"]) < float(small["low"])
-    return _beside_published(small, agree if up else differ if down else undecided)
+    return _beside_published(small, agree if up else differ if down else undecided, "augmented")
 
 
 def _from_to(small, large):
@@ -49,7 +53,7 @@ def _from_to(small, large):
 
 
 def _larger_batch(cells, share="the share"):
-    for _, found in group([row for row in cells if row["bits"] == "32"], "network", "dataset", "batch_norm").items():
+    for _, found in group([row for row in cells if row["bits"] == "32"], *subject, "batch_norm").items():
         small, large = (choose(found, key=lambda row: int(row["batch_size"])) for choose in (min, max))
         if small is not large:
             yield (f"32 bits: a larger batch raises {share}",
@@ -58,7 +62,7 @@ def _larger_batch(cells, share="the share"):
 
 
 def _batch_norm(cells):
-    for _, found in group([row for row in cells if row["bits"] == "32"], "network", "dataset", "batch_size").items():
+    for _, found in group([row for row in cells if row["bits"] == "32"], *subject, "batch_size").items():
         by_flag = {row["batch_norm"]: row for row in found}
         if len(by_flag) == 2:
             without, with_bn = by_flag["false"], by_flag["true"]

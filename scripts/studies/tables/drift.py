@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How far replicas that differ in their tie rule have drifted apart after the last epoch."""
 from studies import text
-from studies.files import group, published
+from studies.files import group, published, subject
 from studies.tables.table import Table, agree, differ, incomparable
 
-keys = ("network", "dataset", "bits")
+keys = (*subject, "bits")
 
 
 def rows(results):

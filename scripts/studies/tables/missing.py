@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What was published and is not among the results, with the command that would run it."""
 from studies import text
-from studies.files import group, published
+from studies.files import group, published, subject
 from studies.tables import drift, sweep, zones
 from studies.tables.table import Table
 
@@ -34,17 +34,17 @@ def _trainings(results):
 
 
 def _zones(results):
-    have = group(zones.summary(results), "network", "batch_size")
+    have = group(zones.summary(results), *subject, "batch_size")
     for network, size in [(f"vgg{depth}", "128") for depth in (11, 13, 16, 19)] + [
             ("vgg19", size) for size in ("64", "256", "512", "1024")]:
-        if (network, size) not in have:
+        if (network, "cifar10", "true", size) not in have:
             yield (f"zone: {text.network(network)}, batch size {size}",
                    f"zones --network {network} --dataset cifar10 --augment --bits 16,32,64 --batch-size {size} "
                    "--batch-norm off,on --draws 5 --out DIR")
 
 
 def _drift(results):
-    if not any(row["network"] == "vgg11" for row in drift.rows(results)):
+    if ("vgg11", "cifar10", "true") not in group(drift.rows(results), *subject):
         yield ("drift: VGG-11, 200 epochs",
                "drift --network vgg11 --dataset cifar10 --augment --bits 16,32,64 --epochs 200 --lr 0.01 --momentum 0 "
                "--out DIR")

@@ -3,21 +3,19 @@
 import math
 
 from studies import intervals, text
-from studies.files import group, numbers, published
+from studies.files import group, numbers, published, subject
 from studies.tables.table import Table, agree, differ
 
 training = ("network", "dataset", "bits", "optimizer", "batch_norm")
 arithmetic = ("forward", "backward", "test_forward")
 columns = (*training, *arithmetic, "beta")
-size = ("planned", "images")  # epochs that a training was to have, which one that collapses has not, of so many images
+size = ("planned", "images", "augmented")  # epochs that a training was to have, which one that collapses has not, of what
 
 
 def _with_size(results, found):
     for row in found:
-        settings = results.settings(row["folder"])
-        of_first = settings.get("train-images", "")
-        row |= {"planned": str(settings.get("epochs", "")),
-                "images": str(settings.get(f"{row['dataset']}-train-images", of_first))}
+        row |= {"planned": str(results.settings(row["folder"]).get("epochs", "")),
+                "images": results.of_data(row, "train-images")}
     return found
 
 

@@ -3,10 +3,11 @@
 import statistics
 
 from studies import intervals, text
-from studies.files import by_bits, group, numbers, published
+from studies.files import by_bits, group, numbers, published, subject
 from studies.tables.table import Table, compare
 
-keys = ("network", "dataset", "bits", "pair")
+published_keys = ("network", "dataset", "bits", "pair")
+keys = (*subject, "bits", "pair")
 
 
 def differences(results):
@@ -22,7 +23,7 @@ def zero_share(rows):
 def _published_zero(row):
     """Published shares that are exactly 0, of the same network, precision and pair, without noise on the images."""
     return [float(other["share_zero"]) for other in published("differences")
-            if other["noise"] == "0" and all(other[name] == row[name] for name in keys)]
+            if other["noise"] == "0" and all(other[name] == row[name] for name in published_keys)]
 
 
 def _difference_row(rows):

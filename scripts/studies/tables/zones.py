@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Shares of pairs in the zone, their classes, and ties by layer."""
 from studies import intervals, text
-from studies.files import bits_order, group, numbers, published
+from studies.files import bits_order, group, numbers, published, subject
 from studies.tables.table import Table, compare, incomparable
 
-keys = ("network", "dataset", "batch_norm", "batch_size", "first", "second", "noise")
+keys = (*subject, "batch_norm", "batch_size", "first", "second", "noise")
 tie_keys = ("network", "dataset", "bits", "batch_norm", "draw", "layer")
 tie_counts = ("windows", "zero_ties", "positive_ties")
 classes = ("bifurcation", "compensation", "none")
@@ -14,24 +14,25 @@ def summary(results):
     """Shares, of each network in order of normalisation and batch size, whichever files they come from."""
     rows = results.rows("zones", "summary", "bits", *keys, "draws", "pairs", "quantity", "threshold", "share", "low",
                         "high")
-    return [row for found in group(rows, "network", "dataset").values()
+    return [row for found in group(rows, *subject).values()
             for row in sorted(found, key=lambda row: (row["batch_norm"], int(row["batch_size"])))]
 
 
-def without_batches(rows):
-    """Windows and ties of each draw, by setting and layer: sums over mini-batches, whatever their size."""
-    return [{**dict(zip(tie_keys, key)), **{name: sum(int(row[name]) for row in found) for name in tie_counts}}
-            for key, found in group(rows, *tie_keys).items()]
+def without_batches(rows, *others):
+    """Windows and ties of each draw, by setting, layer and other columns: sums over mini-batches, whatever their size."""
+    names = (*tie_keys, *others)
+    return [{**dict(zip(names, key)), **{name: sum(int(row[name]) for row in found) for name in tie_counts}}
+            for key, found in group(rows, *names).items()]
 
 
 def ties(results):
-    return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts))
+    return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts), "augmented")
 
 
-def published_shares(row, *same):
-    """Published shares in a row's precision, with and without normalisation and batch size alike, and these columns."""
-    same = ("dataset", "bits", "batch_norm", "batch_size", *same)
-    return [float(other["share"]) for other in published("zones") if all(other[name] == row[name] for name in same)]
+def published_like(row):
+    """Published shares of a row's data, precision, normalisation and batch size."""
+    same = ("dataset", "bits", "batch_norm", "batch_size")
+    return [other for other in published("zones") if all(other[name] == row[name] for name in same)]
 
 
 def at_tau(rows):
@@ -46,11 +47,18 @@ def _percent(row):
 
 def _verdict(row):
     """Published shares as text, and how ours compares."""
-    if row and (found := published_shares(row, "network")):
-        return text.span(found, text.percent), compare(float(row["low"]), float(row["high"]), found)
-    if row and (found := published_shares(row)):
-        return text.span(found, text.percent), f"{incomparable}: other network"
-    return "", ""
+    by_network = group(published_like(row), "network") if row else {}
+    if not by_network:
+        return "", ""
+    network = row["network"]
+    for name, doubt in ((network, ""), (f"{network} (probably)", f", if it is {text.network(network)}")):
+        if found := by_network.get((name,)):
+            shares = numbers(found, "share")
+            verdict = (compare(float(row["low"]), float(row["high"]), shares) + doubt
+                       if found[0]["augmented"] == row["augmented"] else f"{incomparable}: other images")
+            return text.span(shares, text.percent), verdict
+    shares = [float(other["share"]) for found in by_network.values() for other in found]
+    return text.span(shares, text.percent), f"{incomparable}: other network"
 
 
 def _programs(first, second, noise):
@@ -63,7 +71,7 @@ def _shares(rows):
     present = [bits for bits in bits_order if any(row["bits"] == bits for row in zone)]
     for number, (programs, found) in enumerate(group(zone, "first", "second", "noise").items()):
         body, taus = [], {}
-        for _, cells in group(found, *keys[:4]).items():
+        for _, cells in group(found, *subject, "batch_norm", "batch_size").items():
             by_bits = {bits: at_tau(same) for (bits,), same in group(cells, "bits").items()}
             taus |= {bits: text.number(row["threshold"]) for bits, row in by_bits.items()}
             row = cells[0]
@@ -86,7 +94,7 @@ def _classes(rows):
         shares = {row["quantity"]: row for row in found}
         row = found[0]
         body.append((text.setting(row), text.normalised(row["batch_norm"]), text.bits(row["bits"]), row["batch_size"],
-                     _programs(*key[5:]), *(_percent(shares[name]) if name in shares else "" for name in classes)))
+                     _programs(*key[-3:]), *(_percent(shares[name]) if name in shares else "" for name in classes)))
     if body:
         yield Table("classes", "What the difference is, without a threshold",
                     ("network", "normalisation", "precision", "batch size", "programs", "bifurcation", "compensation",
@@ -106,7 +114,7 @@ def tie_shares(rows):
 def _ties(rows):
     present = [bits for bits in bits_order if any(row["bits"] == bits for row in rows)]
     body = []
-    for _, found in group(rows, "network", "dataset", "batch_norm", "layer").items():
+    for _, found in group(rows, *subject, "batch_norm", "layer").items():
         cells = []
         for bits in present:
             draws = [row for row in found if row["bits"] == bits]
