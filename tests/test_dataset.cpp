@@ -156,6 +156,17 @@ TEST_CASE("first shares the data and takes no more than there is") {
   CHECK_THROWS_WITH(dataset.first(0), "counting: expected 1 image or more, got 0");
 }
 
+TEST_CASE("a part has the images that are named, in their order") {
+  const Dataset dataset = counting(20, 1, 1);
+  const Dataset part = dataset.part({7, 3, 19, 3});
+  CHECK(indices_of(part.batches(3)) == std::vector<int>{7, 3, 19, 3});
+  CHECK(part.name == "counting");
+  CHECK(counting(4, 2, 1).part({2}).pixels.values() == std::vector<double>{4, 5});
+  CHECK_THROWS_WITH(dataset.part({0, 20}), "counting: expected indices in 0..19, got 20");
+  CHECK_THROWS_WITH(dataset.part({-1}), "counting: expected indices in 0..19, got -1");
+  CHECK_THROWS_WITH(dataset.part({}), "counting: expected 1 image or more, got 0");
+}
+
 TEST_CASE("batches keep the data set's arrays alive") {
   const Batches batches = counting(8, 1, 1).batches(3);
   CHECK(indices_of(batches) == counting_up(8));

@@ -81,6 +81,10 @@ TEST_CASE("images of a source come in order, with their labels, in batches of an
   }
   CHECK(dataset.first(7).size() == 7);
   CHECK(collect(dataset.first(7).batches(3)).labels.size() == 7);
+  const Pass part = collect(dataset.part({20, 2}).batches(3));
+  CHECK(part.labels == std::vector<double>{20, 2});
+  CHECK(std::lround(part.images[0] * 255) == 20);
+  CHECK(std::lround(part.images[18] * 255) == 2);
 }
 
 TEST_CASE("any number of workers and threads reads the same bits") {

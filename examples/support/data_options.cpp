@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 namespace mpad {
 namespace {
@@ -23,6 +25,14 @@ DataSource find_source(const Recipe& recipe, const std::string& name) {
   fail_choice("--dataset", names_of(recipe.datasets), name);
 }
 
+// The first images or, of files, which come class by class, some from the first to the last, as far apart as can be.
+Dataset limited(const Dataset& whole, std::int64_t count) {
+  if (!whole.source || count >= whole.size()) return whole.first(count);
+  std::vector<std::int32_t> indices;
+  for (std::int64_t i = 0; i < count; ++i) indices.push_back(static_cast<std::int32_t>(i * whole.size() / count));
+  return whole.part(std::move(indices));
+}
+
 }  // namespace
 
 void DataOptions::add_common(CommandLine& line, const std::string& about_dataset, const std::string& otherwise) {
@@ -30,8 +40,8 @@ void DataOptions::add_common(CommandLine& line, const std::string& about_dataset
   group.text("--data", "DIR", directory_, "Directory of the data set, or one above it", "$MPAD_DATA");
   group.text("--dataset", "NAME", dataset_, about_dataset, otherwise);
   group.number("--train-limit", "N", train_limit_,
-               "Train on the first N images, which folders have class by class; 0 means all");
-  group.number("--test-limit", "N", test_limit_, "Test on the first N images; 0 means all");
+               "Train on the first N images, or on N from all classes of a folder; 0 means all");
+  group.number("--test-limit", "N", test_limit_, "Test on as many, chosen alike; 0 means all");
 }
 
 void DataOptions::add(CommandLine& line, const Recipe& recipe) {
@@ -80,8 +90,8 @@ Split DataOptions::load() const {
   for (Dataset* part : {&data.train, &data.test}) part->workers = workers_;
   if (!augment_) data.train.augment = {};
   if (augment_ && !data.train.source) data.train.augment = crop_and_flip;
-  if (train_limit_ > 0) data.train = data.train.first(train_limit_);
-  if (test_limit_ > 0) data.test = data.test.first(test_limit_);
+  if (train_limit_ > 0) data.train = limited(data.train, train_limit_);
+  if (test_limit_ > 0) data.test = limited(data.test, test_limit_);
   return data;
 }
 

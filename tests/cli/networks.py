@@ -83,6 +83,18 @@ class Networks(support.ProgramTest):
         self.assertEqual(self.train("--out", "out").returncode, 0)
         self.assertEqual(self.settings()["dataset"], "cifar10")
 
+    def test_a_limited_folder_has_images_of_all_classes(self):
+        names = ("train/a/0", "train/a/1", "train/b/0", "train/b/1", "val/a/0", "val/b/0")
+        for number, (damaged, said) in enumerate({"train/a/1": "", "train/b/0": "train/b/0.png: "}.items()):
+            folder = self.directory / str(number)
+            for name in names:
+                support.write_png(folder / f"{name}.png")
+            (folder / f"{damaged}.png").write_bytes(b"damaged")
+            result = self.call("--data", folder, "--dataset", "image-folder", "--image-size", "32", "--train-limit", "2",
+                               "--batch-size", "2", "--epochs", "1", *self.facts["arguments"])
+            self.assertEqual(result.returncode, 1 if said else 0, result.stderr)
+            self.assertIn(said, result.stderr)
+
     def test_weights_go_out_and_come_in(self):
         self.assertEqual(self.train("--export", "first.safetensors").returncode, 0)
         first, metadata = read_tensors(self.directory / "first.safetensors")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -56,6 +57,16 @@ def write_cifar10(directory):
     for name, count in (("data_batch_1.bin", 8), ("test_batch.bin", 4)):
         records = (bytes([i % 10]) + generator.randbytes(3072) for i in range(count))
         (directory / name).write_bytes(b"".join(records))
+
+
+def write_png(path):
+    """An image of one gray pixel."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(bytes((0, 99)))) + chunk(b"IEND", b""))
 
 
 class ProgramTest(unittest.TestCase):

@@ -41,6 +41,9 @@ struct Dataset {
   void validate() const;
   /// The first `count` images (all if there are fewer); shares the data.
   Dataset first(std::int64_t count) const;
+  /// The images at these indices, in this order: copies of those in memory, which has to be the host's; what a source
+  /// makes it makes as before. Throws Error on an index that there is not.
+  Dataset part(std::vector<std::int32_t> indices) const;
   /// The same images on a device, where their mini-batches are then made; images of a source move there when read.
   Dataset to(Device device) const;
 
