@@ -5,22 +5,29 @@
 namespace mpad::kernels {
 namespace {
 
-/// grad_y behind ReLU's backward, where a ReLU followed: what that sees is the normalised value, rounded to T.
-template <class T, bool relu>
+/// The largest value that is 0 when it is rounded to T: half of the least positive one.
+template <class T>
+inline constexpr acc_t<T> most_for_zero = std::is_same_v<T, half> ? acc_t<T>(0x1p-25) : acc_t<T>(0);
+
+/// grad_y behind ReLU's backward, where a ReLU followed: what that sees is the normalised value, rounded to T. ReLU'(0) is
+/// 0 unless `has_alpha`, so that nothing need be rounded to know the sign.
+template <class T, bool relu, bool has_alpha>
 struct Gate {
   using A = acc_t<T>;
   Normalize<T> normalize;
   A at_zero;
 
   MPAD_INLINE A operator()(A x, A grad, std::int64_t column) const {
-    if constexpr (relu)
+    if constexpr (!relu)
+      return grad;
+    else if constexpr (has_alpha)
       return rounded<T>(relu_gradient(rounded<T>(normalize(x, column)), grad, at_zero));
     else
-      return grad;
+      return normalize(x, column) <= most_for_zero<T> ? A(0) : grad;
   }
 };
 
-template <class T, bool relu>
+template <class T, bool relu, bool has_alpha>
 class Backward {
  public:
   using A = acc_t<T>;
@@ -95,7 +102,7 @@ class Backward {
   WideRows wide_;
   const T *x_, *grad_y_;
   A* room_;
-  Gate<T, relu> gate_;
+  Gate<T, relu, has_alpha> gate_;
 };
 
 }  // namespace
@@ -104,14 +111,16 @@ template <>
 void batch_norm_backward(Cpu, const BatchNorm& norm, bool training, View x, View grad_y, View grad_x, View grad_gamma,
                          View grad_beta) {
   with_type(x.dtype, [&]<class T>() {
-    with_bool(norm.relu, [&](auto relu) {
-      const Backward<T, relu> backward(norm, x, grad_y);
+    const auto run = [&]<bool relu, bool has_alpha>() {
+      const Backward<T, relu, has_alpha> backward(norm, x, grad_y);
       if (!training && grad_x.data != nullptr) backward.store_fixed(grad_x);
       if (!training && grad_gamma.data == nullptr && grad_beta.data == nullptr) return;
       const auto sums = backward.sums();
       backward.store_parameters(sums, grad_gamma, grad_beta);
       if (training && grad_x.data != nullptr) backward.store_training(sums, grad_x);
-    });
+    };
+    if (!norm.relu) return run.template operator()<false, false>();
+    norm.alpha == 0 ? run.template operator()<true, false>() : run.template operator()<true, true>();
   });
 }
 
