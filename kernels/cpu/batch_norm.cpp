@@ -116,9 +116,15 @@ void batch_norm_add_relu_forward(Cpu, const BatchNorm& norm, View x, View addend
       Block<T> to(out + at, size);
       const A *value = from.load(), *term = other.load();
       A* result = to.data();
+      constexpr bool rounds = !Block<T>::kInPlace;  // what is normalised, before the sum
+      if constexpr (rounds) {
+        MPAD_LANES
+        for (std::int64_t i = 0; i < size; ++i) result[i] = normalize(value[i], column + i);
+        round_all(result, size);
+      }
       MPAD_LANES
       for (std::int64_t i = 0; i < size; ++i) {
-        const A sum = rounded<T>(normalize(value[i], column + i)) + term[i];
+        const A sum = (rounds ? result[i] : normalize(value[i], column + i)) + term[i];
         result[i] = sum <= A(0) ? A(0) : sum;
       }
       to.store();

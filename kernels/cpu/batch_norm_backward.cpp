@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "batch_norm.h"
-#include "relu.h"
 
 namespace mpad::kernels {
 namespace {
@@ -10,7 +9,7 @@ template <class T>
 inline constexpr acc_t<T> most_for_zero = std::is_same_v<T, half> ? acc_t<T>(0x1p-25) : acc_t<T>(0);
 
 /// grad_y behind ReLU's backward, where a ReLU followed: what that sees is the normalised value, rounded to T. ReLU'(0) is
-/// 0 unless `has_alpha`, so that nothing need be rounded to know the sign.
+/// 0 unless `has_alpha`.
 template <class T, bool relu, bool has_alpha>
 struct Gate {
   using A = acc_t<T>;
@@ -18,12 +17,9 @@ struct Gate {
   A at_zero;
 
   MPAD_INLINE A operator()(A x, A grad, std::int64_t column) const {
-    if constexpr (!relu)
-      return grad;
-    else if constexpr (has_alpha)
-      return rounded<T>(relu_gradient(rounded<T>(normalize(x, column)), grad, at_zero));
-    else
-      return normalize(x, column) <= most_for_zero<T> ? A(0) : grad;
+    if constexpr (!relu) return grad;
+    const A value = normalize(x, column), tied = has_alpha ? rounded<T>(at_zero * grad) : A(0);
+    return value < -most_for_zero<T> ? A(0) : value <= most_for_zero<T> ? tied : grad;
   }
 };
 
