@@ -8,8 +8,8 @@ namespace {
 template <class T>
 inline constexpr acc_t<T> most_for_zero = std::is_same_v<T, half> ? acc_t<T>(0x1p-25) : acc_t<T>(0);
 
-/// grad_y behind ReLU's backward, where a ReLU followed: what that sees is the normalised value, rounded to T. ReLU'(0) is
-/// 0 unless `has_alpha`.
+/// grad_y behind ReLU's backward, where a ReLU followed: what that sees is the normalised value, rounded to T. ReLU'(0)
+/// is 0 unless `has_alpha`.
 template <class T, bool relu, bool has_alpha>
 struct Gate {
   using A = acc_t<T>;
