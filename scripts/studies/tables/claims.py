@@ -61,12 +61,12 @@ def _larger_batch(cells, share="the share"):
                    f"{large['batch_size']}", _from_to(small, large), _rises(small, large))
 
 
-def _batch_norm(cells):
+def _batch_norm(cells, share="the share"):
     for _, found in group([row for row in cells if row["bits"] == "32"], *subject, "batch_size").items():
         by_flag = {row["batch_norm"]: row for row in found}
         if len(by_flag) == 2:
             without, with_bn = by_flag["false"], by_flag["true"]
-            yield ("32 bits: batch normalisation raises the share",
+            yield (f"32 bits: batch normalisation raises {share}",
                    f"{text.setting(without)}, batch {without['batch_size']}", _from_to(without, with_bn),
                    _rises(without, with_bn))
 
@@ -139,9 +139,9 @@ def new_result(results):
 
 def tables(results):
     cells, bifurcations = _cells(results, "zone"), _cells(results, "bifurcation")
-    rows = [*_all_or_none(cells), *_larger_batch(cells),
-            *_larger_batch(bifurcations, "the share that differs over the reals"), *_batch_norm(cells),
-            *_second_beta0(results),
+    over_the_reals = "the share that differs over the reals"
+    rows = [*_all_or_none(cells), *_larger_batch(cells), *_larger_batch(bifurcations, over_the_reals),
+            *_batch_norm(cells), *_batch_norm(bifurcations, over_the_reals), *_second_beta0(results),
             *_published_collapse(results), *new_result(results)]
     if rows:
         yield Table("claims", "What was claimed, and what is seen here", ("claim", "setting", "here", "verdict"), rows,
