@@ -38,10 +38,11 @@ class Plan:
                      {"MPAD_DATA": str(place)} if place else {}, **options)
 
     def small(self):
-        """All programs, the slowest last. Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes and draws.
+        """All programs, the slowest last.
 
-        Crops with black borders tie where the images do not, so CIFAR-10's are compared as they are, too. Where LeNet-5
-        collapses at beta 1000, it does so around its 80th step: 157 steps tell.
+        Of 32 bits, whose shares are neither 0 nor 1, there are the most sizes and draws. Crops with black borders tie
+        where the images do not, so CIFAR-10's are compared as they are, too. Where LeNet-5 collapses at beta 1000, it
+        does so around its 80th step: 157 steps tell.
         """
         lenet, vgg = ("lenet", "mnist"), ("vgg11", "cifar10")
         zones = "--batch-norm off,on --draws"
@@ -60,8 +61,10 @@ class Plan:
             self.stage("zones", *lenet, f"{zones} 10 --batches 8 --bits 16,32,64 {sizes}"),
             self.stage("zones", *vgg, f"{augmented} 5 --batches 1 --bits 16,64 --batch-size 64,256", "-16-64"),
             self.stage("zones", *vgg, f"{zones} 20 --batches 1 --bits 32 --batch-size 128", "-32-as-they-are"),
-            self.stage("zones", *vgg, f"{augmented} 40 --batches 1 --bits 32 --batch-size 64,128", "-32-small-batches"),
-            self.stage("zones", *vgg, f"{augmented} 20 --batches 1 --bits 32 --batch-size 256,512", "-32-large-batches"),
+            self.stage("zones", *vgg, f"{augmented} 40 --batches 1 --bits 32 --batch-size 64,128",
+                       "-32-small-batches"),
+            self.stage("zones", *vgg, f"{augmented} 20 --batches 1 --bits 32 --batch-size 256,512",
+                       "-32-large-batches"),
         ]
 
     def calibration(self):

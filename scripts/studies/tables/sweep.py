@@ -9,7 +9,7 @@ from studies.tables.table import Table, agree, differ
 training = ("network", "dataset", "bits", "optimizer", "batch_norm")
 arithmetic = ("forward", "backward", "test_forward")
 columns = (*training, *arithmetic, "beta")
-size = ("planned", "images", "augmented")  # epochs that a training was to have, which one that collapses has not, of what
+size = ("planned", "images", "augmented")  # epochs that a training was to have (one that collapses has not), of what
 
 
 def _with_size(results, found):

@@ -19,7 +19,7 @@ def summary(results):
 
 
 def without_batches(rows, *others):
-    """Windows and ties of each draw, by setting, layer and other columns: sums over mini-batches, whatever their size."""
+    """Windows and ties of each draw, by setting, layer and others: sums over mini-batches, whatever their size."""
     names = (*tie_keys, *others)
     return [{**dict(zip(names, key)), **{name: sum(int(row[name]) for row in found) for name in tie_counts}}
             for key, found in group(rows, *names).items()]
