@@ -120,7 +120,8 @@ void batch_norm_add_relu_forward(Cpu, const BatchNorm& norm, View x, View addend
       if constexpr (rounds) {
         MPAD_LANES
         for (std::int64_t i = 0; i < size; ++i) result[i] = normalize(value[i], column + i);
-        round_all(result, size);
+        to.store();
+        to.load();
       }
       MPAD_LANES
       for (std::int64_t i = 0; i < size; ++i) {

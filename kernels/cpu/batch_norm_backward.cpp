@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "batch_norm.h"
+#include "relu.h"
 
 namespace mpad::kernels {
 namespace {
@@ -19,7 +20,7 @@ struct Gate {
   MPAD_INLINE A operator()(A x, A grad, std::int64_t column) const {
     if constexpr (!relu) return grad;
     const A value = normalize(x, column), tied = has_alpha ? rounded<T>(at_zero * grad) : A(0);
-    return value < -most_for_zero<T> ? A(0) : value <= most_for_zero<T> ? tied : grad;
+    return relu_gradient(value, grad, tied, most_for_zero<T>);
   }
 };
 
@@ -116,7 +117,8 @@ void batch_norm_backward(Cpu, const BatchNorm& norm, bool training, View x, View
       if (training && grad_x.data != nullptr) backward.store_training(sums, grad_x);
     };
     if (!norm.relu) return run.template operator()<false, false>();
-    norm.alpha == 0 ? run.template operator()<true, false>() : run.template operator()<true, true>();
+    static_cast<acc_t<T>>(norm.alpha) == 0 ? run.template operator()<true, false>()
+                                           : run.template operator()<true, true>();
   });
 }
 

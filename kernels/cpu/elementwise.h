@@ -55,17 +55,6 @@ inline void narrow_all(const float* from, half* to, std::int64_t size) {
   for (std::int64_t j = i; j < size; ++j) lanes(to)[j] = narrow_quietly(from[j]);
 }
 
-/// x rounded to half, to nearest even.
-inline void round_all(float* x, std::int64_t size) {
-  std::int64_t i = 0;
-#if defined(__F16C__)
-  for (; i + 8 <= size; i += 8)
-    _mm256_storeu_ps(x + i, _mm256_cvtph_ps(_mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT)));
-#endif
-  MPAD_LANES
-  for (std::int64_t j = i; j < size; ++j) x[j] = widen_quietly(narrow_quietly(x[j]));
-}
-
 /// Up to kBlock elements of T, const or not, as acc_t<T>.
 template <class T>
 class Block {

@@ -18,8 +18,10 @@ void relu_backward(Cpu, double alpha, View saved, View grad_y, View grad_x) {
   with_type(saved.dtype, [&]<class T>() {
     using A = acc_t<T>;
     const A at_zero = static_cast<A>(alpha);
-    map(saved.numel(), saved.as<const T>(), grad_y.as<const T>(), grad_x.as<T>(),
-        [at_zero](A value, A grad) { return relu_gradient(value, grad, at_zero); });
+    map(saved.numel(), saved.as<const T>(), grad_y.as<const T>(), grad_x.as<T>(), [at_zero](A value, A grad) {
+      const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
+      return relu_gradient(value, grad, tied);
+    });
   });
 }
 

@@ -5,11 +5,11 @@
 namespace mpad::kernels {
 namespace {
 
-/// ReLU's backward at one element: grad where value > 0 (or NaN), at_zero * grad where it is 0, else 0.
+/// ReLU's backward at one element: grad where value > 0 (or NaN), `tied` where it is 0, else 0. Values up to
+/// `most_for_zero`, of both signs, are 0.
 template <class A>
-MPAD_INLINE A relu_gradient(A value, A grad, A at_zero) {
-  const A tied = at_zero == A(0) ? A(0) : at_zero * grad;  // 0 * inf must not make NaN
-  return value < A(0) ? A(0) : value == A(0) ? tied : grad;
+MPAD_INLINE A relu_gradient(A value, A grad, A tied, A most_for_zero = 0) {
+  return value < -most_for_zero ? A(0) : value <= most_for_zero ? tied : grad;
 }
 
 }  // namespace

@@ -36,8 +36,7 @@ struct ReluPoolSum {
   MPAD_INLINE acc_t<T> result(const Rule& rule) const {
     if constexpr (!Rule::scales) return flagged != 0 ? acc_t<T>(0) : value;  // rounded where it is stored
     const acc_t<T> grad = rounded<T>(value), scaled = rule.alpha * grad;
-    const acc_t<T> at_zero = rule.alpha == 0 ? acc_t<T>(0) : scaled;  // 0 * inf must not make NaN
-    const acc_t<T> below = zero != 0 ? at_zero : acc_t<T>(0);
+    const acc_t<T> below = zero != 0 ? scaled : acc_t<T>(0);
     return flagged != 0 ? below : grad;
   }
 };
@@ -51,14 +50,12 @@ void relu_maxpool_backward(Cpu, const Sliding& s, const TieRule& ties, Accumulat
   with_type(grad_y.dtype, [&]<class T>() {
     with_mask_type(code.dtype, [&]<class M>() {
       visit_sums<T, M>(ties, accumulate, [&]<class A, class Rule>(const Rule& rule) {
+        const auto at_zero = static_cast<acc_t<T>>(alpha);
         const auto run = [&]<bool has_alpha>() {
-          const ReluRule<T, Rule, has_alpha> fused{rule, taps, static_cast<acc_t<T>>(alpha)};
+          const ReluRule<T, Rule, has_alpha> fused{rule, taps, at_zero};
           gather<T, M, A, ReluPoolSum<T, M, A>>(s, fused, grad_y, code, grad_x);
         };
-        // In half what is not rounded twice takes half of the time.
-        if constexpr (std::is_same_v<T, half>)
-          if (alpha == 0) return run.template operator()<false>();
-        run.template operator()<true>();
+        at_zero == 0 ? run.template operator()<false>() : run.template operator()<true>();
       });
     });
   });
