@@ -43,6 +43,11 @@ def published(name):
     return read(root / "docs/results/published" / f"{name}.csv")
 
 
+def published_like(row, name, *columns):
+    """The rows of a table of published figures that have a row's values in these columns."""
+    return [other for other in published(name) if all(other[column] == row[column] for column in columns)]
+
+
 def augmented(setting):
     """Whether a record's setting "augment", empty if there is none, changes images, as a column has it."""
     return "false" if setting in ("", "none") else "true"

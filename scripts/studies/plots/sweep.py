@@ -3,12 +3,12 @@
 import math
 
 from studies import text
-from studies.files import bits_order, group, numbers, subject
+from studies.files import bits_order, group, numbers
 from studies.plots.style import grid, legend_below
 from studies.tables import sweep
 
 backwards = ("fused", "composed", "standard")
-setting = (*subject, "optimizer", "batch_norm")
+setting = ("network", "dataset", "optimizer", "batch_norm")  # with what it was trained on: sweep.size
 
 
 def _panels(rows):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the study found, question by question, and what the results at hand say to it."""
 from studies import text
-from studies.files import group, numbers, published, subject
+from studies.files import group, numbers, published_like, subject
 from studies.tables import drift, sweep, zones
 from studies.tables.table import Table, agree, differ, incomparable
 
@@ -23,11 +23,13 @@ def _beside_published(row, verdict, *same):
     `same` is what has to be the same besides.
     """
     kind = row["network"].rstrip("0123456789")
-    known = [other for name in ("zones", "training") for other in published(name)
-             if other["network"].startswith(kind) and other["dataset"] == row["dataset"]]
-    if any(all(other[name] == row[name] for name in same) for other in known):
+    def has(*columns):
+        return any(other["network"].startswith(kind) for name in ("zones", "training")
+                   for other in published_like(row, name, "dataset", *columns))
+
+    if has(*same):
         return verdict
-    reason = "other images" if known else "drawn images" if text.is_drawn(row["dataset"]) else "other data"
+    reason = "other images" if has() else "drawn images" if text.is_drawn(row["dataset"]) else "other data"
     return f"{incomparable}: {reason}"
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How far replicas that differ in their tie rule have drifted apart after the last epoch."""
 from studies import text
-from studies.files import group, published, subject
+from studies.files import group, published_like, subject
 from studies.tables.table import Table, agree, differ, incomparable
 
 keys = (*subject, "bits")
@@ -24,7 +24,7 @@ def _published(row):
     """Published distances of the same precision and rule, as text."""
     return "; ".join(f"{text.network(other['network'])}, epoch {other['epochs']}: "
                      + text.span([float(other["low"]), float(other["high"])], text.number)
-                     for other in published("drift") if other["bits"] == row["bits"] and other["rule"] == row["rule"])
+                     for other in published_like(row, "drift", "bits", "rule"))
 
 
 def _verdict(name, last, known):

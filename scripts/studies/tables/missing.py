@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What was published and is not among the results, with the command that would run it."""
 from studies import text
-from studies.files import group, published, subject
+from studies.files import group, published, published_like, subject
 from studies.tables import drift, sweep, zones
 from studies.tables.table import Table
 
 
 def _rate(row):
     """The published rate of a training, that found for beta 0."""
-    found = [other["lr"] for other in published("rates")
-             if other["beta"] == "0" and all(other[name] == row[name] for name in sweep.training)]
+    found = [other["lr"] for other in published_like(row, "rates", *sweep.training) if other["beta"] == "0"]
     return found[0] if found else "0.1"
 
 

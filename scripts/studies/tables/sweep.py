@@ -3,7 +3,7 @@
 import math
 
 from studies import intervals, text
-from studies.files import group, numbers, published, subject
+from studies.files import group, numbers, published, published_like
 from studies.tables.table import Table, agree, differ
 
 training = ("network", "dataset", "bits", "optimizer", "batch_norm")
@@ -101,8 +101,7 @@ def _cell_text(runs):
 
 def published_training(row):
     """Published trainings of the same network, data, precision, optimizer and normalisation, by beta."""
-    return {float(other["beta"]): other for other in published("training")
-            if all(other[name] == row[name] for name in training)}
+    return {float(other["beta"]): other for other in published_like(row, "training", *training)}
 
 
 def _published_text(row):

@@ -3,10 +3,9 @@
 import statistics
 
 from studies import intervals, text
-from studies.files import by_bits, group, numbers, published, subject
+from studies.files import by_bits, group, numbers, published, published_like, subject
 from studies.tables.table import Table, compare
 
-published_keys = ("network", "dataset", "bits", "pair")
 keys = (*subject, "bits", "pair")
 
 
@@ -22,8 +21,8 @@ def zero_share(rows):
 
 def _published_zero(row):
     """Published shares that are exactly 0, of the same network, precision and pair, without noise on the images."""
-    return [float(other["share_zero"]) for other in published("differences")
-            if other["noise"] == "0" and all(other[name] == row[name] for name in published_keys)]
+    known = published_like(row, "differences", "network", "dataset", "bits", "pair")
+    return [float(other["share_zero"]) for other in known if other["noise"] == "0"]
 
 
 def _difference_row(rows):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shares of pairs in the zone, their classes, and ties by layer."""
 from studies import intervals, text
-from studies.files import bits_order, group, numbers, published, subject
+from studies.files import bits_order, group, numbers, published, published_like, subject
 from studies.tables.table import Table, compare, incomparable
 
 keys = (*subject, "batch_norm", "batch_size", "first", "second", "noise")
@@ -29,12 +29,6 @@ def ties(results):
     return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts), "augmented")
 
 
-def published_like(row):
-    """Published shares of a row's data, precision, normalisation and batch size."""
-    same = ("dataset", "bits", "batch_norm", "batch_size")
-    return [other for other in published("zones") if all(other[name] == row[name] for name in same)]
-
-
 def at_tau(rows):
     """Of one cell's shares of the zone that at the study's threshold, or else the first."""
     taus = {row["bits"]: float(row["tau"]) for row in published("thresholds")}
@@ -47,9 +41,9 @@ def _percent(row):
 
 def _verdict(row):
     """Published shares as text, and how ours compares."""
-    by_network = group(published_like(row), "network") if row else {}
-    if not by_network:
+    if not row or not (known := published_like(row, "zones", "dataset", "bits", "batch_norm", "batch_size")):
         return "", ""
+    by_network = group(known, "network")
     network = row["network"]
     for name, doubt in ((network, ""), (f"{network} (probably)", f", if it is {text.network(network)}")):
         if found := by_network.get((name,)):
@@ -57,8 +51,7 @@ def _verdict(row):
             verdict = (compare(float(row["low"]), float(row["high"]), shares) + doubt
                        if found[0]["augmented"] == row["augmented"] else f"{incomparable}: other images")
             return text.span(shares, text.percent), verdict
-    shares = [float(other["share"]) for found in by_network.values() for other in found]
-    return text.span(shares, text.percent), f"{incomparable}: other network"
+    return text.span(numbers(known, "share"), text.percent), f"{incomparable}: other network"
 
 
 def _programs(first, second, noise):
