@@ -104,7 +104,7 @@ TEST_CASE("all windows of {-1, 0, 1}^4 and of {-1, -0, 0, 1}^4: every rule, deri
 }
 
 TEST_CASE("overlap, padding, dilation and gaps: the same bits as ReLU, then the pool") {
-  std::size_t next = 0;  // settings go round: 84 of them, 45 geometries
+  std::size_t next = 0;  // settings go round, some for each geometry
   const std::vector<Setting> all = settings();
   for (const Geometry& g : geometries) {
     if (g.window.taps() > 63) continue;

@@ -26,6 +26,14 @@ class Cover {
     while (last_ + 1 < windows_ && (last_ + 1) * stride_ <= at_) ++last_;
   }
 
+  std::int64_t first() const { return first_; }
+
+  /// Whether two windows hold this position, and of all only the second holds the next one.
+  bool second_alone_holds_next() const {
+    return dilation_ == 1 && last_ == first_ + 1 && first_ * stride_ + reach_ == at_ &&
+           last_ * stride_ + reach_ > at_ && (last_ + 1 == windows_ || (last_ + 1) * stride_ > at_ + 1);
+  }
+
   /// Calls f(window, tap) for each of them, in order.
   template <class F>
   void each(F&& f) const {

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 namespace mpad::kernels {
 namespace {
@@ -63,12 +65,31 @@ class Gather {
   void rows(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
     const bool apart = stride.h >= kernel.h && stride.w >= kernel.w && dilation == Pair(1);
-    for (std::int64_t row = begin; row < end; ++row) apart ? row_of_one_window(row) : row_of_any_windows(row);
+    for (std::int64_t row = begin; row < end; ++row)
+      if (apart)
+        row_of_one_window(row);
+      else if (row + 1 < end && begins_tiles(row))
+        two_rows(row++);
+      else
+        row_of_any_windows(row);
   }
 
  private:
   using V = acc_t<A>;
   static constexpr bool kInRegisters = Rule::vectorised && std::is_same_v<A, V>;
+  // For windows of more than 8 elements, such as 3x3 ones. In double the memory is the limit, and tiles are slower.
+  static constexpr bool kInTiles = kInRegisters && sizeof(M) == 2 && sizeof(V) == 4;
+
+  /// An element of a tile: `down` and `right` of the tile's first one, held by the windows of these indices.
+  template <int down, int right, int... windows>
+  struct Element {};
+  template <class... E>
+  struct Elements {};
+  using One = Elements<Element<0, 0, 0>>;
+  using Two = Elements<Element<0, 0, 0>, Element<0, 1, 0>>;
+  using OneOfTwo = Elements<Element<0, 0, 0, 1>>;
+  using OneOfFour = Elements<Element<0, 0, 0, 1, 2, 3>>;
+  using Tile = Elements<Element<0, 0, 0, 1, 2, 3>, Element<0, 1, 1, 3>, Element<1, 0, 2, 3>, Element<1, 1, 3>>;
 
   /// Windows that share no element: from window to window instead of from element to element.
   void row_of_one_window(std::int64_t row) const {
@@ -82,30 +103,71 @@ class Gather {
         zero(row, done, begin);
         done = begin;
         // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
-        constexpr int together = kInRegisters ? 2 : 1;
-        Holder window = holder(row / s_.h, oh, ow, r * kernel.w + begin - first);
-        for (; done + together <= end; done += together, window.tap += together)
-          elements<together>({window}, place(row, done));
-        for (; done < end; ++done, ++window.tap) elements<1>({window}, place(row, done));
+        Holder window[] = {holder(row / s_.h, oh, ow, r * kernel.w + begin - first)};
+        if constexpr (kInRegisters)
+          for (; done + 2 <= end; done += 2, window->tap += 2) in_registers(Two(), window, place(row, done));
+        for (; done < end; ++done, ++window->tap) element(window, place(row, done));
       }
     zero(row, done, s_.w);
   }
 
   void row_of_any_windows(std::int64_t row) const {
-    const auto& [kernel, stride, pad, dilation] = s_.window;
-    const std::int64_t width = kernel.w;
-    const Cover vertical(row % s_.h, s_.oh, kernel.h, stride.h, pad.h, dilation.h);
-    Cover horizontal(0, s_.ow, kernel.w, stride.w, pad.w, dilation.w);
+    const Cover rows = vertical(row);
+    Cover columns = horizontal();
     for (std::int64_t w = 0; w < s_.w; ++w) {
-      horizontal.move_to(w);
-      Holders holders;
-      vertical.each([&](std::int64_t oh, int r) {
-        horizontal.each([&](std::int64_t ow, int q) {
-          holders.window[holders.count++] = holder(row / s_.h, oh, ow, r * width + q);
-        });
-      });
-      element(holders, place(row, w));
+      columns.move_to(w);
+      element(holders(row, rows, columns), place(row, w));
     }
+  }
+
+  /// Whether two rows of windows hold this row of the image, and only the second of them the next row.
+  bool begins_tiles(std::int64_t row) const {
+    return kInTiles && row % s_.h + 1 < s_.h && vertical(row).second_alone_holds_next();
+  }
+
+  /// A row that begins tiles, and the next: 2x2 elements of four windows at a time where the columns are so too.
+  void two_rows(std::int64_t row) const {
+    if constexpr (kInTiles) {
+      const Cover rows = vertical(row), next = vertical(row + 1);
+      Cover columns = horizontal();
+      // The taps that the first element of a tile is. All tiles have the same, so terms are found once.
+      const int width = static_cast<int>(s_.window.kernel.w), right = static_cast<int>(s_.window.stride.w),
+                down = static_cast<int>(s_.window.stride.h) * width, last = static_cast<int>(s_.window.taps()) - 1;
+      const int taps[] = {last, last - right, last - down, last - down - right};
+      const auto terms = terms_of(Tile(), taps);
+      for (std::int64_t w = 0; w < s_.w; ++w) {
+        columns.move_to(w);
+        if (w + 1 < s_.w && columns.second_alone_holds_next()) {
+          const std::int64_t n = row / s_.h, oh = rows.first(), ow = columns.first();
+          const Holder windows[] = {holder(n, oh, ow, taps[0]), holder(n, oh, ow + 1, taps[1]),
+                                    holder(n, oh + 1, ow, taps[2]), holder(n, oh + 1, ow + 1, taps[3])};
+          in_registers(
+              Tile(), [&] { return terms; }, windows, place(row, w));
+          ++w;
+        } else {
+          element(holders(row, rows, columns), place(row, w));
+          element(holders(row, next, columns), place(row + 1, w));
+        }
+      }
+    }
+  }
+
+  Cover vertical(std::int64_t row) const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    return Cover(row % s_.h, s_.oh, kernel.h, stride.h, pad.h, dilation.h);
+  }
+  Cover horizontal() const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    return Cover(0, s_.ow, kernel.w, stride.w, pad.w, dilation.w);
+  }
+
+  Holders holders(std::int64_t row, const Cover& rows, const Cover& columns) const {
+    const std::int64_t width = s_.window.kernel.w;
+    Holders of;
+    rows.each([&](std::int64_t oh, int r) {
+      columns.each([&](std::int64_t ow, int q) { of.window[of.count++] = holder(row / s_.h, oh, ow, r * width + q); });
+    });
+    return of;
   }
 
   T* place(std::int64_t row, std::int64_t w) const { return grad_x_ + (row * s_.w + w) * s_.c; }
@@ -130,59 +192,87 @@ class Gather {
     // One, two or four windows hold each element under a 3x3 window of stride 2.
     if constexpr (kInRegisters && sizeof(M) == 2) {
       const Holder* window = holders.window;
-      if (holders.count == 1) return elements<1>({window[0]}, out);
-      if (holders.count == 2) return elements<1>({window[0], window[1]}, out);
-      if (holders.count == 4) return elements<1>({window[0], window[1], window[2], window[3]}, out);
+      if (holders.count == 1) return in_registers(One(), {window[0]}, out);
+      if (holders.count == 2) return in_registers(OneOfTwo(), {window[0], window[1]}, out);
+      if (holders.count == 4) return in_registers(OneOfFour(), {window[0], window[1], window[2], window[3]}, out);
     }
     in_blocks(holders.window, holders.count, out);
   }
 
-  /// `size` elements side by side that the same windows hold, `windows` naming the first one's taps.
-  template <int size, int count>
-  void elements(const Holder (&windows)[count], T* out) const {
-    if constexpr (kInRegisters) {
-      in_registers(windows, out, std::make_index_sequence<size>(), std::make_index_sequence<count>());
-    } else {
-      static_assert(size == 1);
-      in_blocks(windows, count, out);
-    }
+  void element(const Holder (&window)[1], T* out) const {
+    if constexpr (kInRegisters)
+      in_registers(One(), window, out);
+    else
+      in_blocks(window, 1, out);
   }
 
-  template <int count, std::size_t... k, std::size_t... j>
-  void in_registers(const Holder (&windows)[count], T* out, std::index_sequence<k...>,
-                    std::index_sequence<j...>) const {
-    struct Term {
-      Holder window;
-      decltype(rule_.at(0)) tap;
+  struct Term {
+    int at;
+    decltype(std::declval<Rule>().at(0)) tap;
+  };
+
+  /// The terms of an element, where the first one of its tile is tap taps[j] of window j.
+  template <int down, int right, int... j>
+  auto terms_of(Element<down, right, j...>, const int* taps) const {
+    const auto term = [&](int tap) {
+      const int at = tap + down * static_cast<int>(s_.window.kernel.w) + right;
+      return Term{at, rule_.at(at)};
     };
-    const auto terms_of = [&](int element) {
-      const auto term = [&](Holder window) {
-        window.tap += element;
-        return Term{window, rule_.at(window.tap)};
-      };
-      return std::array<Term, count>{term(windows[j])...};
-    };
-    const std::array<Term, count> terms[] = {terms_of(k)...};
-    const Rule rule = rule_;  // stores may change members
+    return std::array<Term, sizeof...(j)>{term(taps[j])...};
+  }
+  template <class... E>
+  auto terms_of(Elements<E...>, const int* taps) const {
+    return std::tuple(terms_of(E(), taps)...);
+  }
+
+  template <int down, int right, int... j>
+  T* place_of(Element<down, right, j...>, T* first) const {
+    return first + (down * s_.w + right) * s_.c;
+  }
+
+  /// Elements of a tile whose first one is at `out` and in these windows.
+  template <class... E, int count>
+  void in_registers(Elements<E...> elements, const Holder (&windows)[count], T* out) const {
+    int taps[count];
+    for (int j = 0; j < count; ++j) taps[j] = windows[j].tap;
+    in_registers(
+        elements, [&] { return terms_of(elements, taps); }, windows, out);
+  }
+  template <class... E, class Terms, int count>
+  void in_registers(Elements<E...> elements, const Terms& terms, const Holder (&windows)[count], T* out) const {
+    in_registers(elements, terms, windows, out, std::index_sequence_for<E...>(), std::make_index_sequence<count>());
+  }
+  template <class... E, class Terms, int count, std::size_t... k, std::size_t... j>
+  void in_registers(Elements<E...>, const Terms& terms_of_all, const Holder (&windows)[count], T* out,
+                    std::index_sequence<k...>, std::index_sequence<j...>) const {
+    // Of this function, since for all that compilers know stores change what is not.
+    const Rule rule = rule_;
+    const Holder window[] = {windows[j]...};
+    const auto terms = terms_of_all();
     const std::int64_t channels = s_.c, block = Block<T>::kInPlace ? channels : kBlock;
     for (std::int64_t start = 0; start < channels; start += block) {
       const std::int64_t size = std::min(block, channels - start);
       Block<const T> from[] = {{grad_y_ + windows[j].output + start, size}...};
-      Block<T> to[] = {{out + k * channels + start, size}...};
+      Block<T> to[] = {{place_of(E(), out) + start, size}...};
       const V* const grad[] = {from[j].load()...};
       V* const result[] = {to[k].data()...};
-      const auto sum_of = [&](const std::array<Term, count>& of, std::int64_t c) {
-        Sum sum;
-        (add(sum, of[j].tap, of[j].window, start + c, grad[j][c]), ...);
-        return sum.result(rule);
-      };
       MPAD_LANES
       for (std::int64_t c = 0; c < size; ++c) {
-        const V sums[] = {sum_of(terms[k], c)...};  // all before a store, behind which gradients would be read again
+        // All before a store, behind which gradients would be read again.
+        const V sums[] = {sum_of(E(), std::get<k>(terms), window, rule, start, c, grad)...};
         ((result[k][c] = sums[k]), ...);
       }
       (to[k].store(), ...);
     }
+  }
+
+  template <int down, int right, int... j, std::size_t count>
+  MPAD_INLINE V sum_of(Element<down, right, j...>, const std::array<Term, count>& terms, const Holder* windows,
+                       const Rule& rule, std::int64_t start, std::int64_t c, const V* const* grad) const {
+    Sum sum;
+    const Term* term = terms.data();
+    ((add(sum, term->tap, {windows[j].output, term->at, windows[j].inside}, start + c, grad[j][c]), ++term), ...);
+    return sum.result(rule);
   }
 
   void in_blocks(const Holder* windows, int count, T* out) const {
