@@ -66,6 +66,7 @@ inline const Geometry geometries[] = {
     {{1, 5, 8, 8}, {.kernel = 3, .stride = 2, .pad = {0, 1}}},
     {{1, 6, 5, 16}, {.kernel = 2, .stride = 2, .pad = {0, 1}}},
     {{1, 5, 5, 8}, {.kernel = 2, .stride = 1, .dilation = 2}},
+    {{1, 9, 10, 8}, {.kernel = 3, .stride = {2, 3}, .pad = {1, 0}}},
     {{2, 12, 11, 24}, {.kernel = {5, 3}, .stride = {3, 2}, .pad = {2, 1}}, true},
 };
 

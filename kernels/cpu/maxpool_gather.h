@@ -120,9 +120,11 @@ class Gather {
     }
   }
 
-  /// Whether two rows of windows hold this row of the image, and only the second of them the next row.
+  /// Whether two rows of windows hold this row of the image, only the second of them the next row, and windows of a row
+  /// share columns.
   bool begins_tiles(std::int64_t row) const {
-    return kInTiles && row % s_.h + 1 < s_.h && vertical(row).second_alone_holds_next();
+    return kInTiles && s_.window.stride.w < s_.window.kernel.w && row % s_.h + 1 < s_.h &&
+           vertical(row).second_alone_holds_next();
   }
 
   /// A row that begins tiles, and the next: 2x2 elements of four windows at a time where the columns are so too.
