@@ -43,7 +43,7 @@ void batch_norm_statistics(Cpu, double epsilon, double momentum, View x, View me
     A* origin = scratch_columns<A>(wide, 1);
     wide.repeat(origin, [in](std::int64_t c) { return widen(lanes(in)[c]); });
     const auto [first, second] =
-        wide.sum<A>([=](std::int64_t at, std::int64_t column, std::int64_t size, A* sum, A* squares) {
+        wide.sum<T>([=](std::int64_t at, std::int64_t column, std::int64_t size, A* sum, A* squares) {
           Block<const T> block(in + at, size);
           const A *value = block.load(), *from = origin + column;
           MPAD_LANES
@@ -87,7 +87,7 @@ void batch_norm_forward(Cpu, const BatchNorm& norm, View x, View y) {
     const T* in = x.as<const T>();
     T* out = y.as<T>();
     with_bool(norm.relu, [&](auto relu) {
-      wide.for_each_block([=](std::int64_t at, std::int64_t column, std::int64_t size) {
+      wide.for_each_block<T>([=](std::int64_t at, std::int64_t column, std::int64_t size) {
         Block<const T> from(in + at, size);
         Block<T> to(out + at, size);
         const A* value = from.load();
@@ -110,8 +110,8 @@ void batch_norm_add_relu_forward(Cpu, const BatchNorm& norm, View x, View addend
     using A = acc_t<T>;
     const WideRows wide(x);
     const Normalize<T> normalize(norm, wide, scratch_columns<A>(wide, Normalize<T>::arrays));
-    wide.for_each_block([=, in = x.as<const T>(), more = addend.as<const T>(), out = y.as<T>()](
-                            std::int64_t at, std::int64_t column, std::int64_t size) {
+    wide.for_each_block<T>([=, in = x.as<const T>(), more = addend.as<const T>(), out = y.as<T>()](
+                               std::int64_t at, std::int64_t column, std::int64_t size) {
       Block<const T> from(in + at, size), other(more + at, size);
       Block<T> to(out + at, size);
       const A *value = from.load(), *term = other.load();

@@ -39,7 +39,7 @@ class Backward {
 
   /// Sums of g and of g * (x - mean).
   auto sums() const {
-    return wide_.sum<A>([gate = gate_, x = x_, grad_y = grad_y_](std::int64_t at, std::int64_t column,
+    return wide_.sum<T>([gate = gate_, x = x_, grad_y = grad_y_](std::int64_t at, std::int64_t column,
                                                                  std::int64_t size, A* sum, A* products) {
       Block<const T> from(x + at, size), gradient(grad_y + at, size);
       const A *value = from.load(), *grad = gradient.load();
@@ -84,7 +84,7 @@ class Backward {
  private:
   template <class F>
   void store(const View& grad_x, const F& f) const {
-    wide_.for_each_block([&, out = grad_x.as<T>()](std::int64_t at, std::int64_t column, std::int64_t size) {
+    wide_.for_each_block<T>([&, out = grad_x.as<T>()](std::int64_t at, std::int64_t column, std::int64_t size) {
       Block<const T> from(x_ + at, size), gradient(grad_y_ + at, size);
       Block<T> to(out + at, size);
       const A *value = from.load(), *grad = gradient.load();

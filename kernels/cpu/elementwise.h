@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Loops over elements, in blocks: float and double are computed in place, half in a buffer of floats. Each element is
 // widened once, computed in acc_t<T> and rounded once. Separate loops for the conversions and the arithmetic keep each
-// free of branches, so that compilers vectorise them.
+// free of branches, so that compilers vectorise them; where a block's size is a constant, the buffer becomes registers.
 #pragma once
 #include "isa.h"
 #include "simd.h"
@@ -16,7 +16,15 @@
 namespace mpad::kernels {
 namespace {
 
+#if defined(__F16C__)
+constexpr bool kConverts = true;
+#else
+constexpr bool kConverts = false;
+#endif
+
 constexpr std::int64_t kBlock = 256;
+// A constant size of blocks: more than the 16 elements of which g++ makes scalars before it vectorises.
+constexpr std::int64_t kRegisters = 32;
 // Fewer elements than this take less time than waking another thread.
 constexpr std::int64_t kElementGrain = 1 << 14;
 
@@ -31,28 +39,43 @@ MPAD_INLINE std::uint16_t narrow_quietly(float x) {
   return static_cast<std::uint16_t>(narrow<half>(x) | ((bits & 0x7fffffff) > 0x7f800000 ? payload : 0));
 }
 
+/// Of so many halves, how many the processor's own conversions do, where it has some; they take 8 or 16 at a time.
+MPAD_INLINE std::int64_t converted(std::int64_t size) { return kConverts ? size / 8 * 8 : 0; }
+
 /// to = from, widened; with the processor's own conversion where there is one.
-inline void widen_all(const half* from, float* to, std::int64_t size) {
-  std::int64_t i = 0;
+MPAD_INLINE void widen_all(const half* from, float* to, std::int64_t size) {
 #if defined(__F16C__)
-  for (; i + 8 <= size; i += 8)
+  std::int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 16 <= size; i += 16) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    _mm512_storeu_ps(to + i, _mm512_maskz_cvtph_ps(0xffff, bits));
+  }
+#endif
+  for (; i < converted(size); i += 8)
     _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
 #endif
   MPAD_LANES
-  for (std::int64_t j = i; j < size; ++j) to[j] = widen_quietly(lanes(from)[j]);
+  for (std::int64_t j = converted(size); j < size; ++j) to[j] = widen_quietly(lanes(from)[j]);
 }
 
 /// to = from, rounded to nearest even.
-inline void narrow_all(const float* from, half* to, std::int64_t size) {
-  std::int64_t i = 0;
+MPAD_INLINE void narrow_all(const float* from, half* to, std::int64_t size) {
 #if defined(__F16C__)
-  for (; i + 8 <= size; i += 8) {
+  std::int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 16 <= size; i += 16) {
+    const __m256i rounded = _mm512_maskz_cvtps_ph(0xffff, _mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), rounded);
+  }
+#endif
+  for (; i < converted(size); i += 8) {
     const __m128i rounded = _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), rounded);
   }
 #endif
   MPAD_LANES
-  for (std::int64_t j = i; j < size; ++j) lanes(to)[j] = narrow_quietly(from[j]);
+  for (std::int64_t j = converted(size); j < size; ++j) lanes(to)[j] = narrow_quietly(from[j]);
 }
 
 /// Up to kBlock elements of T, const or not, as acc_t<T>.
@@ -87,18 +110,28 @@ class Block {
   A buffer_[kInPlace ? 1 : kBlock];
 };
 
-/// Calls f(begin, size) for blocks of [0, count), on the pool's threads.
-template <class F>
+/// Calls f(i, size) for [0, count) in order, in blocks of up to kBlock elements. Where the processor converts one of
+/// T..., they are of kRegisters as long as there are as many: a constant in callers that inline f (MPAD_FLATTEN).
+template <class... T, class F>
+MPAD_INLINE void each_block(std::int64_t count, const F& f) {
+  std::int64_t i = 0;
+  if constexpr (kConverts && (!Block<T>::kInPlace || ...))
+    for (; i + kRegisters <= count; i += kRegisters) f(i, kRegisters);
+  for (; i < count; i += kBlock) f(i, std::min(kBlock, count - i));
+}
+
+/// The same on the pool's threads.
+template <class... T, class F>
 void for_each_block(std::int64_t count, const F& f) {
-  parallel_for(count, kElementGrain, [&f](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; i += kBlock) f(i, std::min(kBlock, end - i));
+  parallel_for(count, kElementGrain, [&f](std::int64_t begin, std::int64_t end) MPAD_FLATTEN {
+    each_block<T...>(end - begin, [&f, begin](std::int64_t i, std::int64_t size) { f(begin + i, size); });
   });
 }
 
 /// out[i] = f(x[i]), in acc_t<T>; out may be x.
 template <class T, class F>
 void map(std::int64_t count, const T* x, T* out, const F& f) {
-  for_each_block(count, [=](std::int64_t begin, std::int64_t size) {
+  for_each_block<T>(count, [=](std::int64_t begin, std::int64_t size) {
     Block<const T> from(x + begin, size);
     Block<T> to(out + begin, size);
     const acc_t<T>* a = from.load();
@@ -112,7 +145,7 @@ void map(std::int64_t count, const T* x, T* out, const F& f) {
 /// out[i] = f(left[i], right[i]), in acc_t<T>; out may be left or right.
 template <class T, class F>
 void map(std::int64_t count, const T* left, const T* right, T* out, const F& f) {
-  for_each_block(count, [=](std::int64_t begin, std::int64_t size) {
+  for_each_block<T>(count, [=](std::int64_t begin, std::int64_t size) {
     Block<const T> from_left(left + begin, size), from_right(right + begin, size);
     Block<T> to(out + begin, size);
     const acc_t<T>*a = from_left.load(), *b = from_right.load();

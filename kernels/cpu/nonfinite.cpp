@@ -10,7 +10,7 @@ void count_nonfinite(Cpu, View x, View count) {
   with_type(x.dtype, [&]<class T>() {
     const T* in = x.as<const T>();
     std::atomic<std::int32_t> total{0};
-    for_each_block(x.numel(), [&, in](std::int64_t begin, std::int64_t size) {
+    for_each_block<T>(x.numel(), [&, in](std::int64_t begin, std::int64_t size) {
       Block<const T> block(in + begin, size);
       const acc_t<T>* value = block.load();
       std::int32_t found = 0;

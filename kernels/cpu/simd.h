@@ -15,6 +15,8 @@
 #define MPAD_LANES _Pragma("GCC ivdep")
 #endif
 #define MPAD_INLINE [[gnu::always_inline]] inline
+/// Behind a lambda's parameters: all that it calls is inlined.
+#define MPAD_FLATTEN __attribute__((flatten))
 
 namespace mpad::kernels {
 namespace {

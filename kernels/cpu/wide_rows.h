@@ -29,12 +29,12 @@ class WideRows {
     for (std::int64_t j = channels_; j < width(); ++j) to[j] = to[j - channels_];
   }
 
-  /// Calls f(at, column, size) for all elements in blocks of at most kBlock, on the pool's threads: the index of the
-  /// first element and its column in the wide row.
-  template <class F>
+  /// Calls f(at, column, size) for all elements in blocks of a wide row, as each_block does, on the pool's threads: the
+  /// index of the first element and its column in the wide row.
+  template <class T, class F>
   void for_each_block(const F& f) const {
     const std::int64_t grain = std::max<std::int64_t>(1, kElementGrain / width());
-    parallel_for(count_, grain, [&](std::int64_t begin, std::int64_t end) { blocks(begin, end, f); });
+    parallel_for(count_, grain, [&](std::int64_t begin, std::int64_t end) MPAD_FLATTEN { blocks<T>(begin, end, f); });
   }
 
   /// Two sums for each channel.
@@ -45,19 +45,20 @@ class WideRows {
   /// add(at, column, size, first, second) adds the terms of a block to partial sums, element by element. Partial sums
   /// are of consecutive wide rows, added in pairs, then the group's rows in order: as the shape says. They live in
   /// scratch memory.
-  template <class A, class Add>
-  Sums<A> sum(const Add& add) const {
+  template <class T, class Add>
+  auto sum(const Add& add) const {
+    using A = acc_t<T>;
     const std::int64_t chunk = std::max<std::int64_t>(32, kElementGrain / width());
     const std::int64_t chunks = (count_ + chunk - 1) / chunk, size = 2 * width();
     A* sums = scratch<A>(Scratch::partial_sums, chunks * size);
-    parallel_for(chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(chunks, 1, [&](std::int64_t begin, std::int64_t end) MPAD_FLATTEN {
       for (std::int64_t i = begin; i < end; ++i) {
         A *first = sums + i * size, *second = first + width();
         std::fill_n(first, size, A(0));
-        blocks(i * chunk, std::min(count_, (i + 1) * chunk),
-               [&](std::int64_t at, std::int64_t column, std::int64_t length) {
-                 add(at, column, length, first + column, second + column);
-               });
+        blocks<T>(i * chunk, std::min(count_, (i + 1) * chunk),
+                  [&](std::int64_t at, std::int64_t column, std::int64_t length) {
+                    add(at, column, length, first + column, second + column);
+                  });
       }
     });
     for (std::int64_t step = 1; step < chunks; step *= 2)
@@ -65,7 +66,7 @@ class WideRows {
         add_to(sums + i * size, sums + (i + step) * size, size);
     for (std::int64_t column = channels_; column < width(); column += channels_)
       for (A* half : {sums, sums + width()}) add_to(half, half + column, channels_);
-    return {sums, sums + width()};
+    return Sums<A>{sums, sums + width()};
   }
 
  private:
@@ -75,12 +76,12 @@ class WideRows {
     for (std::int64_t i = 0; i < size; ++i) sum[i] += terms[i];
   }
 
-  template <class F>
-  void blocks(std::int64_t begin, std::int64_t end, const F& f) const {
+  template <class T, class F>
+  MPAD_INLINE void blocks(std::int64_t begin, std::int64_t end, const F& f) const {
     const std::int64_t stop = std::min(end * group_, rows_) * channels_;
     for (std::int64_t row = begin * width(); row < stop; row += width())
-      for (std::int64_t column = 0, size = std::min(width(), stop - row); column < size; column += kBlock)
-        f(row + column, column, std::min(kBlock, size - column));
+      each_block<T>(std::min(width(), stop - row),
+                    [&](std::int64_t column, std::int64_t size) { f(row + column, column, size); });
   }
 
   std::int64_t channels_, rows_, group_, count_;
