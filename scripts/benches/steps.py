@@ -27,7 +27,6 @@ subjects = {it.name: it for it in (lenet, vgg, vgg_bn, resnet, resnet50, densene
 bits = {"32": "float", "64": "double", "16": "half", "mixed": "mixed"}  # bench_step's names of them
 studied = (lenet, vgg)  # also in the study's arrangement, which takes long
 _dtype = {"mixed": "half"}  # of what it multiplies, where that is another
-_only_cuda = ("16", "mixed")  # of PyTorch's
 
 
 def _quartiles_of(record):
@@ -48,10 +47,10 @@ def product_rate(programs, one):
 
 
 def steps_of_peer(programs, subject, precisions):
-    """What a GPU does in a second; on a CPU steps of a large network take seconds, in double half a minute."""
+    """What a GPU does in a second; on a CPU steps of a large network take a second in float, many in half and double."""
     if programs.device == "cuda":
         return 200 if subject is lenet else 20
-    return 40 if subject is lenet else 1 if "64" in precisions else 3
+    return 40 if subject is lenet else 3 if precisions == ["32"] else 1
 
 
 def peers(programs, subject, precisions, mode):
@@ -94,7 +93,7 @@ def measure(programs, plan):
                         row = ours(programs, subject, one, kind)
                         row["per_cent_of_product"] = 100 * row["operations_per_second"] / products[one]
                         rows[one][name].append(row)
-                with_peer = [one for one in together if programs.device == "cuda" or one not in _only_cuda]
+                with_peer = [one for one in together if one in plan.peer_bits]
                 for mode in plan.modes if with_peer else ():
                     if mode == "study" and subject not in studied:
                         continue

@@ -138,6 +138,11 @@ class Steps(unittest.TestCase):
             self.assertEqual(self.plan("cuda", version).modes, modes)
         self.assertEqual(self.plan("cpu", "2.11.0").modes, ("eager",))
 
+    def test_half_beside_pytorch_on_a_cpu(self):
+        for version, there in (("2.11.0", True), ("1.13.0a0", False), ("", False)):
+            self.assertEqual("16" in self.plan("cpu", version).peer_bits, there)
+        self.assertIn("mixed", self.plan("cuda", "1.13.0a0").peer_bits)
+
     def test_what_is_planned_is_there(self):
         from benches import steps
         listed = subprocess.run([build / "bin/bench_step", "--benchmark_list_tests"], capture_output=True, text=True,
