@@ -42,12 +42,16 @@ MPAD_INLINE std::uint16_t narrow_quietly(float x) {
 /// Of so many halves, how many the processor's own conversions do, where it has some; they take 8 or 16 at a time.
 MPAD_INLINE std::int64_t converted(std::int64_t size) { return kConverts ? size / 8 * 8 : 0; }
 
+/// Whether a size is known when compiling, so that its block stays in registers. Sixteen conversions at a time are for
+/// those: of blocks in memory they take longer than eight.
+MPAD_INLINE bool is_constant(std::int64_t size) { return __builtin_constant_p(size); }
+
 /// to = from, widened; with the processor's own conversion where there is one.
 MPAD_INLINE void widen_all(const half* from, float* to, std::int64_t size) {
 #if defined(__F16C__)
   std::int64_t i = 0;
 #if defined(__AVX512F__)
-  for (; i + 16 <= size; i += 16) {
+  for (; is_constant(size) && i + 16 <= size; i += 16) {
     const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
     _mm512_storeu_ps(to + i, _mm512_maskz_cvtph_ps(0xffff, bits));
   }
@@ -64,7 +68,7 @@ MPAD_INLINE void narrow_all(const float* from, half* to, std::int64_t size) {
 #if defined(__F16C__)
   std::int64_t i = 0;
 #if defined(__AVX512F__)
-  for (; i + 16 <= size; i += 16) {
+  for (; is_constant(size) && i + 16 <= size; i += 16) {
     const __m256i rounded = _mm512_maskz_cvtps_ph(0xffff, _mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), rounded);
   }
