@@ -27,7 +27,7 @@ void dropout(Cpu, double p, const RandomStream& words, View x, View y) {
     const Dropping<acc_t<T>> dropping(p);
     const T* in = x.as<const T>();
     T* out = y.as<T>();
-    for_each_block<T>(x.numel(), [=](std::int64_t begin, std::int64_t size) {
+    for_each_block(x.numel(), [=](std::int64_t begin, std::int64_t size) {
       std::uint32_t word[kBlock];
       draw(seed, stream, begin, size, word);
       Block<const T> from(in + begin, size);

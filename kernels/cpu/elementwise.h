@@ -114,21 +114,29 @@ class Block {
   A buffer_[kInPlace ? 1 : kBlock];
 };
 
-/// Calls f(i, size) for [0, count) in order, in blocks of up to kBlock elements. Where the processor converts one of
-/// T..., they are of kRegisters as long as there are as many: a constant in callers that inline f (MPAD_FLATTEN).
-template <class... T, class F>
+/// Calls f(i, size) for [0, count) in order, in blocks of up to kBlock elements. Where the processor converts T, they
+/// are of kRegisters as long as there are as many: a constant in callers that inline f (MPAD_FLATTEN).
+template <class T, class F>
 MPAD_INLINE void each_block(std::int64_t count, const F& f) {
   std::int64_t i = 0;
-  if constexpr (kConverts && (!Block<T>::kInPlace || ...))
+  if constexpr (kConverts && !Block<T>::kInPlace)
     for (; i + kRegisters <= count; i += kRegisters) f(i, kRegisters);
   for (; i < count; i += kBlock) f(i, std::min(kBlock, count - i));
 }
 
-/// The same on the pool's threads.
-template <class... T, class F>
+/// The same on the pool's threads, f inlined.
+template <class T, class F>
 void for_each_block(std::int64_t count, const F& f) {
   parallel_for(count, kElementGrain, [&f](std::int64_t begin, std::int64_t end) MPAD_FLATTEN {
-    each_block<T...>(end - begin, [&f, begin](std::int64_t i, std::int64_t size) { f(begin + i, size); });
+    each_block<T>(end - begin, [&f, begin](std::int64_t i, std::int64_t size) { f(begin + i, size); });
+  });
+}
+
+/// Calls f(begin, size) for blocks of [0, count) of up to kBlock elements, on the pool's threads.
+template <class F>
+void for_each_block(std::int64_t count, const F& f) {
+  parallel_for(count, kElementGrain, [&f](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; i += kBlock) f(i, std::min(kBlock, end - i));
   });
 }
 

@@ -44,7 +44,7 @@ void cast(Cpu, View x, View y) {
     with_type(y.dtype, [&]<class To>() {
       const From* in = x.as<const From>();
       To* out = y.as<To>();
-      for_each_block<From, To>(x.numel(), [=](std::int64_t begin, std::int64_t size) {
+      for_each_block<From>(x.numel(), [=](std::int64_t begin, std::int64_t size) {
         Block<const From> from(in + begin, size);
         Block<To> to(out + begin, size);
         const auto* a = from.load();

@@ -68,7 +68,7 @@ void sgd_step(Cpu, const SgdStep& step, View parameter, View grad, View momentum
     M *p = parameter.as<M>(), *v = momentum_buffer.data ? momentum_buffer.as<M>() : nullptr;
     const G* g = grad.as<const G>();
     const auto update = update_of<SgdUpdate<acc_t<M>>>(step, numbers);
-    for_each_block<M, G>(parameter.numel(), [&](std::int64_t begin, std::int64_t size) {
+    for_each_block(parameter.numel(), [&](std::int64_t begin, std::int64_t size) {
       if (v)
         sgd_momentum(update, p + begin, g + begin, v + begin, size);
       else
@@ -85,8 +85,8 @@ void adam_step(Cpu, const AdamStep& step, View parameter, View grad, View first_
     if (is_skipped<AdamUpdate<acc_t<M>>>(numbers)) return;
     M *p = parameter.as<M>(), *m = first_moment.as<M>(), *v = second_moment.as<M>();
     const G* g = grad.as<const G>();
-    for_each_block<M, G>(parameter.numel(), [=, update = update_of<AdamUpdate<acc_t<M>>>(step, numbers)](
-                                                std::int64_t begin, std::int64_t size) {
+    for_each_block<M>(parameter.numel(), [=, update = update_of<AdamUpdate<acc_t<M>>>(step, numbers)](
+                                             std::int64_t begin, std::int64_t size) {
       Block<M> parameters(p + begin, size), firsts(m + begin, size), seconds(v + begin, size);
       Block<const G> grads(g + begin, size);
       auto *pp = parameters.load(), *mm = firsts.load(), *vv = seconds.load();
