@@ -278,7 +278,7 @@ class Study(unittest.TestCase):
         record = {"images/s": 100.0, "peak MiB": 1.0, "faults/step": 0.0, "FLOP/s": 1e9}
         fake = mock.Mock(device="cuda", **{"bench.return_value": ([record], programs.Run("", 1.0)),
                                            "peer.return_value": ([], programs.Run("", 1.0))})
-        plan = mock.Mock(networks=tuple(steps.subjects.values()), together=(("32",),), rounds=1,
+        plan = mock.Mock(networks=tuple(steps.subjects.values()), together=(("32",),), peer_bits=("32",), rounds=1,
                          modes=("eager", "study"))
         steps.measure(fake, plan)
         asked = [(call.args, call.args[call.args.index("--mode") + 1]) for call in fake.peer.call_args_list]
