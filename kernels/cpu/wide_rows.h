@@ -46,7 +46,7 @@ class WideRows {
   /// are of consecutive wide rows, added in pairs, then the group's rows in order: as the shape says. They live in
   /// scratch memory.
   template <class T, class Add>
-  auto sum(const Add& add) const {
+  Sums<acc_t<T>> sum(const Add& add) const {
     using A = acc_t<T>;
     const std::int64_t chunk = std::max<std::int64_t>(32, kElementGrain / width());
     const std::int64_t chunks = (count_ + chunk - 1) / chunk, size = 2 * width();
@@ -66,7 +66,7 @@ class WideRows {
         add_to(sums + i * size, sums + (i + step) * size, size);
     for (std::int64_t column = channels_; column < width(); column += channels_)
       for (A* half : {sums, sums + width()}) add_to(half, half + column, channels_);
-    return Sums<A>{sums, sums + width()};
+    return {sums, sums + width()};
   }
 
  private:
