@@ -28,6 +28,7 @@ void dropout(Cpu, double p, const RandomStream& words, View x, View y) {
     const T* in = x.as<const T>();
     T* out = y.as<T>();
     for_each_block(x.numel(), [=](std::int64_t begin, std::int64_t size) {
+      const Dropping<acc_t<T>> drop = dropping;  // of this function, which stores do not change
       std::uint32_t word[kBlock];
       draw(seed, stream, begin, size, word);
       Block<const T> from(in + begin, size);
@@ -35,7 +36,7 @@ void dropout(Cpu, double p, const RandomStream& words, View x, View y) {
       const acc_t<T>* a = from.load();
       acc_t<T>* b = to.data();
       MPAD_LANES
-      for (std::int64_t i = 0; i < size; ++i) b[i] = dropping(a[i], word[i]);
+      for (std::int64_t i = 0; i < size; ++i) b[i] = drop(a[i], word[i]);
       to.store();
     });
   });

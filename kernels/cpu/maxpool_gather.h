@@ -45,6 +45,15 @@ template <class T, class M, class A>
 struct PoolSum {
   static constexpr bool wants_inside = false;
   acc_t<A> value = 0;
+
+  /// Sums in memory, each member in an array of its own: vectors of interleaved ones need shuffles.
+  template <int count>
+  struct Array {
+    acc_t<A> value[count] = {};
+    MPAD_INLINE PoolSum at(std::int64_t c) const { return {value[c]}; }
+    MPAD_INLINE void put(std::int64_t c, const PoolSum& sum) { value[c] = sum.value; }
+  };
+
   template <class Rule, class Tap>
   MPAD_INLINE void add(const Rule&, const Tap& tap, const Holder&, acc_t<A> g, M mask, std::int64_t o) {
     value = rounded<A>(value + tap(g, mask, o));
@@ -273,40 +282,53 @@ class Gather {
                        const Rule& rule, std::int64_t start, std::int64_t c, const V* const* grad) const {
     Sum sum;
     const Term* term = terms.data();
-    ((add(sum, term->tap, {windows[j].output, term->at, windows[j].inside}, start + c, grad[j][c]), ++term), ...);
+    ((add(sum, rule, term->tap, {windows[j].output, term->at, windows[j].inside}, start + c, grad[j][c]), ++term), ...);
     return sum.result(rule);
   }
 
+  static constexpr int kSums = 64;
+  using Sums = typename Sum::template Array<kSums>;
+
   void in_blocks(const Holder* windows, int count, T* out) const {
-    constexpr std::int64_t block = 64;
-    for (std::int64_t start = 0; start < s_.c; start += block) {
-      const std::int64_t size = std::min(block, s_.c - start);
-      Sum sum[block];
+    for (std::int64_t start = 0; start < s_.c; start += kSums) {
+      const std::int64_t size = std::min<std::int64_t>(kSums, s_.c - start);
+      Sums sums;
       for (int j = 0; j < count; ++j) {
         Block<const T> from(grad_y_ + windows[j].output + start, size);
-        add_block(windows[j], start, size, from.load(), sum);
+        add_block(windows[j], start, size, from.load(), sums);
       }
       Block<T> to(out + start, size);
       V* result = to.data();
       MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) result[c] = sum[c].result(rule_);
+      for (std::int64_t c = 0; c < size; ++c) result[c] = sums.at(c).result(rule_);
       to.store();
     }
   }
 
-  void add_block(const Holder& window, std::int64_t start, std::int64_t size, const V* grad, Sum* sum) const {
-    const auto tap = rule_.at(window.tap);
+  // Not inlined: g++ would exchange its loop with that over windows, and make no vectors of either.
+  [[gnu::noinline]] void add_block(const Holder& holder, std::int64_t start, std::int64_t size, const V* grad,
+                                   Sums& sums) const {
+    // Of this function, as above.
+    const Rule rule = rule_;
+    const Holder window = holder;
+    const auto tap = rule.at(window.tap);
+    const auto add_to = [&](std::int64_t c) {
+      Sum sum = sums.at(c);
+      add(sum, rule, tap, window, start + c, grad[c]);
+      sums.put(c, sum);
+    };
     if constexpr (Rule::vectorised) {
       MPAD_LANES
-      for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c, grad[c]);
+      for (std::int64_t c = 0; c < size; ++c) add_to(c);
     } else {
-      for (std::int64_t c = 0; c < size; ++c) add(sum[c], tap, window, start + c, grad[c]);
+      for (std::int64_t c = 0; c < size; ++c) add_to(c);
     }
   }
 
-  MPAD_INLINE void add(Sum& sum, const auto& tap, const Holder& window, std::int64_t c, V grad) const {
+  MPAD_INLINE void add(Sum& sum, const Rule& rule, const auto& tap, const Holder& window, std::int64_t c,
+                       V grad) const {
     const std::int64_t o = window.output + c;
-    sum.add(rule_, tap, window, grad, mask_[o], o);
+    sum.add(rule, tap, window, grad, mask_[o], o);
   }
 
   Sliding s_;

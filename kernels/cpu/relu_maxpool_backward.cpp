@@ -24,6 +24,18 @@ struct ReluPoolSum {
   acc_t<A> value = 0;
   U flagged = 0, zero = 0;
 
+  template <int count>
+  struct Array {
+    acc_t<A> value[count] = {};
+    U flagged[count] = {}, zero[count] = {};
+    MPAD_INLINE ReluPoolSum at(std::int64_t c) const { return {value[c], flagged[c], zero[c]}; }
+    MPAD_INLINE void put(std::int64_t c, const ReluPoolSum& sum) {
+      value[c] = sum.value;
+      flagged[c] = sum.flagged;
+      zero[c] = sum.zero;
+    }
+  };
+
   template <class Rule, class Tap>
   MPAD_INLINE void add(const Rule& rule, const Tap& tap, const Holder& window, acc_t<A> g, M code, std::int64_t o) {
     const U bits = code, flat = bits >> rule.flag & 1;
