@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <tuple>
 #include <utility>
 
@@ -74,8 +75,12 @@ class Gather {
   void rows(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
     const bool apart = stride.h >= kernel.h && stride.w >= kernel.w && dilation == Pair(1);
+    const bool whole = pad.w == 0 && s_.column(s_.ow - 1, 0) + kernel.w <= s_.w;
+    const bool few = kInRegisters && s_.c > 0 && s_.c <= kCopied;
     for (std::int64_t row = begin; row < end; ++row)
-      if (apart)
+      if (apart && whole && few)
+        row_of_few_channels(row);
+      else if (apart)
         row_of_one_window(row);
       else if (row + 1 < end && begins_tiles(row))
         two_rows(row++);
@@ -88,6 +93,9 @@ class Gather {
   static constexpr bool kInRegisters = Rule::vectorised && std::is_same_v<A, V>;
   // For windows of more than 8 elements, such as 3x3 ones. In double the memory is the limit, and tiles are slower.
   static constexpr bool kInTiles = kInRegisters && sizeof(M) == 2 && sizeof(V) == 4;
+
+  /// Channels of an element that are copied at once.
+  static constexpr std::int64_t kCopied = sizeof(T) == 2 ? 16 : 8;
 
   /// An element of a tile: `down` and `right` of the tile's first one, held by the windows of these indices.
   template <int down, int right, int... windows>
@@ -114,10 +122,43 @@ class Gather {
         // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
         Holder window[] = {holder(row / s_.h, oh, ow, r * kernel.w + begin - first)};
         if constexpr (kInRegisters)
-          for (; done + 2 <= end; done += 2, window->tap += 2) in_registers(Two(), window, place(row, done));
+          for (; done + 2 <= end; done += 2, window->tap += 2) in_registers(Two(), window, s_.c, place(row, done));
         for (; done < end; ++done, ++window->tap) element(window, place(row, done));
       }
     zero(row, done, s_.w);
+  }
+
+  /// The same where windows lie inside the row and channels are few: lanes go over those of many windows, for one tap
+  /// after another, and what comes of it is copied into its place.
+  void row_of_few_channels(std::int64_t row) const {
+    if constexpr (kInRegisters) {
+      const auto& [kernel, stride, pad, dilation] = s_.window;
+      const std::int64_t h = row % s_.h + pad.h, oh = h / stride.h, r = h % stride.h;
+      if (oh >= s_.oh || r >= kernel.h) return zero(row, 0, s_.w);
+      constexpr std::int64_t most = 64 * kCopied;  // a row of any window, at least
+      T terms[most + kCopied];
+      const std::int64_t at_a_time = most / (kernel.w * s_.c);
+      T* const end = place(row, s_.w);
+      for (std::int64_t first = 0; first < s_.ow; first += at_a_time) {
+        const std::int64_t count = std::min(at_a_time, s_.ow - first), size = count * s_.c;
+        for (std::int64_t q = 0; q < kernel.w; ++q)
+          in_registers(One(), {holder(row / s_.h, oh, first, r * kernel.w + q)}, size, terms + q * size);
+        for (std::int64_t i = 0; i < count; ++i) {
+          const std::int64_t w = s_.column(first + i, 0), after = w + kernel.w;
+          for (std::int64_t q = 0; q < kernel.w; ++q)
+            copy_channels(terms + q * size + i * s_.c, place(row, w + q), end);
+          zero(row, after, first + i + 1 < s_.ow ? w + stride.w : s_.w);
+        }
+      }
+    }
+  }
+
+  /// Copies the channels of an element; what is copied beyond them, those after it overwrite.
+  MPAD_INLINE void copy_channels(const T* from, T* to, const T* end) const {
+    if (end - to >= kCopied)
+      std::memcpy(lanes(to), lanes(from), kCopied * sizeof(T));
+    else
+      std::copy_n(from, s_.c, to);
   }
 
   void row_of_any_windows(std::int64_t row) const {
@@ -153,7 +194,7 @@ class Gather {
           const Holder windows[] = {holder(n, oh, ow, taps[0]), holder(n, oh, ow + 1, taps[1]),
                                     holder(n, oh + 1, ow, taps[2]), holder(n, oh + 1, ow + 1, taps[3])};
           in_registers(
-              Tile(), [&] { return terms; }, windows, place(row, w));
+              Tile(), [&] { return terms; }, windows, s_.c, place(row, w));
           ++w;
         } else {
           element(holders(row, rows, columns), place(row, w));
@@ -203,16 +244,16 @@ class Gather {
     // One, two or four windows hold each element under a 3x3 window of stride 2.
     if constexpr (kInRegisters && sizeof(M) == 2) {
       const Holder* window = holders.window;
-      if (holders.count == 1) return in_registers(One(), {window[0]}, out);
-      if (holders.count == 2) return in_registers(OneOfTwo(), {window[0], window[1]}, out);
-      if (holders.count == 4) return in_registers(OneOfFour(), {window[0], window[1], window[2], window[3]}, out);
+      if (holders.count == 1) return in_registers(One(), {window[0]}, s_.c, out);
+      if (holders.count == 2) return in_registers(OneOfTwo(), {window[0], window[1]}, s_.c, out);
+      if (holders.count == 4) return in_registers(OneOfFour(), {window[0], window[1], window[2], window[3]}, s_.c, out);
     }
     in_blocks(holders.window, holders.count, out);
   }
 
   void element(const Holder (&window)[1], T* out) const {
     if constexpr (kInRegisters)
-      in_registers(One(), window, out);
+      in_registers(One(), window, s_.c, out);
     else
       in_blocks(window, 1, out);
   }
@@ -241,26 +282,28 @@ class Gather {
     return first + (down * s_.w + right) * s_.c;
   }
 
-  /// Elements of a tile whose first one is at `out` and in these windows.
+  /// Elements of a tile whose first one is at `out` and in these windows, of so many channels.
   template <class... E, int count>
-  void in_registers(Elements<E...> elements, const Holder (&windows)[count], T* out) const {
+  void in_registers(Elements<E...> elements, const Holder (&windows)[count], std::int64_t channels, T* out) const {
     int taps[count];
     for (int j = 0; j < count; ++j) taps[j] = windows[j].tap;
     in_registers(
-        elements, [&] { return terms_of(elements, taps); }, windows, out);
+        elements, [&] { return terms_of(elements, taps); }, windows, channels, out);
   }
   template <class... E, class Terms, int count>
-  void in_registers(Elements<E...> elements, const Terms& terms, const Holder (&windows)[count], T* out) const {
-    in_registers(elements, terms, windows, out, std::index_sequence_for<E...>(), std::make_index_sequence<count>());
+  void in_registers(Elements<E...> elements, const Terms& terms, const Holder (&windows)[count], std::int64_t channels,
+                    T* out) const {
+    in_registers(elements, terms, windows, channels, out, std::index_sequence_for<E...>(),
+                 std::make_index_sequence<count>());
   }
   template <class... E, class Terms, int count, std::size_t... k, std::size_t... j>
-  void in_registers(Elements<E...>, const Terms& terms_of_all, const Holder (&windows)[count], T* out,
-                    std::index_sequence<k...>, std::index_sequence<j...>) const {
+  void in_registers(Elements<E...>, const Terms& terms_of_all, const Holder (&windows)[count], std::int64_t channels,
+                    T* out, std::index_sequence<k...>, std::index_sequence<j...>) const {
     // Of this function, since for all that compilers know stores change what is not.
     const Rule rule = rule_;
     const Holder window[] = {windows[j]...};
     const auto terms = terms_of_all();
-    const std::int64_t channels = s_.c, block = Block<T>::kInPlace ? channels : kBlock;
+    const std::int64_t block = Block<T>::kInPlace ? channels : kBlock;
     for (std::int64_t start = 0; start < channels; start += block) {
       const std::int64_t size = std::min(block, channels - start);
       Block<const T> from[] = {{grad_y_ + windows[j].output + start, size}...};
