@@ -34,6 +34,14 @@ def find_tool(name):
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(f"{folder}/bin" for folder in folders))
 
 
+def recorded_file(folder, source, suffix):
+    """Where a build that compiled the source, whatever its folder, recorded what a report reads; fails if it did not."""
+    path = pathlib.Path(folder, pathlib.Path(source).name).with_suffix(suffix)
+    if not path.is_file():
+        fail(f"expected {path}, recorded when {source} was compiled, got no such file")
+    return path
+
+
 def output_of(*command):
     """What a command prints in the checkout; "unknown" if it fails."""
     try:
