@@ -8,8 +8,11 @@
 #include "isa.h"
 #include "simd.h"
 
+#include <mpad/core/axis.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -107,31 +110,111 @@ class Pool {
 
   /// Output rows [begin, end) of all images.
   void rows(std::int64_t begin, std::int64_t end) const {
-    for (std::int64_t row = begin; row < end; ++row)
-      for (std::int64_t ow = 0; ow < s_.ow; ++ow) window(row / s_.oh, row % s_.oh, ow);
+    const auto [kh, kw] = s_.window.kernel;
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t n = row / s_.oh, oh = row % s_.oh;
+      if (sizeof(M) == 1 && kh == 2 && kw == 2)
+        row_of<2>(n, oh);
+      else if (sizeof(M) == 2 && kh == 3 && kw == 3)
+        row_of<3>(n, oh);
+      else
+        any(n, oh, {0, s_.ow});
+    }
   }
 
  private:
-  void window(std::int64_t n, std::int64_t oh, std::int64_t ow) const {
-    const auto [kh, kw] = s_.window.kernel;
-    const std::int64_t h = s_.row(oh, 0), w = s_.column(ow, 0), o = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
-    const bool inside = h >= 0 && w >= 0 && s_.row(oh, kh - 1) < s_.h && s_.column(ow, kw - 1) < s_.w;
-    if constexpr (sizeof(M) == 1)
-      if (inside && kh == 2 && kw == 2) return full<2>(n, h, w, y_ + o, mask_ + o);
-    if constexpr (sizeof(M) == 2)
-      if (inside && kh == 3 && kw == 3) return full<3>(n, h, w, y_ + o, mask_ + o);
-    const auto tap_at = [&, kw = kw](int i) -> const Lane<T>* {
-      const std::int64_t row = s_.row(oh, i / kw), column = s_.column(ow, i % kw);
-      return row >= 0 && row < s_.h && column >= 0 && column < s_.w ? at(n, row, column) : nullptr;
-    };
-    any_window<T>(static_cast<int>(kh * kw), tap_at, ending_, s_.c, y_ + o, mask_ + o);
+  /// Windows of fewer channels are pooled many at a time, up to kGathered channels of them.
+  static constexpr std::int64_t kMany = 32, kGathered = 256;
+  /// Channels that are copied at once.
+  static constexpr std::int64_t kCopied = 32 / sizeof(T);
+  /// Channels of which loops leave none to go over one by one: what g++'s second vector loop takes behind its widest.
+#ifdef __AVX512BW__
+  static constexpr std::int64_t kBlock = 32;
+#else
+  static constexpr std::int64_t kBlock = 16;
+#endif
+
+  /// A row of windows of k x k taps.
+  template <int k>
+  void row_of(std::int64_t n, std::int64_t oh) const {
+    const Range whole = inside<k>(oh);
+    any(n, oh, {0, whole.begin});
+    if (s_.c < kMany)
+      few_channels<k>(n, oh, whole);
+    else
+      in_blocks(s_.c, [&](std::int64_t first, std::int64_t channels) MPAD_FLATTEN {
+        for (std::int64_t ow = whole.begin; ow < whole.end; ++ow) {
+          const Lane<T>* taps[k * k];
+          for (int i = 0; i < k * k; ++i) taps[i] = at(n, s_.row(oh, i / k), s_.column(ow, i % k)) + first;
+          full<k>(taps, channels, ((n * s_.oh + oh) * s_.ow + ow) * s_.c + first);
+        }
+      });
+    any(n, oh, {whole.end, s_.ow});
+  }
+
+  /// Calls f(first channel, channels) for all channels: for whole blocks of them, and where some are left over for the
+  /// last block once more, most of which has been stored already.
+  template <class F>
+  static void in_blocks(std::int64_t channels, const F& f) {
+    const std::int64_t left = channels < kBlock ? 0 : channels % kBlock;
+    f(0, channels - left);
+    if (left > 0) f(channels - kBlock, kBlock);
+  }
+
+  /// The windows of row oh that lie in the image.
+  template <int k>
+  Range inside(std::int64_t oh) const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    if (s_.row(oh, 0) < 0 || s_.row(oh, k - 1) >= s_.h) return {0, 0};
+    const std::int64_t before = (pad.w + stride.w - 1) / stride.w, room = s_.w + pad.w - (k - 1) * dilation.w;
+    const std::int64_t begin = std::min(before, s_.ow);
+    return {begin, std::clamp((room + stride.w - 1) / stride.w, begin, s_.ow)};
+  }
+
+  /// Windows that lie in the image, of few channels: lanes go over those of many windows, gathered tap by tap.
+  template <int k>
+  void few_channels(std::int64_t n, std::int64_t oh, const Range& whole) const {
+    if (s_.c == 0) return;
+    const std::int64_t at_a_time = kGathered / s_.c;
+    for (std::int64_t ow = whole.begin; ow < whole.end; ow += at_a_time) {
+      const std::int64_t count = std::min(at_a_time, whole.end - ow), o = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
+      Lane<T> places[k * k][kGathered + kCopied];
+      for (int i = 0; i < k * k; ++i) gather(at(n, s_.row(oh, i / k), s_.column(ow, i % k)), count, places[i]);
+      in_blocks(count * s_.c, [&](std::int64_t first, std::int64_t channels) MPAD_FLATTEN {
+        const Lane<T>* taps[k * k];
+        for (int i = 0; i < k * k; ++i) taps[i] = places[i] + first;
+        full<k>(taps, channels, o + first);
+      });
+    }
+  }
+
+  /// A tap of `count` windows, one behind the other; what is copied beyond a tap, the next one overwrites.
+  void gather(const Lane<T>* tap, std::int64_t count, Lane<T>* to) const {
+    const std::int64_t step = s_.window.stride.w * s_.c;
+    const bool room = at(s_.n, 0, 0) - (tap + (count - 1) * step) >= kMany;
+    for (std::int64_t i = 0; i < count; ++i, tap += step)
+      if (room)
+        for (std::int64_t c = 0; c < s_.c; c += kCopied) std::memcpy(to + i * s_.c + c, tap + c, kCopied * sizeof(T));
+      else
+        std::copy_n(tap, s_.c, to + i * s_.c);
   }
 
   template <int k>
-  void full(std::int64_t n, std::int64_t h, std::int64_t w, Lane<T>* y, M* mask) const {
-    const Lane<T>* taps[k * k];
-    for (int i = 0; i < k * k; ++i) taps[i] = at(n, h + i / k * s_.window.dilation.h, w + i % k * s_.window.dilation.w);
-    full_window<T>(taps, ending_, s_.c, y, mask, std::make_index_sequence<k * k>());
+  void full(const Lane<T>* const (&taps)[k * k], std::int64_t channels, std::int64_t o) const {
+    full_window<T>(taps, ending_, channels, y_ + o, mask_ + o, std::make_index_sequence<k * k>());
+  }
+
+  /// Windows of any size, in the image or not.
+  void any(std::int64_t n, std::int64_t oh, const Range& windows) const {
+    const auto [kh, kw] = s_.window.kernel;
+    for (std::int64_t ow = windows.begin; ow < windows.end; ++ow) {
+      const std::int64_t o = ((n * s_.oh + oh) * s_.ow + ow) * s_.c;
+      const auto tap_at = [&, kw = kw](int i) -> const Lane<T>* {
+        const std::int64_t row = s_.row(oh, i / kw), column = s_.column(ow, i % kw);
+        return row >= 0 && row < s_.h && column >= 0 && column < s_.w ? at(n, row, column) : nullptr;
+      };
+      any_window<T>(static_cast<int>(kh * kw), tap_at, ending_, s_.c, y_ + o, mask_ + o);
+    }
   }
 
   const Lane<T>* at(std::int64_t n, std::int64_t h, std::int64_t w) const {
