@@ -74,6 +74,14 @@ TEST_CASE("weights sum to 1 for every mask of nine taps, but for `all`, where th
   }
 }
 
+TEST_CASE("a beta's weight is exactly 1 where there is no tie") {
+  for (double beta : {-1e300, 0.1, 1e4, 1e17}) {
+    CHECK(row(TieRule::beta(beta), 0b0100, 4) == std::vector<double>{0, 0, 1, 0});
+    CHECK(apply_rule(ties::Beta{beta}, 3.0, 0b0100, 2, 0) == 3);
+  }
+  CHECK(apply_rule(ties::Beta{1e30}, 3.0F, 0b0100, 2, 0) == 3);
+}
+
 TEST_CASE("the 1-norm and 2-norm of a row are the closed forms") {
   for (int k = 1; k <= 9; ++k) {
     const std::uint64_t mask = (std::uint64_t{1} << k) - 1;

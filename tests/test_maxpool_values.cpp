@@ -75,6 +75,47 @@ TEST_CASE("an infinite gradient stays off the taps of weight 0") {
     });
 }
 
+TEST_CASE("a maximum without a tie takes the whole gradient, however large B is") {
+  for (DType dtype : real_dtypes)
+    for (Accumulate accumulate : {Accumulate::wide, Accumulate::narrow})
+      on_each_backend([&](auto where) {
+        INFO(name_of(where) << ' ' << to_string(dtype));
+        const Tensor x = Tensor::from({1, 7, 2, 3, 4, 7, 0, 2}, {1, 2, 2, 2}, dtype);
+        const Pooled pooled = pool(where, slide("test", {.kernel = 2, .stride = 2}, x.shape()), x);
+        const Tensor grad_y = Tensor::from({3, 1}, {1, 1, 1, 2}, dtype);
+        const bool half_weights = dtype == DType::f16 && accumulate == Accumulate::narrow;
+        const auto gradient = [&](double beta) {
+          return unpool(where, pooled, grad_y, TieRule::beta(beta), accumulate).values();
+        };
+        // Channel 0 has one maximum; channel 1 has two, and 1 - B / 2 is no half: those lie 4 apart there.
+        const double first = dtype == DType::f16 ? -5000 : -4999;
+        CHECK(gradient(1e4) == std::vector<double>{0, first, 0, 0, 3, 5000, 0, 0});
+        for (double beta : {65504.0, -3000.0, half_weights ? 2050.0 : 16777218.0, half_weights ? 0.1 : 1e38}) {
+          const std::vector<double> got = gradient(beta);
+          CHECK(std::vector<double>{got[0], got[2], got[4], got[6]} == std::vector<double>{0, 0, 3, 0});
+        }
+      });
+}
+
+TEST_CASE("a B that is not finite in the type of the weights is refused") {
+  CHECK(error_of([] { TieRule::beta(quiet); }) == "ties: expected a finite B in 'beta:B', got 'nan'");
+  const Tensor half = Tensor::zeros({1, 2, 2, 1}, DType::f16), single = Tensor::zeros({1, 2, 2, 1});
+  const MaxPool2dOptions narrow{.ties = TieRule::beta(65520), .accumulate = Accumulate::narrow};
+  const std::string of_half = ": expected a B that is finite in half, in which weights are formed, got beta:65520";
+  CHECK(error_of([&] { maxpool2d(half, narrow); }) == "maxpool2d" + of_half);
+  CHECK(error_of([&] { relu_maxpool2d(half, 0, narrow); }) == "relu_maxpool2d" + of_half);
+  CHECK(error_of([&] { maxpool2d(single, {.ties = TieRule::beta(1e39)}); }) ==
+        "maxpool2d: expected a B that is finite in float, in which weights are formed, got beta:1e+39");
+  CHECK(maxpool2d(half, {.ties = TieRule::beta(65520)}).values() == std::vector<double>{0});
+
+  const Tensor leaf = Tensor::zeros({1, 2, 2, 1}).set_requires_grad();
+  Tape tape(Tape::Keep::choices);
+  const Tensor y = maxpool2d(leaf);
+  const std::vector<Tensor> leaves{leaf};
+  CHECK(error_of([&] { tape.gradients(y, leaves, {.choices = {.ties = TieRule::beta(1e39)}}); }) ==
+        "maxpool2d: expected a B that is finite in float, in which weights are formed, got beta:1e+39");
+}
+
 TEST_CASE("padding is never a tap, and a window of padding alone gives -inf and no tie") {
   const Tensor x = Tensor::full({1, 2, 2, 1}, -5, DType::f32);
   CHECK(maxpool2d(x, {.window = 2, .stride = 2, .pad = 1}).values() == std::vector<double>{-5, -5, -5, -5});
@@ -102,6 +143,10 @@ TEST_CASE("options that do not fit say what was expected and what came") {
   CHECK(error_of([&] { maxpool2d(x, {.pad = 2}); }) ==
         "maxpool2d: expected a padding of at most half the window 2x2, got 2x2");
   CHECK(error_of([&] { maxpool2d(x, {.dilation = 0}); }) == "maxpool2d: expected a dilation of 1 or more, got 0x0");
+  constexpr std::int64_t huge = std::int64_t{1} << 32;
+  CHECK(error_of([&] { maxpool2d(x, {.window = huge, .pad = huge / 2}); }) ==
+        "maxpool2d: expected a window, stride, padding and dilation below 2^30, got 4294967296x4294967296, "
+        "4294967296x4294967296, 2147483648x2147483648 and 1x1");
   CHECK(error_of([&] {
           maxpool2d(Tensor::zeros({1, 9, 9, 1}), {.window = 9});
         }) == "maxpool2d: expected a window of at most 64 elements, got 9x9");

@@ -40,7 +40,7 @@ double expected(const TieRule& rule, double g, std::uint64_t mask, int i, DType 
       const double share = r(rule.beta() / k);
       if (rule.beta() == 0) return first ? g : 0;
       if (rule.beta() == 1) return r(g / k);
-      return r(g * (first ? r(share + r(1 - rule.beta())) : share));
+      return r(g * (first ? r(1 - r(share * (k - 1))) : share));
     }
     case TieRule::Kind::random: break;
   }

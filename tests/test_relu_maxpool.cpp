@@ -199,6 +199,22 @@ const SummedPool summed_pools[] = {{{2, 4, 6, 8}, {2, 2}},  {{1, 2, 2, 24}, {2, 
 
 }  // namespace
 
+TEST_CASE("a custom rule is asked for the weights of tied elements alone, with a ReLU in front too") {
+  struct Quarter {
+    double weight(std::uint64_t, int) const { return 0.25; }
+  };
+  const std::vector<Setting> all{{TieRule::custom(Quarter{}, "quarter"), 0},
+                                 {TieRule::custom(Quarter{}, "quarter"), 1}};
+  for (DType dtype : real_dtypes) {
+    const Sliding s = slide("test", {2, 2}, {1, 2, 2, 1});
+    const Tensor x = Tensor::from({-1, 4, 3, 4}, input_of(s), dtype), grad_y = Tensor::full(output_of(s), 8, dtype);
+    check(s, x, grad_y, all);
+    CHECK(fused_gradient(portable, s, all[0], fused(portable, s, x)[1], grad_y).values() ==
+          std::vector<double>{0, 2, 0, 2});
+    check(s, Tensor::from({-1, 0, -3, 0}, input_of(s), dtype), grad_y, all);
+  }
+}
+
 TEST_CASE("a gradient and its sums in one pass have the bits of one and the other") {
   for (const SummedPool& pool : summed_pools)
     for (DType dtype : real_dtypes) {

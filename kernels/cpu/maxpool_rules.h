@@ -70,17 +70,16 @@ struct BetaRule {
   static constexpr bool vectorised = true;
   A beta;
   struct Tap : TapBits<MaskLane<M, A>> {
-    acc_t<A> beta, rest;
+    acc_t<A> beta;
     MPAD_INLINE acc_t<A> operator()(acc_t<A> g, M mask, std::int64_t) const {
       using V = acc_t<A>;
-      const V share = rounded<A>(beta / static_cast<V>(tie_count<M, MaskLane<M, A>>(mask)));
-      const V weight = this->is_first(mask) ? rounded<A>(share + rest) : share;
+      const V count = static_cast<V>(tie_count<M, MaskLane<M, A>>(mask)), share = rounded<A>(beta / count);
+      const V first = rounded<A>(V(1) - rounded<A>(share * (count - V(1)))),
+              weight = this->is_first(mask) ? first : share;
       return this->tied(mask) ? rounded<A>(g * weight) : V(0);
     }
   };
-  Tap at(int i) const {
-    return {TapBits<MaskLane<M, A>>(i), static_cast<acc_t<A>>(beta), static_cast<acc_t<A>>(A(1) - beta)};
-  }
+  Tap at(int i) const { return {TapBits<MaskLane<M, A>>(i), static_cast<acc_t<A>>(beta)}; }
 };
 
 /// Calls f with the lane form of the rule, for sums in A.

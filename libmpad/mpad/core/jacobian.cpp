@@ -24,9 +24,7 @@ TieRule TieRule::parse(std::string_view text) {
   const bool has_number = colon != std::string_view::npos;
   const std::string_view number = has_number ? text.substr(colon + 1) : std::string_view();
   if (name == "beta" && has_number) {
-    const double value = parse_number<double>(name, number);
-    require(std::isfinite(value), "ties: expected a finite B in 'beta:B', got '{}'", number);
-    return beta(value);
+    return beta(parse_number<double>(name, number));
   }
   if (name == "random" && has_number) return random(parse_number<std::uint64_t>(name, number));
   if (!has_number) {
@@ -37,6 +35,11 @@ TieRule TieRule::parse(std::string_view text) {
   }
   fail("ties: expected native, last, minimal, beta:B, random:SEED or all, got '{}'{}", text,
        suggest(name, {"native", "last", "minimal", "beta:B", "random:SEED", "all"}));
+}
+
+TieRule TieRule::beta(double beta) {
+  require(std::isfinite(beta), "ties: expected a finite B in 'beta:B', got '{}'", beta);
+  return TieRule(Kind::beta, beta);
 }
 
 std::string TieRule::name() const {

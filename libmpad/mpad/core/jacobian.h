@@ -2,10 +2,11 @@
 // Tie rules: which of the tied maxima of a window gets the gradient. Definitions, norms and sources: docs/jacobians.md.
 //
 // A rule is a functor. Its `weight(mask, i)` is the entry i of the Jacobian's row for a window whose tied set is `mask`
-// (bit i set: element i, in row-major order over the window, equals the maximum). An optional
-// `apply<A>(g, mask, i, window)` gives that weight times g in the type A where a product would round differently or
-// turn 0 * inf into NaN; `window` is the flat n,h,w,c index of the output. A rule whose `apply` is
-// `choose(prepare(g, mask), mask, i)` lets a kernel make once for a window what its elements share.
+// (bit i set: element i, in row-major order over the window, equals the maximum). It is 0 outside the tied set, where
+// no rule is asked. An optional `apply<A>(g, mask, i, window)` gives the weight times g for any element, in the type A,
+// where a product would round differently or turn 0 * inf into NaN; `window` is the flat n,h,w,c index of the output. A
+// rule whose `apply` is `choose(prepare(g, mask), mask, i)` lets a kernel make once for a window what its elements
+// share.
 #pragma once
 #include <mpad/core/philox.h>
 #include <mpad/core/types.h>
@@ -94,7 +95,8 @@ struct Minimal {
 };
 
 /// `beta:B`: B * minimal + (1 - B) * native. Weights sum to 1 for every B; B = 0 is native and B = 1 minimal, bit for
-/// bit. In between and beyond, the weight is formed in A and multiplied once.
+/// bit. In between and beyond, weights are formed in A and multiplied once: B / k, and for the first maximum what k - 1
+/// of those leave of 1, which is 1 itself where there is no tie. B is finite in A.
 struct Beta {
   template <class A>
   struct Shares {
@@ -102,7 +104,8 @@ struct Beta {
   };
   double beta;
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const {
-    return (tied(mask, i) ? beta / count(mask) : 0) + (is_first(mask, i) ? 1 - beta : 0);
+    const double share = beta / count(mask);
+    return is_first(mask, i) ? 1 - share * (count(mask) - 1) : tied(mask, i) ? share : 0;
   }
   /// The first maximum's share and the others'.
   template <class A, class Bits>
@@ -113,7 +116,7 @@ struct Beta {
       return {share, share};
     }
     const A share = A(beta) / A(count(mask));
-    return {g * (share + (A(1) - A(beta))), g * share};
+    return {g * (A(1) - share * A(count(mask) - 1)), g * share};
   }
   template <class A, class Bits>
   MPAD_HD constexpr A choose(const Shares<A>& shares, Bits mask, int i) const {
@@ -162,14 +165,14 @@ concept HasApply = requires(const R& rule) {
   rule.template apply<float>(1.0F, std::uint64_t{1}, 0, std::uint64_t{0});
 };
 
-/// Entry i of the row times g: the rule's own `apply`, or else its weight rounded to A, times g. The mask may be passed
-/// as 32 bits where the window is so small.
+/// Entry i of the row times g: the rule's own `apply`, or else the weight of a tied element rounded to A, times g. The
+/// mask may be passed as 32 bits where the window is so small.
 template <class A, TieFunctor R, class Bits>
 MPAD_HD constexpr A apply_rule(const R& rule, A g, Bits mask, int i, std::uint64_t window) {
   if constexpr (requires { rule.template apply<A>(g, mask, i, window); }) {
     return rule.template apply<A>(g, mask, i, window);
   } else {
-    const A weight = static_cast<A>(rule.weight(mask, i));
+    const A weight = ties::tied(mask, i) ? static_cast<A>(rule.weight(mask, i)) : A(0);
     return weight == A(0) ? A(0) : g * weight;
   }
 }
@@ -184,7 +187,8 @@ class TieRule {
   static TieRule native() { return {}; }
   static TieRule last() { return TieRule(Kind::last); }
   static TieRule minimal() { return TieRule(Kind::minimal); }
-  static TieRule beta(double beta) { return TieRule(Kind::beta, beta); }
+  /// Throws Error unless B is finite.
+  static TieRule beta(double beta);
   static TieRule random(std::uint64_t seed) { return TieRule(Kind::random, 0, seed); }
   static TieRule all() { return TieRule(Kind::all); }
   /// Any functor that is known by its weights alone, under a name of its own; maxpool_backward_with

@@ -23,6 +23,8 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
   const Sliding s = slide_pool("maxpool2d", x.shape(), x.dtype(), options, max_window);
   const bool composed_forward = options.forward == PoolForward::composed;
   const bool composed_backward = options.backward == PoolBackward::composed;
+  const TieRule ties = options.backward == PoolBackward::standard ? TieRule::native() : options.ties;
+  if (!composed_backward) with_finite_weights("maxpool2d", ties, options.accumulate, x.dtype());
   const double beta = composed_forward || composed_backward ? options.ties.beta() : 0;
   const Tensor y({s.n, s.oh, s.ow, s.c}, x.dtype(), x.device()),
       mask(y.shape(), mask_dtype(s.window.taps()), x.device());
@@ -32,7 +34,6 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
     else
       kernels::maxpool_forward(where, s, x.view(), y.view(), mask.view());
   });
-  const TieRule ties = options.backward == PoolBackward::standard ? TieRule::native() : options.ties;
   record("maxpool2d", {x}, y,
          [s, ties, beta, composed_backward, accumulate = options.accumulate, mask](const Tensor& grad_y,
                                                                                    Gradients& gradients) {
@@ -42,8 +43,9 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
              if (composed_backward && !chosen)
                kernels::maxpool_composed_backward(where, s, beta, grad_y.view(), mask.view(), grad_x.view());
              else
-               kernels::maxpool_backward(where, s, chosen ? *chosen : ties, accumulate, grad_y.view(), mask.view(),
-                                         grad_x.view());
+               kernels::maxpool_backward(
+                   where, s, with_finite_weights("maxpool2d", chosen ? *chosen : ties, accumulate, grad_y.dtype()),
+                   accumulate, grad_y.view(), mask.view(), grad_x.view());
            });
          });
   return y;

@@ -10,20 +10,26 @@
 
 namespace mpad {
 
-PooledRelu::PooledRelu(const char* op, const Shape& x, DType dtype, double of_alpha, const MaxPool2dOptions& options)
-    : sliding(slide_pool(op, x, dtype, options, max_window - 1)),
+PooledRelu::PooledRelu(const char* of_op, const Shape& x, DType dtype, double of_alpha, const MaxPool2dOptions& options)
+    : op(of_op),
+      sliding(slide_pool(op, x, dtype, options, max_window - 1)),
       ties(options.backward == PoolBackward::standard ? TieRule::native() : options.ties),
       accumulate(options.accumulate),
       alpha(of_alpha) {
   require(std::isfinite(alpha), "{}: expected a finite derivative at 0, got {}", op, alpha);
   require(options.forward != PoolForward::composed && options.backward != PoolBackward::composed,
           "{}: expected the exact forward and the fused or standard backward, got composed", op);
+  with_finite_weights(op, ties, accumulate, dtype);
+}
+
+const TieRule& PooledRelu::rule(const Choices& choices, DType dtype) const {
+  return with_finite_weights(op, choices.ties ? *choices.ties : ties, accumulate, dtype);
 }
 
 void PooledRelu::backward(const Tensor& code, const Tensor& grad_y, const Choices& choices,
                           const Tensor& grad_x) const {
   on(grad_y.device(), [&](auto where) {
-    kernels::relu_maxpool_backward(where, sliding, choices.ties.value_or(ties), accumulate,
+    kernels::relu_maxpool_backward(where, sliding, rule(choices, grad_y.dtype()), accumulate,
                                    choices.relu0.value_or(alpha), grad_y.view(), code.view(), grad_x.view());
   });
 }
@@ -31,7 +37,7 @@ void PooledRelu::backward(const Tensor& code, const Tensor& grad_y, const Choice
 void PooledRelu::backward_with_bias(const Tensor& code, const Tensor& grad_y, const Choices& choices,
                                     const Tensor& grad_x, const Tensor& grad_bias) const {
   on(grad_y.device(), [&](auto where) {
-    kernels::relu_maxpool_backward_sum_rows(where, sliding, choices.ties.value_or(ties), accumulate, grad_y.view(),
+    kernels::relu_maxpool_backward_sum_rows(where, sliding, rule(choices, grad_y.dtype()), accumulate, grad_y.view(),
                                             code.view(), grad_x.view(), grad_bias.view());
   });
 }

@@ -20,6 +20,10 @@ struct PooledRelu {
   void backward_with_bias(const Tensor& code, const Tensor& grad_y, const Choices& choices, const Tensor& grad_x,
                           const Tensor& grad_bias) const;
 
+  /// The rule of a backward: the one that was chosen, or else this pool's.
+  const TieRule& rule(const Choices& choices, DType dtype) const;
+
+  const char* op;
   Sliding sliding;
   TieRule ties;
   Accumulate accumulate;

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
+#include <mpad/core/half.h>
 #include <mpad/ops/slide_pool.h>
 
+#include <cmath>
+
 namespace mpad {
+namespace {
+
+bool is_finite_in(DType dtype, double value) {
+  bool finite = false;
+  with_type(dtype, [&]<class T>() { finite = std::isfinite(static_cast<double>(round_to<T>(value))); });
+  return finite;
+}
+
+}  // namespace
 
 Sliding slide_pool(const char* op, const Shape& x, DType dtype, Window window, bool ceil_mode) {
   require(is_real(dtype), "{}: expected half, float or double, got {}", op, dtype);
@@ -20,6 +32,13 @@ Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dO
   require(s.window.taps() <= most, "{}: expected a window of at most {} elements, got {}", op, most,
           to_string(options.window));
   return s;
+}
+
+const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumulate accumulate, DType dtype) {
+  const DType formed_in = accumulate == Accumulate::wide ? acc_dtype(dtype) : dtype;
+  require(ties.kind() != TieRule::Kind::beta || is_finite_in(formed_in, ties.beta()),
+          "{}: expected a B that is finite in {}, in which weights are formed, got {}", op, formed_in, ties.name());
+  return ties;
 }
 
 }  // namespace mpad

@@ -11,4 +11,8 @@ Sliding slide_pool(const char* op, const Shape& x, DType dtype, Window window, b
 /// Those of a MaxPool, which has at most `most` elements.
 Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dOptions& options, int most);
 
+/// The rule, for gradients of this dtype. Throws Error, naming `op`, if its weights are not finite in the type that
+/// they are formed in.
+const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumulate accumulate, DType dtype);
+
 }  // namespace mpad
