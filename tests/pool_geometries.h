@@ -73,6 +73,7 @@ inline const Geometry geometries[] = {
     {{1, 5, 5, 8}, {.kernel = 2, .stride = 1, .dilation = 2}},
     {{1, 9, 10, 8}, {.kernel = 3, .stride = {2, 3}, .pad = {1, 0}}},
     {{1, 3, 90, 4}, {.kernel = 3, .stride = 1}},
+    {{1, 6, 6, 3}, {.kernel = 4, .stride = 2, .dilation = 2}, true},
     {{1, 5, 6, 40}, {.kernel = 2, .stride = 2, .pad = {0, 1}}},
     {{1, 7, 6, 56}, {.kernel = 3, .stride = 2, .pad = 1}},
     {{2, 12, 11, 24}, {.kernel = {5, 3}, .stride = {3, 2}, .pad = {2, 1}}, true},
