@@ -109,6 +109,17 @@ TEST_CASE("modules in a list draw their parameters in its order, and cannot be g
   for (std::size_t i = 0; i < want.size(); ++i) CHECK(same_bits(got[i].tensor, want[i].tensor));
 }
 
+TEST_CASE("a sequence of one sequence is that one, whatever the compiler, and one of another class is not cut down") {
+  struct Residual : Sequential {
+    using Sequential::Sequential;
+  };
+  static_assert(!std::is_constructible_v<Sequential, Residual> && std::is_move_constructible_v<Residual>);
+  Sequential one{Sequential{Linear({.in = 1, .out = 1})}}, nested;
+  nested.append(Sequential{Linear({.in = 1, .out = 1})});
+  CHECK(parameters(one)[0].path == "0.weight");
+  CHECK(parameters(nested)[0].path == "0.0.weight");
+}
+
 TEST_CASE("a sequence has no place for nothing") {
   Sequential model;
   CHECK_THROWS_WITH(model.append(nullptr), "Sequential: expected a module, got none");
@@ -297,6 +308,8 @@ TEST_CASE("layers name the options that do not fit") {
                     "Conv2d: expected in, out and kernel of 1 or more, got in 1, out 1, kernel 3x0");
   CHECK_THROWS_WITH(Linear({.in = 0, .out = 2}), "Linear: expected in and out of 1 or more, got in 0, out 2");
   CHECK_THROWS_WITH(Linear({.in = 2, .out = 0}), "Linear: expected in and out of 1 or more, got in 2, out 0");
+  CHECK_THROWS_WITH(Linear({.in = 10, .out = 4, .image = std::int64_t{1} << 32}),
+                    "Linear: expected features of an image of 4294967296x4294967296, got 10");
   Conv2d strided({.in = 1, .out = 1, .kernel = 1, .stride = 0});
   CHECK_THROWS_WITH(strided(Tensor::zeros({1, 3, 3, 1})), "conv2d: expected a stride of 1 or more, got 0x0");
 }

@@ -5,6 +5,8 @@
 #include <mpad/nn/layers.h>
 #include <mpad/ops/pooled_relu.h>
 
+#include <typeinfo>
+
 namespace mpad {
 namespace {
 
@@ -63,7 +65,8 @@ std::string Conv2d::describe() const {
 Linear::Linear(const LinearOptions& options) : options_(options) {
   require(options.in > 0 && options.out > 0, "Linear: expected in and out of 1 or more, got in {}, out {}", options.in,
           options.out);
-  require(options.image.h > 0 && options.image.w > 0 && options.in % (options.image.h * options.image.w) == 0,
+  require(options.image.h > 0 && options.image.w > 0 && options.in % options.image.h == 0 &&
+              options.in / options.image.h % options.image.w == 0,
           "Linear: expected features of an image of {}, got {}", to_string(options.image), options.in);
   weight_ = Tensor({options.out, options.in}).set_requires_grad();
   if (options.bias) bias_ = Tensor({options.out}).set_requires_grad();
@@ -127,7 +130,10 @@ Dropout::Dropout(double p) : p_(p) {
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
 
 Sequential::Sequential(std::initializer_list<Item> modules) {
-  for (const Item& item : modules) append(std::move(item.module));
+  if (modules.size() == 1 && modules.begin()->module && typeid(*modules.begin()->module) == typeid(Sequential))
+    children_ = std::move(static_cast<Sequential&>(*modules.begin()->module).children_);
+  else
+    for (const Item& item : modules) append(std::move(item.module));
 }
 
 void Sequential::append(std::string name, std::unique_ptr<Module> module) {

@@ -181,8 +181,14 @@ class Sequential : public Module {
 
   Sequential() = default;
   /// Sequential{Conv2d(...), Relu()}: modules draw their parameters when they are made, and in braces C++ makes them in
-  /// order, whatever the compiler. Throws Error if one is none.
+  /// order, whatever the compiler. One Sequential alone in the braces is that one, not nested: append() nests. Throws
+  /// Error if one is none.
   Sequential(std::initializer_list<Item> modules);
+  /// One module alone of a class derived from Sequential: some compilers would take what it is derived from for the new
+  /// one, and drop the rest. append() takes it.
+  template <std::derived_from<Sequential> M>
+  requires(!std::same_as<M, Sequential>) Sequential(M&& module)
+  = delete;
   /// Throws Error if there is no module.
   void append(std::unique_ptr<Module> module) { append(std::to_string(children_.size()), std::move(module)); }
   void append(std::string name, std::unique_ptr<Module> module);
