@@ -322,6 +322,16 @@ TEST_CASE("labels on a device are not checked: one out of range makes the loss N
       }
 }
 
+TEST_CASE("backward refuses labels that were overwritten since") {
+  const Tensor logits = Tensor::zeros({1, 3}).set_requires_grad(), labels = labels_of({1});
+  Tape tape;
+  const Tensor loss = cross_entropy(logits, labels);
+  labels.copy_from(labels_of({2}));
+  CHECK_THROWS_WITH(tape.backward(loss),
+                    "cross_entropy: expected tensors as they were when it was recorded, got one of shape 1 that was "
+                    "overwritten (by fill, copy_from or an optimizer's step)");
+}
+
 TEST_CASE("cross_entropy and count_correct name what does not fit") {
   const Tensor logits = Tensor::zeros({2, 3});
   CHECK_THROWS_WITH(cross_entropy(Tensor::zeros({6}), labels_of({0})),

@@ -32,11 +32,12 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   on(logits.device(),
      [&](auto where) { kernels::cross_entropy_forward(where, logits.view(), labels.view(), loss.view()); });
   record("cross_entropy", {logits}, loss,
-         [logits = logits.detach(), labels](const Tensor& grad_loss, Gradients& gradients) {
+         [logits = logits.detach(), labels = labels.detach()](const Tensor& grad_loss, Gradients& gradients) {
            const Tensor& grad_logits = gradients.into(0);
-           const Tensor saved = gradients.saved(logits);
+           const Tensor of_logits = gradients.saved(logits), of_labels = gradients.saved(labels);
            on(grad_loss.device(), [&](auto where) {
-             kernels::cross_entropy_backward(where, saved.view(), labels.view(), grad_loss.view(), grad_logits.view());
+             kernels::cross_entropy_backward(where, of_logits.view(), of_labels.view(), grad_loss.view(),
+                                             grad_logits.view());
            });
          });
   return loss;
