@@ -231,6 +231,16 @@ TEST_CASE("what cannot differ is what does not, when it is computed") {
   CHECK(computed > 0);
 }
 
+TEST_CASE("ties at 0 behind a ReLU that lets gradients through are computed") {
+  set_seed(5);
+  Sequential net{Conv2d({.in = 1, .out = 4, .kernel = 3}), ReluMaxPool2d({.alpha = 1}), Flatten(), Linear({144, 2})};
+  parameters(net)[0].tensor.fill(0);
+  parameters(net)[1].tensor.fill(0);
+  RecordedLoss loss(net, {image_of(false, DType::f32, 5), label()});
+  CHECK_FALSE(loss.cannot_differ(native, minimal));
+  CHECK(compare(loss, native, minimal, VectorNorm::one).zone == Zone::bifurcation);
+}
+
 TEST_CASE("an order of summation is noise: of one program it is a compensation") {
   for (DType dtype : real_dtypes) {
     set_seed(1);

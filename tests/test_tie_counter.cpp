@@ -104,6 +104,28 @@ TEST_CASE("a ReLU makes ties at 0, be it apart, in the pool, or in a normalisati
     }
 }
 
+TEST_CASE("a ReLU that lets gradients through at 0 makes no ties that carry none") {
+  Sequential apart{Relu({.alpha = 1}), MaxPool2d()}, fused{ReluMaxPool2d({.alpha = 1}), Identity()},
+      norm{BatchNorm2d(1, {.relu = true, .alpha = 1}), MaxPool2d()};
+  for (Sequential* net : {&apart, &fused, &norm}) {
+    TieCounter counter(*net);
+    (*net)(windows(DType::f32, Device::cpu));
+    REQUIRE(counter.layers().size() == 1);
+    CHECK((net == &norm || counter.layers()[0].zero_ties > 0));  // normalised, the NaN are everywhere
+    CHECK_FALSE(counter.layers()[0].behind_relu);
+  }
+}
+
+TEST_CASE("a tie is at 0 where the maximum is, whatever the study's sum of two makes of it") {
+  // round(round(1e4 m) + round(-9999 m)) is 0 for a maximum of 1 in half.
+  Sequential net{Relu(), MaxPool2d({.ties = TieRule::beta(1e4), .forward = PoolForward::composed})};
+  TieCounter counter(net);
+  const Tensor y = net(Tensor::from({1, 1, 0, 0}, {1, 2, 2, 1}, DType::f16));
+  CHECK(y.values() == std::vector<double>{0});
+  REQUIRE(counter.layers().size() == 1);
+  check(counter.layers()[0], {.layer = "1", .windows = 1, .positive_ties = 1, .behind_relu = true});
+}
+
 TEST_CASE("each call counts, in order, and nothing is recorded") {
   Lenet net;
   Tape tape;

@@ -32,7 +32,10 @@ const char* to_string(VectorNorm norm);
 
 /// Largest residue of equal gradients: the square root of double's epsilon. A replay rounds every term by 2^-53 of
 /// itself; what cancels over the reals left less than 2^-46 of the gradient where it was measured, and a single
-/// gradient that goes another way more than 2^-18.
+/// gradient that goes another way more than 2^-18: that was networks as they are drawn. It is a bound of rounding, not
+/// of how much programs differ, but a real difference below it cannot be told from rounding: where the tied windows of
+/// a mini-batch belong to images whose gradients are less than 2^-26 of another's in the same layer, as those that a
+/// trained network is sure of, Zone::compensation is said for them.
 inline constexpr double largest_rounding_residue = 0x1p-26;
 
 struct Comparison {

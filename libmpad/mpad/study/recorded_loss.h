@@ -28,8 +28,7 @@ class RecordedLoss {
   std::pair<ProgramGradients, ProgramGradients> gradients(const Choices& first, const Choices& second);
 
   /// Whether the forward shows that both programs compute the same bits: they are tie rules, and either no window is
-  /// tied or all that are carry no gradient, as a ReLU with derivative 0 has made them 0. The network's own
-  /// ReLU'(0) is taken to be 0.
+  /// tied or all that are carry no gradient, as a ReLU with derivative 0 at 0 has made them 0.
   bool cannot_differ(const Choices& first, const Choices& second) const;
 
  private:

@@ -14,7 +14,8 @@ struct LayerTies {
   std::int64_t windows = 0;        ///< one for each element of the output
   std::int64_t zero_ties = 0;      ///< with several maxima that are 0
   std::int64_t positive_ties = 0;  ///< with several maxima that are not: above 0 behind a ReLU (or NaN)
-  bool behind_relu = false;        ///< what it reads is what a ReLU, or a normalisation that ends in one, has written
+  /// What it reads is what a ReLU with derivative 0 at 0, or a normalisation that ends in one, has written.
+  bool behind_relu = false;
 };
 
 /// The windows of all pools together.
