@@ -103,11 +103,14 @@ auto with_stem(int channels, unsigned k, const F& f) {
   return channels == 1 ? with.template operator()<1>() : with.template operator()<3>();
 }
 
+/// Of dynamic memory; of static and dynamic memory a kernel may have 48 KiB without being allowed more.
+constexpr unsigned most_stem_bytes = 64 * 1024;
+
 /// Whether multiply_stem() serves: 1 or 3 channels, taps that have bits, and weights that fit the least shared memory
 /// of a multiprocessor.
 inline bool multiplies_stem(const Patches<half>& x) {
   return has_tap_bits(x) && with_stem(x.channels, 64, [&]<int channels, class Shape>() {
-           return StemMemory<channels, Shape>::bytes(x.columns) <= 64 * 1024;
+           return StemMemory<channels, Shape>::bytes(x.columns) <= most_stem_bytes;
          });
 }
 
@@ -118,7 +121,7 @@ void multiply_stem(const char* op, Cuda where, const Patches& patches, const Mat
     const unsigned tiles = ceil_div(patches.rows, unsigned{Shape::m}),
                    bytes = StemMemory<channels, Shape>::bytes(patches.columns);
     const auto kernel = stem_products<channels, Shape, Patches, To>;
-    if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
+    if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, most_stem_bytes);  // one number, whatever threads launch it
     launch(op, kernel, dim3(std::min(tiles, most_stem_blocks), ceil_div(weight.rows, unsigned{Shape::n})),
            Shape::threads, bytes, static_cast<cudaStream_t>(where.stream), patches, weight, to);
   });

@@ -185,13 +185,14 @@ unsigned tiles_of(std::int64_t m, int n) {
 /// How an m x n product is cut: a function of its sizes alone.
 template <class T>
 struct Cut {
-  bool large;
+  bool large, tall;  // of more than a small tile's rows, and than its columns or half of them
   int tile_m, tile_n;
   Slices slices;
 
   /// All of `depth` for every tile.
   Cut(std::int64_t m, int n, std::int64_t depth)
       : large(m > SmallShape::m && n > SmallShape::n),
+        tall(m > SmallShape::m && n > SmallShape::n / 2),
         tile_m(large ? LargeShape<T>::m : SmallShape::m),
         tile_n(large ? LargeShape<T>::n : SmallShape::n),
         slices(cut_reduction(large ? tiles_of<LargeShape<T>>(m, n) : tiles_of<SmallShape>(m, n),
@@ -230,8 +231,7 @@ void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packin
           static_assert(GroupShape<128>::m == LargeShape<T>::m && GroupShape<128>::n == LargeShape<T>::n);
           if (cut.large) return with(GroupShape<128>());
           // Where nothing is cut there are tiles enough. Of twice the rows, they would reach more than small ones.
-          if (to.m > SmallShape::m && to.n > SmallShape::n / 2 && cut.slices.parts == 1 && cut.slices.reaches_all)
-            return with(GroupShape<64>());
+          if (cut.tall && cut.slices.parts == 1 && cut.slices.reaches_all) return with(GroupShape<64>());
         }
       if (cut.large) return with(LargeShape<T>());
     }

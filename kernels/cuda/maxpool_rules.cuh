@@ -68,8 +68,10 @@ TableRule tabulate(const char* op, Cuda where, const Rule& rule, int taps) {
     for (int i = 0; i < taps; ++i) weights.push_back(rule.weight(mask, i));
   const auto count = static_cast<std::int64_t>(weights.size());
   double* table = cuda::scratch<double>(where, Scratch::weights, count);
-  check_cuda(op, cudaMemcpyAsync(table, weights.data(), weights.size() * sizeof(double), cudaMemcpyHostToDevice,
-                                 static_cast<cudaStream_t>(where.stream)));
+  const auto stream = static_cast<cudaStream_t>(where.stream);
+  check_cuda(op,
+             cudaMemcpyAsync(table, weights.data(), weights.size() * sizeof(double), cudaMemcpyHostToDevice, stream));
+  check_cuda(op, cudaStreamSynchronize(stream));  // the copy may read the vector until then
   return {table, taps};
 }
 
