@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The operations that a tape records: one page. Each is defined, with its backward beside it, in ops/<name>.cpp.
-// Every operation throws Error, naming itself, on shapes, dtypes or devices that do not fit.
+// Every operation throws Error, naming itself, on shapes, dtypes or devices that do not fit; an empty handle where a
+// tensor is needed is an Error of the tensor's own.
 #pragma once
 #include <mpad/core/geometry.h>
 #include <mpad/core/jacobian.h>

@@ -10,13 +10,14 @@
 namespace mpad {
 
 /// Holds parameters, gradients and its state in one arena, an array each, so that a step is one kernel. Making an
-/// optimizer moves the module's parameters there; every handle on them sees the new place, and keeps the arena when the
-/// optimizer is gone. Throws Error, and moves
-/// nothing, on options out of range and on a module whose parameters are none, of several dtypes or devices, or frozen.
+/// optimizer moves the module's parameters there (Tensor::rebind): handles on them see the new place, and keep the
+/// arena when the optimizer is gone. Throws Error, and moves nothing, on options out of range and on a module whose
+/// parameters are none, of several dtypes or devices, or frozen.
 ///
 /// With float masters, the parameters of a float module move into the optimizer, and the module gets copies of them
 /// rounded to half, anew after each step; the optimizer's state is float too (Micikevicius et al., ICLR 2018). Buffers
-/// stay float.
+/// stay float. What is written into the module's parameters themselves (fill, load_weights) lasts until the next step:
+/// write it before the optimizer is made, or into unrounded().
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -77,7 +77,8 @@ class Tensor {
   void clear_grad() const;
 
   /// Moves data and gradient into the given tensors of equal shape and dtype, so that the storage of many parameters
-  /// can be one array: every handle sees the new place. The values are kept.
+  /// can be one array: every copy of this handle sees the new place. Those that detach, reshaped and slice have made
+  /// keep to the old one. The values are kept.
   void rebind(const Tensor& data, const Tensor& grad_storage) const;
 
  private:

@@ -21,7 +21,8 @@ namespace Eigen {
 struct half;
 }
 namespace mpad {
-/// IEEE binary16. Include <mpad/core/half.h> to compute with it; the bits are those of CUDA's __half.
+/// IEEE binary16, with the bits of CUDA's __half. Incomplete here: Eigen's header makes it a number. Tensor::from and
+/// values() need none.
 using half = Eigen::half;
 }  // namespace mpad
 #endif

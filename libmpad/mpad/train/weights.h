@@ -12,7 +12,7 @@ namespace mpad {
 /// Overwrites parameters and buffers with those of a safetensors file of a PyTorch state dict, rounded once to the
 /// module's dtype. What is called num_batches_tracked there has no counterpart and is not looked at. Throws Error,
 /// naming the file and all tensors that are missing, unexpected, or of another shape or no real dtype; nothing is
-/// changed then.
+/// changed then. An optimizer with float masters knows nothing of it: load first.
 void load_weights(Module& module, const std::string& path);
 
 /// Writes parameters and buffers so that PyTorch reads them into the same module's state dict. `unrounded` (see
