@@ -68,6 +68,27 @@ TEST_CASE("a record alone, of a start that failed, is in nobody's way") {
   }
 }
 
+TEST_CASE("what a killed process has left half-written is in nobody's way either") {
+  const TemporaryDirectory directory;
+  open(directory, Existing::refuse);
+  for (const char* name : {"drift.csv.partial", "run.json.partial"}) directory.write(name, {'x'});
+  open(directory, Existing::refuse, "corrected");
+  CHECK(directory.list() == Names{"run.json"});
+}
+
+TEST_CASE("another program's results keep their record unless it is to be overwritten") {
+  const TemporaryDirectory directory;
+  OutputDirectory({.directory = directory.path()}, {{"network", "other"}}, Names{"other.csv"})
+      .write("other.csv", "old");
+  const std::string record = read_file(directory.path() + "/run.json");
+  CHECK(open_error(directory, Existing::refuse).find("holds results already: expected --resume") != std::string::npos);
+  CHECK(open_error(directory, Existing::resume) == "run.json: expected network other as before, got small");
+  CHECK(read_file(directory.path() + "/run.json") == record);
+  open(directory, Existing::overwrite);
+  CHECK(directory.list() == Names{"other.csv", "run.json"});
+  CHECK(read_file(directory.path() + "/run.json").find("small") != std::string::npos);
+}
+
 TEST_CASE("an output directory is one process's at a time") {
   const TemporaryDirectory directory;
   for (const Existing existing : {Existing::refuse, Existing::resume, Existing::overwrite}) {

@@ -22,31 +22,43 @@ using NameTest = std::function<bool(std::string_view)>;
 
 constexpr const char* record_name = "run.json";
 
-// The files of the directory whose names are those of results with `suffix` behind.
-std::vector<fs::path> results_in(const std::string& directory, const NameTest& is_result,
-                                 std::string_view suffix = "") {
-  std::vector<fs::path> found;
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    if (!name.ends_with(suffix)) continue;
-    const std::string_view stem = std::string_view(name).substr(0, name.size() - suffix.size());
-    if (stem == record_name || is_result(stem)) found.push_back(entry->path());
-  }
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename());
   require(!error, "cannot read directory {}: {}", directory, error.message());
-  return found;
+  return names;
 }
 
-// A record alone is of a start that failed.
+// A record alone is of a start that failed; beside other files it is that of results, though they may be of another
+// program. What a process that was killed has left half-written is none.
 bool holds_results(const std::string& directory, const NameTest& is_result) {
-  const std::vector<fs::path> found = results_in(directory, is_result);
-  return std::any_of(found.begin(), found.end(), [](const fs::path& path) { return path.filename() != record_name; });
+  bool record = false, others = false;
+  for (const std::string& name : names_in(directory)) {
+    if (is_result(name)) return true;
+    if (name == record_name)
+      record = true;
+    else if (!name.ends_with(AtomicFile::temporary_suffix))
+      others = true;
+  }
+  return record && others;
 }
 
 void remove_file(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
   require(!error, "cannot remove {}: {}", path.string(), error.message());
+}
+
+// The record, and what has the name of a result, complete or half-written.
+void remove_results(const std::string& directory, const NameTest& is_result) {
+  constexpr std::string_view suffix = AtomicFile::temporary_suffix;
+  for (const std::string& name : names_in(directory)) {
+    std::string_view whole = name;
+    if (whole.ends_with(suffix)) whole.remove_suffix(suffix.size());
+    if (whole == record_name || is_result(whole)) remove_file(fs::path(directory) / name);
+  }
 }
 
 void make_directory(const std::string& path) {
@@ -82,9 +94,7 @@ OutputDirectory::OutputDirectory(const Output& output, const std::vector<NamedVa
     resume_run_record(file(record_name), context, output.command);
     return;
   }
-  for (const fs::path& path : results_in(path_, is_result)) remove_file(path);
-  // Of a process that was killed:
-  for (const fs::path& path : results_in(path_, is_result, AtomicFile::temporary_suffix)) remove_file(path);
+  remove_results(path_, is_result);
   write_run_record(file(record_name), context, output.command);
 }
 

@@ -40,10 +40,10 @@ class DirectoryLock {
 /// A directory of results and run.json, the record of what they depend on. With an empty path, nothing is kept.
 class OutputDirectory {
  public:
-  /// Makes the directory, locks it, deals with results in it as `output.existing` says, and writes the record, which
-  /// alone is no result. Throws Error if the directory cannot be written, is in use by another process, holds results
-  /// that are to be kept or, on resuming, holds those of another context. `is_result` knows the names of results, but
-  /// for run.json.
+  /// Makes the directory, locks it, deals with results in it as `output.existing` says, and writes the record. A record
+  /// that is there alone, of a start that failed, is no result; one beside other files is, of whichever program it is.
+  /// Throws Error if the directory cannot be written, is in use by another process, holds results that are to be kept
+  /// or, on resuming, holds those of another context. `is_result` knows the names of results, but for run.json.
   OutputDirectory(const Output& output, const std::vector<NamedValue>& context,
                   const std::function<bool(std::string_view name)>& is_result);
   /// The same where results are files with these names.
