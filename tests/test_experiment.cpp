@@ -318,6 +318,19 @@ TEST_CASE("results that cannot be removed are an error") {
         "cannot remove results.csv: Directory not empty");
 }
 
+TEST_CASE("weights are exported into a directory that is there, or to the results, whose directory is made") {
+  const TemporaryDirectory directory;
+  const std::string out = directory.path() + "/out";
+  const auto error_of_export = [&](const std::string& file) {
+    return test::error_of(directory, [&] { run({.directory = out, .weights = file}, one_run()); });
+  };
+  CHECK(error_of_export(out + "/below/w.st") ==
+        "--export: expected a file in a directory that is there, got 'out/below/w.st'");
+  CHECK(directory.list().empty());
+  CHECK(error_of_export(directory.path() + "/./out/w.st").empty());
+  CHECK(std::filesystem::exists(out + "/w.st"));
+}
+
 TEST_CASE("invalid settings and a device that is not there are errors that leave no directory") {
   const TemporaryDirectory directory;
   Settings settings = two_runs();

@@ -26,14 +26,23 @@ std::vector<NamedValue> context_of(const std::string& network, const Settings& s
   return context;
 }
 
+// Whether two paths name one directory, which need not be there.
+bool same_place(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto place = [](const std::filesystem::path& path) {
+    return (std::filesystem::absolute(path) / "").lexically_normal();
+  };
+  return place(a) == place(b);
+}
+
 // Finds out before anything is written or trained what would fail at the end, or in the first run.
 void check_weights(const Settings& settings, const ModelFactory& make_model, const Output& output) {
   if (!settings.weights.empty()) load_weights(*make_model(settings), settings.weights);
   if (output.weights.empty()) return;
   const std::filesystem::path file = output.weights, directory = file.parent_path();
   std::error_code ignored;
-  require(directory.empty() || std::filesystem::is_directory(directory, ignored),
-          "--export: expected a file in a directory that is there, got '{}'", output.weights);
+  const bool there = directory.empty() || std::filesystem::is_directory(directory, ignored);
+  if (!there && !output.directory.empty() && same_place(directory, output.directory)) return;  // which is made first
+  require(there, "--export: expected a file in a directory that is there, got '{}'", output.weights);
   require(!std::filesystem::is_directory(file, ignored), "--export: expected a file, got the directory '{}'",
           output.weights);
   const AtomicFile may_be_written(output.weights);  // and is not
