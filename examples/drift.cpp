@@ -96,6 +96,9 @@ void measure(Options options) {
   const StudyOptions& study = options.study;
   options.settings.device = study.run.start("drift");
   const Split images = study.load();
+  if (study.run.output.existing == Existing::overwrite)
+    for (const Precision& precision : options.precisions)
+      check_network(in(precision, options), study.model(images), images.train);
   const OutputDirectory directory(study.run.output, context_of(options, images), is_result);
   DriftResults results(directory);
   const auto after_epoch = [&](std::span<const DriftRow> epoch) {

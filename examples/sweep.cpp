@@ -71,10 +71,20 @@ void run(SweepOptions options) {
   SearchedRates searched(directory, options.search);
   const auto may_start = [&] { return options.study.has_time(); };
   bool complete = true;
+// Finds out before results are overwritten what would fail in a run's first epoch.
+void check_networks(const SweepOptions& options, const std::vector<Split>& images) {
+  const std::vector<Network>& networks = options.study.networks;
+  for (std::size_t i = 0; i < networks.size(); ++i)
+    for (const BetaGroup& group : expand(options.grid, options.settings))
+      check_network(group.front(), model_factory(*networks[i].recipe, networks[i].architecture, images[i]),
+                    images[i].train);
+}
+
   for (std::size_t i = 0; i < networks.size() && complete; ++i)
     complete = sweep_network(options, networks[i], images[i], directory, results, searched, may_start);
   fmt::print("{}", sweep_table(results.rows()));
   if (!complete) print_out_of_time("sweep");
+  if (options.study.run.output.existing == Existing::overwrite) check_networks(options, images);
 }
 
 }  // namespace

@@ -318,6 +318,29 @@ TEST_CASE("results that cannot be removed are an error") {
         "cannot remove results.csv: Directory not empty");
 }
 
+TEST_CASE("results stay where the training that is to overwrite them cannot begin") {
+  const TemporaryDirectory directory;
+  run({.directory = directory.path()});
+  const std::string before = contents(directory, "results.csv");
+  const Output output{.directory = directory.path(), .existing = Existing::overwrite};
+  const auto error_with = [&](const ModelFactory& model, std::int64_t images) {
+    const Split data{test::spots(images, 1), test::spots(8, 2)};
+    return test::error_of(directory, [&] { run_experiment("small", one_run(), model, data, output); });
+  };
+  const ModelFactory normalised = [](const Settings&) {
+    return std::make_unique<Sequential>(Sequential{Flatten(), Linear({36, 10}), BatchNorm1d(10)});
+  };
+  const ModelFactory for_large_images = [](const Settings&) {
+    return std::make_unique<Sequential>(Sequential{Conv2d({.in = 1, .out = 10, .kernel = 7}), Flatten()});
+  };
+  CHECK(error_with(normalised, 9).starts_with("--batch-size 8: the last mini-batch is 1 of 9 images: batch_norm: "));
+  CHECK(error_with(for_large_images, 10).starts_with("conv2d: "));
+  CHECK(directory.list() == Names{"results.csv", "run-0.safetensors", "run-1.safetensors", "run.json"});
+  CHECK(contents(directory, "results.csv") == before);
+  CHECK(error_with(normalised, 10).empty());
+  CHECK(contents(directory, "results.csv") != before);
+}
+
 TEST_CASE("weights are exported into a directory that is there, or to the results, whose directory is made") {
   const TemporaryDirectory directory;
   const std::string out = directory.path() + "/out";

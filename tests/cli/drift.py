@@ -78,6 +78,15 @@ class Drift(support.TrainerTest):
         self.assertEqual(self.drift(*small, "--seed", "1", "--force").returncode, 0)
         self.assertNotEqual((self.directory / "out/drift.csv").read_bytes(), before)
 
+    def test_results_stay_where_the_training_that_is_to_overwrite_them_cannot_begin(self):
+        small = ("--betas", "0", "--bits", "32", "--quiet", "--train-limit", "21")
+        self.assertEqual(self.drift(*small).returncode, 0)
+        before = (self.directory / "out/drift.csv").read_bytes()
+        result = self.drift(*small, "--batch-norm", "--force")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, r"^drift: --batch-size 20: the last mini-batch is 1 of 21 images: batch_norm: [^\n]*\n$")
+        self.assertEqual((self.directory / "out/drift.csv").read_bytes(), before)
+
     def test_stopped_and_killed_it_goes_on_to_the_same_bytes(self):
         small = ("--betas", "0,1e3", "--bits", "16,mixed", "--quiet")
         start = time.monotonic()

@@ -122,6 +122,15 @@ class Sweep(support.TrainerTest):
         self.assertEqual(result.stderr, "sweep: out holds results already: expected --resume to continue or --force to "
                                         "overwrite them\n")
 
+    def test_results_stay_where_the_runs_that_are_to_overwrite_them_cannot_begin(self):
+        small = ("--betas", "0", "--quiet", "--train-limit", "21")
+        self.assertEqual(self.sweep(*small).returncode, 0)
+        before = self.rows()
+        result = self.sweep(*small, "--batch-norm", "on", "--force")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, r"^sweep: --batch-size 20: the last mini-batch is 1 of 21 images: batch_norm: [^\n]*\n$")
+        self.assertEqual(self.rows(), before)
+
     def test_the_data_of_every_network_are_recorded(self):
         support.write_cifar10(self.directory / "data/cifar10")
         grid = ("--networks", "lenet,vgg11", "--betas", "0", "--quiet")

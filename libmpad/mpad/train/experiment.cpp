@@ -168,6 +168,7 @@ Outcome run_experiment(const std::string& network, const Settings& settings, con
   check(settings);
   require_available(settings.device);
   check_weights(settings, make_model, output);
+  if (output.existing == Existing::overwrite) check_network(settings, make_model, data.train);
   const ResultDirectory directory(output, context_of(network, settings, data));
   progress.start(settings, data);
   Experiment experiment(settings, make_model, data, output, directory, progress);

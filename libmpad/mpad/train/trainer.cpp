@@ -70,21 +70,7 @@ Dataset prepared(const Settings& s, Dataset dataset) {
 }
 
 // One image alone may have too few values of a channel for batch normalisation, which an epoch would find at its end.
-void check_last_batch(const Settings& s, const ModelFactory& make_model, const Dataset& train) {
-  const std::int64_t images = train.size(), last = (images - 1) % s.batch_size + 1;
-  if (last > 1) return;
-  const Shape shape = train.shape();
-  const RandomScope apart{Rng(0)};
-  try {
-    const std::unique_ptr<Module> model = make_model(s);
-    model->train();
-    (*model)(Tensor::zeros({1, shape[1], shape[2], shape[3]}));
-  } catch (const OutOfMemory&) {
-    // A step says what would fit.
-  } catch (const Error& error) {
-    fail("--batch-size {}: the last mini-batch is 1 of {} images: {}", s.batch_size, images, error.what());
-  }
-}
+bool ends_with_one_image(const Settings& s, const Dataset& train) { return (train.size() - 1) % s.batch_size == 0; }
 
 std::uint64_t seed_of(const Settings& s, std::int64_t run) { return s.seed + static_cast<std::uint64_t>(run); }
 
@@ -97,6 +83,22 @@ ModelFactory one_at_a_time(ModelFactory make_model) {
   };
 }
 
+void check_network(const Settings& settings, const ModelFactory& make_model, const Dataset& train) {
+  const Shape shape = train.shape();
+  const bool trains_on_one = ends_with_one_image(settings, train);
+  const RandomScope apart{Rng(0)};
+  try {
+    const std::unique_ptr<Module> model = make_model(settings);
+    model->train(trains_on_one);
+    (*model)(Tensor::zeros({1, shape[1], shape[2], shape[3]}));
+  } catch (const OutOfMemory&) {
+    // A step says what would fit.
+  } catch (const Error& error) {
+    if (!trains_on_one) throw;
+    fail("--batch-size {}: the last mini-batch is 1 of {} images: {}", settings.batch_size, train.size(), error.what());
+  }
+}
+
 Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory& make_model, const Split& data)
     : settings_(settings),
       run_(run),
@@ -107,7 +109,7 @@ Trainer::Trainer(const Settings& settings, std::int64_t run, const ModelFactory&
       gradient_step_(*model_, settings.mixed, settings.graph && !queues_steps()),
       steps_per_epoch_(train_.batches(settings.batch_size).size()),
       schedule_(make_schedule(settings, steps_per_epoch_)) {
-  check_last_batch(settings, make_model, train_);
+  if (ends_with_one_image(settings, train_)) check_network(settings, make_model, train_);
 }
 
 const EpochResult& Trainer::run_epoch(const AfterStep& after_step) {

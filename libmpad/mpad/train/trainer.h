@@ -20,6 +20,10 @@ using ModelFactory = std::function<std::unique_ptr<Module>(const Settings&)>;
 /// The same, for several threads, which it lets in one at a time.
 ModelFactory one_at_a_time(ModelFactory make_model);
 
+/// Throws Error if the network cannot take these images or, naming --batch-size, cannot be trained on the one image of
+/// a last mini-batch. Runs a network of its own on one black image, on the CPU.
+void check_network(const Settings& settings, const ModelFactory& make_model, const Dataset& train);
+
 /// One run: a network, its optimizer and schedule, and the results so far. Everything random in run k follows from
 /// seed + k: the initialisation, the order of the images of each epoch, and what layers draw in each step.
 class Trainer {
