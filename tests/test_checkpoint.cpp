@@ -3,6 +3,8 @@
 #include "temporary.h"
 #include "training_support.h"
 
+#include <mpad/data/checksum.h>
+#include <mpad/train/atomic_file.h>
 #include <mpad/train/checkpoint.h>
 
 using namespace mpad;
@@ -133,8 +135,11 @@ TEST_CASE("a checkpoint holds the network's tensors under their paths, the optim
   std::vector<std::string> paths;
   for (const NamedTensor& named : file.tensors) paths.push_back(named.path);
   CHECK(paths == std::vector<std::string>{"0.weight", "0.bias", "4.weight", "4.bias", "optimizer.momentum"});
+  Crc32 crc;
+  for (const NamedTensor& named : file.tensors) crc.update(named.tensor.view().data, named.tensor.bytes());
   CHECK(file.metadata == std::map<std::string, std::string>{{"steps", "7"},
                                                             {"results", to_csv(trainer.results(), spots_settings())},
+                                                            {"tensors-crc32", crc.hex()},
                                                             {"context.network", "small"},
                                                             {"context.seed", "0"}});
   CHECK(directory.list() == std::vector<std::string>{"x"});
@@ -153,6 +158,8 @@ TEST_CASE("a checkpoint that does not fit is an error that names the file and le
         "x: trainer: expected 7 steps after 1 epochs, got 8");
   CHECK(
       load_error([](TensorFile& f) { f.metadata["results"] = "text"; }).starts_with("x: expected results that start"));
+  CHECK(load_error([](TensorFile& f) { f.metadata.erase("tensors-crc32"); }) ==
+        "x: expected a checkpoint with 'tensors-crc32' in its metadata");
   CHECK(load_error([](TensorFile& f) { f.metadata["results"] = to_csv(std::vector<EpochResult>{{.run = 3}}, {}); }) ==
         "x: trainer: expected epoch 0 of run 0, got epoch 0 of run 3");
   CHECK(load_error([](TensorFile& f) { f.metadata["context.seed"] = "1"; }) == "x: expected seed 1 as before, got 0");
@@ -188,6 +195,41 @@ TEST_CASE("a checkpoint that is missing or damaged is an error") {
   CHECK(load("none") == "cannot read none: No such file or directory");
   directory.write("short", {1, 2, 3});
   CHECK(load("short") == "short: expected a header length of 8 bytes, got a file of 3");
+}
+
+TEST_CASE("a flipped bit in any tensor of a checkpoint is an error that names the file") {
+  const ModelFactory normalised = [](const Settings& settings) {
+    std::unique_ptr<Module> small = test::make_small(settings);
+    auto model = std::make_unique<Sequential>(Sequential{BatchNorm2d(1)});
+    model->append(std::move(small));
+    return model;
+  };
+  Settings settings = spots_settings();
+  settings.optimizer = OptimizerKind::adam;
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/x";
+  Trainer trainer(settings, 0, normalised, spots_split());
+  trainer.run_epoch();
+  save_checkpoint(path, trainer, context);
+  const std::string whole = read_file(path);
+  const std::vector<NamedTensor> tensors = read_safetensors(path).tensors;
+  std::size_t end = whole.size();
+  for (auto named = tensors.rbegin(); named != tensors.rend(); ++named) {
+    CAPTURE(named->path);
+    std::string flipped = whole;
+    flipped[end - 1] = static_cast<char>(flipped[end - 1] ^ 1);
+    write_file(path, flipped);
+    Trainer into(settings, 0, normalised, spots_split());
+    CHECK(error_of(directory, [&] {
+            load_checkpoint(path, into, context);
+          }).starts_with("x: damaged: expected tensors whose CRC-32 is "));
+    CHECK(test::same_state(into, Trainer(settings, 0, normalised, spots_split())));
+    end -= named->tensor.bytes();
+  }
+  const auto has = [&](const char* name) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.path == name; });
+  };
+  CHECK((has("0.weight") && has("0.running_var") && has("optimizer.second_moment")));
 }
 
 TEST_CASE("two contexts that differ are an error that names the first difference") {

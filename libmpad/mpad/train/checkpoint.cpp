@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/read_number.h>
+#include <mpad/data/checksum.h>
 #include <mpad/train/checkpoint.h>
 #include <mpad/train/naming.h>
 
@@ -12,11 +13,23 @@ namespace {
 
 const std::string context_prefix = "context.";
 
+constexpr const char* checksum_name = "tensors-crc32";
+
 // Every tensor of the trainer, by the name it has in the file.
 std::vector<NamedTensor> tensors_of(const Trainer& trainer) {
   std::vector<NamedTensor> tensors = state(trainer.model());
   for (const auto& [name, tensor] : trainer.optimizer().state()) tensors.push_back({"optimizer." + name, tensor});
   return tensors;
+}
+
+// Of the bytes of tensors in this order, wherever they are.
+std::string checksum_of(const std::vector<NamedTensor>& tensors) {
+  Crc32 crc;
+  for (const NamedTensor& named : tensors) {
+    const Tensor here = named.tensor.to(Device::cpu);
+    crc.update(here.view().data, here.bytes());
+  }
+  return crc.hex();
 }
 
 const std::string& metadata_at(const TensorFile& file, const char* name, const std::string& path) {
@@ -32,10 +45,10 @@ std::vector<NamedValue> context_of(const TensorFile& file) {
   return context;
 }
 
-// The file's tensors by name, which are those of `to` in name, dtype and shape.
-std::map<std::string, Tensor> matching(const TensorFile& file, const std::vector<NamedTensor>& to,
-                                       const std::string& path) {
+// The file's tensors in the order of `to`, whose names, dtypes and shapes they have.
+std::vector<NamedTensor> matching(const TensorFile& file, const std::vector<NamedTensor>& to, const std::string& path) {
   std::map<std::string, Tensor> saved;
+  std::vector<NamedTensor> ordered;
   for (const auto& [name, tensor] : file.tensors) saved[name] = tensor;
   require(saved.size() == to.size(), "{}: expected {} tensors, got {}", path, to.size(), saved.size());
   for (const auto& [name, tensor] : to) {
@@ -44,8 +57,9 @@ std::map<std::string, Tensor> matching(const TensorFile& file, const std::vector
     require(found->second.dtype() == tensor.dtype() && found->second.shape() == tensor.shape(),
             "{}: tensor '{}': expected {} {}, got {} {}", path, name, tensor.dtype(), tensor.shape(),
             found->second.dtype(), found->second.shape());
+    ordered.push_back({name, found->second});
   }
-  return saved;
+  return ordered;
 }
 
 template <class Number>
@@ -65,6 +79,7 @@ LossScaler scaler_of(const TensorFile& file, const Trainer& trainer, const std::
 
 void save_checkpoint(const std::string& path, const Trainer& trainer, std::span<const NamedValue> context) {
   TensorFile file{.tensors = tensors_of(trainer)};
+  file.metadata[checksum_name] = checksum_of(file.tensors);
   file.metadata["steps"] = std::to_string(trainer.optimizer().steps());
   if (trainer.settings().mixed) {
     file.metadata["loss-scale"] = fmt::format("{}", trainer.scaler().scale);
@@ -82,9 +97,11 @@ void load_checkpoint(const std::string& path, Trainer& trainer, std::span<const 
   const LossScaler scaler = scaler_of(file, trainer, path);
   std::vector<EpochResult> results = parse_csv(metadata_at(file, "results", path), path);
   const std::vector<NamedTensor> tensors = tensors_of(trainer);
-  const std::map<std::string, Tensor> saved = matching(file, tensors, path);
+  const std::vector<NamedTensor> saved = matching(file, tensors, path);
+  const std::string checksum = checksum_of(saved), &expected = metadata_at(file, checksum_name, path);
+  require(checksum == expected, "{}: damaged: expected tensors whose CRC-32 is {}, got {}", path, expected, checksum);
   naming(path, [&] { trainer.resume(std::move(results), steps, scaler); });
-  for (const auto& [name, tensor] : tensors) tensor.copy_from(saved.at(name));
+  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].tensor.copy_from(saved[i].tensor);
 }
 
 std::vector<EpochResult> saved_results(const std::string& path) {
