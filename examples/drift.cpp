@@ -116,7 +116,7 @@ void measure(Options options) {
                              {.may_start = [&] { return study.has_time(); }, .after_epoch = after_epoch});
   }
   print_summary(results.rows(), options.settings.epochs);
-  if (!complete) print_out_of_time("drift");
+  if (!complete) study.print_out_of_time("drift");
 }
 
 }  // namespace

@@ -83,8 +83,7 @@ void check_networks(const SweepOptions& options, const std::vector<Split>& image
   for (std::size_t i = 0; i < networks.size() && complete; ++i)
     complete = sweep_network(options, networks[i], images[i], directory, results, searched, may_start);
   fmt::print("{}", sweep_table(results.rows()));
-  if (!complete) print_out_of_time("sweep");
-  if (options.study.run.output.existing == Existing::overwrite) check_networks(options, images);
+  if (!complete) options.study.print_out_of_time("sweep");
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ void run(const Options& options) {
   for (const Threshold& threshold : thresholds_of(results.differences()))
     fmt::print("{} bits, {}: {}\n", bits_of(threshold.dtype), threshold.rule,
                std::isnan(threshold.tau) ? "none" : fmt::format("{:.3e}", threshold.tau));
-  if (!complete) print_out_of_time(name);
+  if (!complete) options.study.print_out_of_time(name);
 }
 
 }  // namespace

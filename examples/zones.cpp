@@ -172,7 +172,7 @@ void run(const Options& options) {
     const auto start = std::chrono::steady_clock::now();
     const std::size_t before = results.pairs(i).size();
     const auto may_start = [&] { return options.study.has_time(); };
-    if (!measure_zones(results, i, make_model, dataset, may_start)) return print_out_of_time(name);
+    if (!measure_zones(results, i, make_model, dataset, may_start)) return options.study.print_out_of_time(name);
     print_cell(cells[i], results.pairs(i), results.pairs(i).size() - before,
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }

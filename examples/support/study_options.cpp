@@ -62,6 +62,9 @@ std::vector<NamedValue> StudyOptions::context(const Split& images, Device device
   return values;
 }
 
-void print_out_of_time(const std::string& program) { fmt::print("{}: the time is used; --resume goes on\n", program); }
+void StudyOptions::print_out_of_time(const std::string& program) const {
+  fmt::print("{}: the time is used; {}\n", program,
+             run.output.directory.empty() ? "without --out nothing is kept to go on from" : "--resume goes on");
+}
 
 }  // namespace mpad

@@ -27,6 +27,8 @@ class StudyOptions {
   Split load() const { return data.load(); }
   /// Whether --minutes leaves time for more, of the time since the options were made.
   bool has_time() const;
+  /// Says that a program has ended because has_time() did, and how to go on.
+  void print_out_of_time(const std::string& program) const;
   /// Makes the network for them.
   ModelFactory model(const Split& images) const;
   /// The same for one of several networks, which may take images of another size.
@@ -48,8 +50,5 @@ class StudyOptions {
   double minutes_ = 0;  // 0: no limit
   Clock::time_point start_ = Clock::now();
 };
-
-/// Says that a program has ended because has_time() did, and how to go on.
-void print_out_of_time(const std::string& program);
 
 }  // namespace mpad

@@ -117,6 +117,12 @@ class Zones(support.ProgramTest):
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertEqual(result.stderr, "zones: out/run.json: expected noise 0 as before, got 1\n")
 
+    def test_without_out_there_is_nothing_to_go_on_from(self):
+        result = self.call("--batch-size", "8", "--minutes", "1e-9", "--quiet")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.endswith("zones: the time is used; without --out nothing is kept to go on from\n"),
+                        result.stdout)
+
     def test_a_batch_larger_than_the_data_leaves_no_trace(self):
         result = self.call("--batch-size", "8,64", "--out", "out")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
