@@ -81,11 +81,16 @@ void DataOptions::locate(const Recipe& recipe) {
     found = std::filesystem::is_directory(std::filesystem::path(variable) / first.name) || first.is_in(place_);
   }
   source_ = !dataset_.empty() ? find_source(recipe, dataset_) : found ? first : recipe.datasets.back();
+  not_found_ =
+      dataset_.empty() && !found && !place_.empty()
+          ? fmt::format("{}: no {} in $MPAD_DATA, '{}': {} in its place", recipe.name, first.name, place_, source_.name)
+          : "";
   require(!source_.on_disk || !place_.empty(), "--dataset {}: expected --data DIR or $MPAD_DATA to hold it",
           source_.name);
 }
 
 Split DataOptions::load() const {
+  if (!not_found_.empty()) fmt::print(stderr, "{}\n", not_found_);
   Split data = source_.load_sized ? source_.load_sized(place_, size_) : source_.load(place_);
   for (Dataset* part : {&data.train, &data.test}) part->workers = workers_;
   if (!augment_) data.train.augment = {};

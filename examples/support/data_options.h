@@ -21,7 +21,8 @@ class DataOptions {
   /// last. Throws Error on a value that is out of range or that the network has no use for. May be called again for
   /// another network.
   void finish(const Recipe& recipe);
-  /// Throws Error if the images are not there or damaged.
+  /// Says on standard error where $MPAD_DATA has not the first data set, so that the last takes its place. Throws Error
+  /// if the images are not there or damaged.
   Split load() const;
 
  private:
@@ -36,7 +37,7 @@ class DataOptions {
   int workers_ = 0;
   // Of finish:
   DataSource source_{};
-  std::string place_{};
+  std::string place_{}, not_found_{};
   std::int64_t size_ = 0;
 };
 

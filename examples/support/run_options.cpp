@@ -26,7 +26,7 @@ void RunOptions::add(CommandLine& line, const std::string& files) {
   group.text("--out", "DIR", output.directory, "Write " + files + " here");
   group.flag("--resume", resume_, "Continue what is in --out, to the same bits as without a stop");
   group.flag("--force", force_, "Overwrite what is in --out");
-  group.flag("--quiet", quiet, "Print the summary only");
+  group.flag("--quiet", quiet, "Print the summary and warnings only");
 }
 
 void RunOptions::finish(const std::string& command) {

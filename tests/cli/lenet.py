@@ -219,13 +219,21 @@ class Training(support.TrainerTest):
     def test_data_may_be_named_by_the_environment(self):
         (self.directory / "below").mkdir()
         (self.directory / "data").rename(self.directory / "below/mnist")
-        for place, said in (("below", DATA), ("below/mnist", DATA), ("below/mnist/", DATA),
-                            ("none", "synthetic: 100 training and 50 test images")):
+        for place in ("below", "below/mnist", "below/mnist/"):
             with self.subTest(place):
-                limits = [] if said == DATA else ["--train-limit", "100", "--test-limit", "50"]
                 self.environment = {"MPAD_DATA": place}
-                result = self.call("--epochs", "1", "--batch-size", "100", *limits)
-                self.assertEqual((result.returncode, result.stderr.splitlines()[0]), (0, said))
+                result = self.call("--epochs", "1", "--batch-size", "100")
+                self.assertEqual((result.returncode, result.stderr.splitlines()[0]), (0, DATA))
+
+    def test_data_that_the_environment_has_not_are_drawn_and_that_is_said(self):
+        small = ("--epochs", "1", "--batch-size", "100", "--train-limit", "100", "--test-limit", "50")
+        said = "lenet: no mnist in $MPAD_DATA, 'none': synthetic in its place"
+        self.environment = {"MPAD_DATA": "none"}
+        result = self.call(*small)
+        self.assertEqual((result.returncode, result.stderr.splitlines()[:2]),
+                         (0, [said, "synthetic: 100 training and 50 test images"]))
+        self.assertEqual(self.call(*small, "--quiet").stderr, said + "\n")
+        self.assertEqual(self.call(*small, "--quiet", "--dataset", "synthetic").stderr, "")
 
     def test_quiet_prints_the_summary_only(self):
         result = self.train("--quiet")
