@@ -200,6 +200,16 @@ class Misuse(ReportTest):
             self.assertIn(said, done.stderr)
             self.assertTrue(code == 2 or done.stderr.count("\n") == 1, done.stderr)
 
+    def test_a_page_that_cannot_be_written_is_refused_before_anything_is_drawn(self):
+        (self.directory / "folder").mkdir()
+        for place, got in (("none/page.html", "No such file or directory"), ("folder", "a directory")):
+            done = self.call("report", self.results, "-o", self.directory / place)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (
+                1, "", f"report: {self.directory / place}: expected a file that can be written, got {got}\n"))
+            self.assertFalse((self.results / "figures").exists())
+        self.assertEqual(sorted(path.name for path in self.directory.iterdir()), ["folder", "results"])
+        self.assertIn("Pictures are drawn into DIR/figures", self.call("report", "--help").stdout)
+
     def test_what_is_no_training_is_not_plotted(self):
         header = "maxpool,bits,epoch,train_loss,test_accuracy\n"
         picture, columns = self.directory / "training.svg", "expected columns maxpool, bits, epoch, "
