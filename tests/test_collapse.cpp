@@ -67,6 +67,22 @@ TEST_CASE("what is not finite first is named") {
   CHECK(first_nonfinite(*model, images) == "5.bias");
 }
 
+TEST_CASE("to name what is not finite changes no running statistics") {
+  Sequential model{BatchNorm2d(1), Relu()};
+  const auto values = [&] {
+    std::vector<std::vector<double>> all;
+    for (const NamedTensor& named : state(model)) all.push_back(named.tensor.values());
+    return all;
+  };
+  const Tensor images = Tensor::from({1, 2, 3, 4}, {1, 2, 2, 1});
+  model(images);
+  const auto before = values();
+  CHECK(first_nonfinite(model, images) == "the loss");
+  CHECK(values() == before);
+  model(images);
+  CHECK(values() != before);
+}
+
 TEST_CASE("a loss that is not finite ends the run, and the result names step and layer") {
   const Settings settings = half_settings();
   const auto make = [](const Settings&) { return make_exploding(60000); };
