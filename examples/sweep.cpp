@@ -20,12 +20,14 @@ bool is_result(std::string_view name) {
          is_unfinished_run(name);
 }
 
+std::string text_of(const CellName& c) {
+  return fmt::format("{}, {} bits, {}{}, {}/{}, beta {}", c.network, c.bits, c.optimizer,
+                     c.batch_norm == "true" ? ", batch norm" : "", c.forward, c.backward, c.beta);
+}
+
 void print_run(const SweepRow& row) {
-  const CellName& c = row.cell;
-  fmt::print(stderr, "{}, {} bits, {}{}, {}/{}, beta {}, lr {:.3g}, run {}: test accuracy {:.2f} %, {:.1f} s{}\n",
-             c.network, c.bits, c.optimizer, c.batch_norm == "true" ? ", batch norm" : "", c.forward, c.backward,
-             c.beta, row.lr, row.run, 100 * row.test.accuracy, row.seconds,
-             row.collapsed.empty() ? "" : "; collapsed in " + row.collapsed);
+  fmt::print(stderr, "{}, lr {:.3g}, run {}: test accuracy {:.2f} %, {:.1f} s{}\n", text_of(row.cell), row.lr, row.run,
+             100 * row.test.accuracy, row.seconds, row.collapsed.empty() ? "" : "; collapsed in " + row.collapsed);
 }
 
 // The sweep of one network; whether it is complete.
@@ -42,7 +44,14 @@ bool sweep_network(const SweepOptions& options, const Network& network, const Sp
                         const std::function<bool()>& may_go_on) -> std::optional<double> {
     if (options.search_trials == 0) return options.fixed_rate(network, cell);
     const Settings& searched_for = options.one_rate ? group.front() : cell;
-    return searched.rate(network.name, searched_for, sweep.make_model, images, may_go_on);
+    try {
+      return searched.rate(network.name, searched_for, sweep.make_model, images, may_go_on);
+    } catch (const NoRate&) {  // a result of this cell, and others have theirs to come
+      const double lr = options.fixed_rate(network, cell);
+      fmt::print(stderr, "{}: no rate that was searched trains; lr {:.3g} is the trainer's\n",
+                 text_of(name_of(network.name, images.train.name, cell)), lr);
+      return lr;
+    }
   };
   const auto after_run = [&](const SweepRow& row) {
     if (!options.study.run.quiet) print_run(row);
@@ -62,15 +71,6 @@ std::vector<Split> load_all(const StudyOptions& study) {
   return all;
 }
 
-void run(SweepOptions options) {
-  options.settings.device = options.study.run.start("sweep");
-  const std::vector<Network>& networks = options.study.networks;
-  const std::vector<Split> images = load_all(options.study);
-  const OutputDirectory directory(options.study.run.output, options.context(images), is_result);
-  SweepResults results(directory);
-  SearchedRates searched(directory, options.search);
-  const auto may_start = [&] { return options.study.has_time(); };
-  bool complete = true;
 // Finds out before results are overwritten what would fail in a run's first epoch.
 void check_networks(const SweepOptions& options, const std::vector<Split>& images) {
   const std::vector<Network>& networks = options.study.networks;
@@ -80,6 +80,16 @@ void check_networks(const SweepOptions& options, const std::vector<Split>& image
                     images[i].train);
 }
 
+void run(SweepOptions options) {
+  options.settings.device = options.study.run.start("sweep");
+  const std::vector<Network>& networks = options.study.networks;
+  const std::vector<Split> images = load_all(options.study);
+  if (options.study.run.output.existing == Existing::overwrite) check_networks(options, images);
+  const OutputDirectory directory(options.study.run.output, options.context(images), is_result);
+  SweepResults results(directory);
+  SearchedRates searched(directory, options.search);
+  const auto may_start = [&] { return options.study.has_time(); };
+  bool complete = true;
   for (std::size_t i = 0; i < networks.size() && complete; ++i)
     complete = sweep_network(options, networks[i], images[i], directory, results, searched, may_start);
   fmt::print("{}", sweep_table(results.rows()));

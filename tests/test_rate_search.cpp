@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "training_support.h"
 
+#include <mpad/ops.h>
 #include <mpad/study/rate_search.h>
 
 #include <algorithm>
@@ -25,6 +26,14 @@ std::vector<RateTrial> on_rung(const std::vector<RateTrial>& rows, std::int64_t 
                [=](const RateTrial& row) { return row.rung == rung; });
   return found;
 }
+
+// A network whose logits are 0 whatever it is taught.
+struct Deaf final : Sequential {
+  Tensor forward(const Tensor& x) override {
+    const Tensor logits = Sequential::forward(x);
+    return relu(add(logits, Tensor::full(logits.shape(), -1e9, logits.dtype())));
+  }
+};
 
 }  // namespace
 
@@ -89,7 +98,21 @@ TEST_CASE("a trial's score is the accuracy of a training with its rate") {
   CHECK(rows.back().score == trainer.results()[1].test.accuracy);
 }
 
-TEST_CASE("of trials that are as good, the earlier one is kept, and a collapsed one is as bad as can be") {
+TEST_CASE("of trials that are as good, the earlier one is kept") {
+  Settings settings = test::spots_settings();
+  settings.epochs = 1;
+  const ModelFactory deaf = [](const Settings& s) {
+    auto model = std::make_unique<Deaf>();
+    model->append(make_small(s));
+    return model;
+  };
+  const std::vector<RateTrial> rows = search_rate(settings, 2, deaf, spots_split());
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].score == rows[1].score);
+  CHECK(chosen_rate(rows) == draw_rates(1, 0)[0]);
+}
+
+TEST_CASE("a collapsed trial is as bad as can be, and where all collapse none is chosen") {
   const ModelFactory broken = [](const Settings& settings) {
     std::unique_ptr<Module> network = make_small(settings);
     parameters(*network).front().tensor.fill(NAN);
@@ -97,10 +120,15 @@ TEST_CASE("of trials that are as good, the earlier one is kept, and a collapsed 
   };
   const std::vector<RateTrial> rows = search_rate(test::spots_settings(), 3, broken, spots_split());
   for (const RateTrial& row : rows) CHECK(row.score == 0);
-  CHECK(chosen_rate(rows) == draw_rates(1, 0)[0]);
+  CHECK(on_rung(rows, 0)[0].kept);
+  CHECK(on_rung(rows, 0)[1].kept);
+  CHECK_FALSE(std::any_of(rows.end() - 2, rows.end(), [](const RateTrial& row) { return row.kept; }));
+  CHECK_THROWS_AS(chosen_rate(rows), NoRate);
+  CHECK_THROWS_WITH(chosen_rate(rows),
+                    "chosen_rate: expected a trial that does not collapse, got none on the last rung of the search");
 }
 
 TEST_CASE("a search without a trial is an error") {
   CHECK_THROWS_WITH(search(0, 1), "search_rate: expected a trial or more, got 0");
-  CHECK_THROWS_WITH(chosen_rate({}), "chosen_rate: expected the rows of a search, got none that is kept");
+  CHECK_THROWS_WITH(chosen_rate({}), "chosen_rate: expected the rows of a search, got none");
 }

@@ -131,6 +131,17 @@ class Sweep(support.TrainerTest):
         self.assertRegex(result.stderr, r"^sweep: --batch-size 20: the last mini-batch is 1 of 21 images: batch_norm: [^\n]*\n$")
         self.assertEqual(self.rows(), before)
 
+    def test_a_cell_whose_searched_rates_all_collapse_has_the_trainers(self):
+        self.small = self.small[:-2]
+        result = self.sweep("--lr-search", "2", "--lr-epochs", "1", "--lr-for", "each", "--bits", "16", "--betas", "0,1e5",
+                            "--pool-forward", "composed", "--pool-backward", "composed", "--quiet")
+        self.assertEqual((result.returncode, result.stderr), (
+            0, "lenet, 16 bits, sgd, composed/composed, beta 100000: no rate that was searched trains; lr 0.0233 is the "
+               "trainer's\n"))
+        kept = {row["beta"]: row["lr"] for row in self.read("search.csv", SEARCH_HEADER) if row["kept"] == "true"}
+        self.assertEqual([(row["beta"], row["lr"]) for row in self.rows()], [("0", kept["0"]), ("100000", "0.0233")])
+        self.assertEqual(list(kept), ["0"])
+
     def test_the_data_of_every_network_are_recorded(self):
         support.write_cifar10(self.directory / "data/cifar10")
         grid = ("--networks", "lenet,vgg11", "--betas", "0", "--quiet")

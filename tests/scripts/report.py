@@ -166,6 +166,12 @@ class Tables(ReportTest):
                      "| LeNet-5, MNIST, sgd, 16 bits, no BN | 0 | 3 | 0.03 | 92.0 % | 0.0233 |"):
             self.assertIn(line, text)
 
+    def test_a_search_that_chose_no_rate_publishes_none(self):
+        path = self.results / "sweep/search.csv"
+        path.write_text(path.read_text().replace("true", "false"))
+        self.assertIn("| LeNet-5, MNIST, sgd, 16 bits, no BN | 0 | 3 | none: all collapsed |  | 0.0233 |",
+                      self.tables("rates"))
+
     def test_results_of_several_folders_are_one(self):
         (self.results / "sweep").rename(self.results / "moved")
         (self.results / "sweep").mkdir()

@@ -15,6 +15,7 @@ constexpr std::uint64_t searching = 0x5ea2;
 struct Candidate {
   RateTrial row;
   std::unique_ptr<Trainer> trainer;
+  bool collapsed = false;
 };
 
 std::vector<Candidate> make_candidates(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
@@ -41,7 +42,8 @@ bool train_to(Candidate& candidate, std::int64_t rung, std::int64_t epochs, cons
   candidate.row.rung = rung;
   candidate.row.epochs = std::min(epochs, std::ssize(trainer.results()));
   const EpochResult& last = trainer.results()[static_cast<std::size_t>(candidate.row.epochs - 1)];
-  candidate.row.score = collapse_of(last).empty() ? last.test.accuracy : 0;
+  candidate.collapsed = !collapse_of(last).empty();
+  candidate.row.score = candidate.collapsed ? 0 : last.test.accuracy;
   return true;
 }
 
@@ -52,6 +54,12 @@ void keep_best(std::vector<Candidate>& candidates, std::int64_t count) {
   std::stable_sort(order.begin(), order.end(),
                    [](const Candidate* a, const Candidate* b) { return a->row.score > b->row.score; });
   for (std::size_t i = 0; i < order.size(); ++i) order[i]->row.kept = static_cast<std::int64_t>(i) < count;
+}
+
+// Marks the best of the last rung, which nobody chose if it collapsed.
+void choose(std::vector<Candidate>& candidates) {
+  keep_best(candidates, 1);
+  for (Candidate& candidate : candidates) candidate.row.kept = candidate.row.kept && !candidate.collapsed;
 }
 
 }  // namespace
@@ -84,7 +92,10 @@ std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials
   for (std::int64_t rung = 0; rung < std::ssize(rungs); ++rung) {
     for (Candidate& candidate : candidates)
       if (!train_to(candidate, rung, rungs[static_cast<std::size_t>(rung)], hooks)) return {};
-    keep_best(candidates, rung + 1 == std::ssize(rungs) ? 1 : (std::ssize(candidates) + 1) / 2);
+    if (rung + 1 == std::ssize(rungs))
+      choose(candidates);
+    else
+      keep_best(candidates, (std::ssize(candidates) + 1) / 2);
     for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
     std::erase_if(candidates, [](const Candidate& candidate) { return !candidate.row.kept; });
   }
@@ -92,11 +103,10 @@ std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials
 }
 
 double chosen_rate(std::span<const RateTrial> search) {
-  const RateTrial* chosen = nullptr;
+  require(!search.empty(), "chosen_rate: expected the rows of a search, got none");
   for (const RateTrial& row : search)
-    if (row.kept && (chosen == nullptr || row.rung > chosen->rung)) chosen = &row;
-  require(chosen != nullptr, "chosen_rate: expected the rows of a search, got none that is kept");
-  return chosen->lr;
+    if (row.kept && row.rung == search.back().rung) return row.lr;
+  throw NoRate("chosen_rate: expected a trial that does not collapse, got none on the last rung of the search");
 }
 
 }  // namespace mpad

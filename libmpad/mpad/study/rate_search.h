@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <mpad/core/error.h>
 #include <mpad/train/trainer.h>
 
 #include <functional>
@@ -14,7 +15,7 @@ struct RateTrial {
   double lr = 0;
   std::int64_t rung = 0, epochs = 0;  ///< from 0; trained so far
   double score = 0;                   ///< accuracy on data.test; 0 once the training has collapsed
-  bool kept = false;                  ///< goes on to the next rung or, on the last one, is the rate chosen
+  bool kept = false;  ///< goes on to the next rung or, on the last one, is the rate chosen: none if all collapsed
 };
 
 /// Rates searched lie between these.
@@ -38,13 +39,19 @@ struct SearchHooks {
 
 /// Searches the learning rate by successive halving (Jamieson and Talwalkar, AISTATS 2016): run 0 of the settings is
 /// trained once for each rate of draw_rates, on data.train; on each rung the better half by accuracy on data.test goes
-/// on, on the last the best is kept, the earlier trial where two are as good. The schedule is that of a training of
-/// settings.epochs, which the last rung reaches. Rows come by rung, then trial; there are none if time ran out. Throws
-/// Error if there is no trial.
+/// on, on the last the best is kept unless it collapsed, the earlier trial where two are as good. The schedule is that
+/// of a training of settings.epochs, which the last rung reaches. Rows come by rung, then trial; there are none if time
+/// ran out. Throws Error if there is no trial.
 std::vector<RateTrial> search_rate(const Settings& settings, std::int64_t trials, const ModelFactory& make_model,
                                    const Split& data, const SearchHooks& hooks = {});
 
-/// The rate that a search chose.
+/// What chosen_rate throws where the last trials of a search have all collapsed.
+struct NoRate : Error {
+  using Error::Error;
+};
+
+/// The rate that a search chose, of its rows in their order. Throws NoRate if it chose none, and Error if there are no
+/// rows.
 double chosen_rate(std::span<const RateTrial> search);
 
 }  // namespace mpad

@@ -183,10 +183,12 @@ def _rates(found):
     known = {tuple(row[name] for name in training) + (float(row["beta"]),): row for row in published("rates")}
     body = []
     for key, trials in group(found, *training, "beta").items():
-        last = max(trials, key=lambda row: (int(row["rung"]), float(row["score"])))
+        last = max(int(row["rung"]) for row in trials)
+        chosen = [row for row in trials if int(row["rung"]) == last and row["kept"] == "true"]
+        ours = [(text.number(row["lr"]), text.percent(float(row["score"]))) for row in chosen]
         theirs = known.get((*key[:-1], float(key[-1])))
-        body.append((training_name(last), key[-1], str(len({row["trial"] for row in trials})), text.number(last["lr"]),
-                     text.percent(float(last["score"])), text.number(theirs["lr"]) if theirs else ""))
+        body.append((training_name(trials[0]), key[-1], str(len({row["trial"] for row in trials})),
+                     *(ours[0] if ours else ("none: all collapsed", "")), text.number(theirs["lr"]) if theirs else ""))
     if body:
         yield Table("rates", "Learning rates found", ("training", "beta", "trials", "rate", "score", "published"), body)
 
@@ -194,4 +196,5 @@ def _rates(found):
 def tables(results):
     yield from _training(rows(results))
     yield from _pools(pools(results))
-    yield from _rates(results.rows("sweep", "search", *training, "beta", "trial", "lr", "rung", "score"))
+    yield from _rates(results.rows("sweep", "search", *training, "beta", "trial", "lr", "rung", "score",
+                                    "kept"))
