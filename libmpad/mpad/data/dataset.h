@@ -27,10 +27,10 @@ struct Dataset {
   Tensor pixels;  ///< u8 N,h,w,c; none if there is a source
   Tensor labels;  ///< i32 N, in 0..classes-1
   int classes = 10;
-  std::vector<double> mean, deviation;          ///< of pixel / 255, one for each channel; deviations above 0
-  DType dtype = DType::f32;                     ///< of the images in a batch
-  std::string checksum{};                       ///< CRC-32 of the files or images that it was made from
-  Augment augment{};                            ///< of shuffled mini-batches
+  std::vector<double> mean, deviation;  ///< of pixel / 255, one for each channel; deviations above 0
+  DType dtype = DType::f32;             ///< of the images in a batch
+  std::string checksum{};  ///< CRC-32 of the files or images that it was made from, or what its reader says
+  Augment augment{};       ///< of shuffled mini-batches
   std::shared_ptr<const ImageSource> source{};  ///< of the images that `labels` begins to label
   int workers = 0;                              ///< threads that read from it; 0: as many as compute
 

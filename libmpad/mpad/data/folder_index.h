@@ -22,7 +22,8 @@ struct ImageClass {
 /// is left out. Throws Error, naming the directory, if it has no classes or one has no images.
 ///
 /// Reading a large folder takes long, so the result is kept in $XDG_CACHE_HOME/mpad (or ~/.cache/mpad) and used again
-/// while no file has come or gone. Where there is no such place, it is read each time.
+/// while no file has come or gone: one that was written over in its place keeps the size that it had. Where there is no
+/// such place, it is read each time.
 std::vector<ImageClass> index_folder(const std::string& directory);
 
 }  // namespace mpad

@@ -226,7 +226,8 @@ bool Trainer::take(Pass& pass, const Batch& batch) {
   return pass.result.collapsed.empty();
 }
 
-// A step whose loss is not finite has no finite gradients: mixed precision skips it, and has another scale to try.
+// A step whose loss is not finite has gradients that are not, but where a label's logit is -inf: mixed precision skips
+// it, and has another scale to try.
 bool Trainer::may_recover() const { return settings_.mixed && scaler_.may_fall(); }
 
 void Trainer::step() { settings_.mixed ? scaler_.step(*optimizer_) : optimizer_->step(); }
