@@ -80,6 +80,7 @@ TEST_CASE("a beta's weight is exactly 1 where there is no tie") {
     CHECK(apply_rule(ties::Beta{beta}, 3.0, 0b0100, 2, 0) == 3);
   }
   CHECK(apply_rule(ties::Beta{1e30}, 3.0F, 0b0100, 2, 0) == 3);
+  CHECK(row(TieRule::beta(1), 0b0111, 4) == row(TieRule::minimal(), 0b0111, 4));
 }
 
 TEST_CASE("the 1-norm and 2-norm of a row are the closed forms") {

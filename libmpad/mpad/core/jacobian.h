@@ -105,7 +105,7 @@ struct Beta {
   double beta;
   MPAD_HD constexpr double weight(std::uint64_t mask, int i) const {
     const double share = beta / count(mask);
-    return is_first(mask, i) ? 1 - share * (count(mask) - 1) : tied(mask, i) ? share : 0;
+    return is_first(mask, i) && beta != 1 ? 1 - share * (count(mask) - 1) : tied(mask, i) ? share : 0;
   }
   /// The first maximum's share and the others'.
   template <class A, class Bits>
