@@ -130,8 +130,9 @@ Dropout::Dropout(double p) : p_(p) {
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
 
 Sequential::Sequential(std::initializer_list<Item> modules) {
-  if (modules.size() == 1 && modules.begin()->module && typeid(*modules.begin()->module) == typeid(Sequential))
-    children_ = std::move(static_cast<Sequential&>(*modules.begin()->module).children_);
+  Module* const alone = modules.size() == 1 ? modules.begin()->module.get() : nullptr;
+  if (alone != nullptr && typeid(*alone) == typeid(Sequential))
+    children_ = std::move(static_cast<Sequential&>(*alone).children_);
   else
     for (const Item& item : modules) append(std::move(item.module));
 }
