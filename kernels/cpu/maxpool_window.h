@@ -153,12 +153,17 @@ class Pool {
   }
 
   /// Calls f(first channel, channels) for all channels: for whole blocks of them, and where some are left over for the
-  /// last block once more, most of which has been stored already.
+  /// last block once more, most of which has been stored already. One call in a loop: of a second one, for a number of
+  /// channels that is known, g++ makes a loop of its own, which may be scalar.
   template <class F>
   static void in_blocks(std::int64_t channels, const F& f) {
-    const std::int64_t left = channels < kBlock ? 0 : channels % kBlock;
-    f(0, channels - left);
-    if (left > 0) f(channels - kBlock, kBlock);
+    std::int64_t first = 0, size = channels < kBlock ? channels : channels / kBlock * kBlock;
+    while (true) {
+      f(first, size);
+      if (first + size == channels) return;
+      first = channels - kBlock;
+      size = kBlock;
+    }
   }
 
   /// The windows of row oh that lie in the image.
