@@ -23,9 +23,7 @@ TieRule TieRule::parse(std::string_view text) {
   const std::string_view name = text.substr(0, colon);
   const bool has_number = colon != std::string_view::npos;
   const std::string_view number = has_number ? text.substr(colon + 1) : std::string_view();
-  if (name == "beta" && has_number) {
-    return beta(parse_number<double>(name, number));
-  }
+  if (name == "beta" && has_number) return beta(parse_number<double>(name, number));
   if (name == "random" && has_number) return random(parse_number<std::uint64_t>(name, number));
   if (!has_number) {
     if (name == "native") return native();

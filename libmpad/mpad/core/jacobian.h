@@ -103,10 +103,7 @@ struct Beta {
     A first, other;
   };
   double beta;
-  MPAD_HD constexpr double weight(std::uint64_t mask, int i) const {
-    const double share = beta / count(mask);
-    return is_first(mask, i) && beta != 1 ? 1 - share * (count(mask) - 1) : tied(mask, i) ? share : 0;
-  }
+  MPAD_HD constexpr double weight(std::uint64_t mask, int i) const { return apply(1.0, mask, i, 0); }
   /// The first maximum's share and the others'.
   template <class A, class Bits>
   MPAD_HD constexpr Shares<A> prepare(A g, Bits mask) const {

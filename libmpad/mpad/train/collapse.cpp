@@ -3,8 +3,6 @@
 #include <mpad/train/collapse.h>
 #include <mpad/train/snapshot.h>
 
-#include <utility>
-
 namespace mpad {
 namespace {
 
@@ -24,25 +22,12 @@ struct FirstBadOutput final : PathObserver {
   std::string path{}, kind{};
 };
 
-struct Buffers final : PathVisitor {
-  void parameter(std::string_view, Tensor&) override {}
-  void buffer(std::string_view name, Tensor& tensor) override { found.push_back({path(name), tensor}); }
-  std::vector<NamedTensor> found{};
-};
-
-// Of running statistics and the like, in memory that a device short of it need not have.
-Snapshot snapshot_of_buffers(Module& model) {
-  Buffers buffers;
-  model.visit(buffers);
-  return {std::move(buffers.found), Device::cpu};
-}
-
 }  // namespace
 
 std::string first_nonfinite(Module& model, const Tensor& images) {
   for (const auto& [path, tensor] : parameters(model))
     if (count_nonfinite(tensor) > 0) return path;
-  const Snapshot before = snapshot_of_buffers(model);
+  const Snapshot before(state(model), Device::cpu);  // a device may be short of memory
   FirstBadOutput first(model);
   model(images);
   before.restore();
