@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "each_isa.h"
 #include "pool_support.h"
 
 #include <mpad/ops.h>
@@ -73,6 +74,41 @@ TEST_CASE("an infinite gradient stays off the taps of weight 0") {
       CHECK(unpool(where, pooled, grad_y, TieRule::minimal()).values() == std::vector<double>{-inf, -inf, 0, -inf});
       CHECK(unpool(where, pooled, grad_y, TieRule::beta(0.5)).values() == std::vector<double>{-inf, -inf, 0, -inf});
     });
+}
+
+// Rules that give a window's gradient to one element whole may copy it.
+TEST_CASE("every half is added to 0 on its way to an element: -0 becomes 0, a NaN quiet, the rest keep their bits") {
+  for (std::int64_t channels : {6, 16, 40}) {  // few ones, as many as are copied at a time, and some left over
+    const std::int64_t windows = 65536 / channels + 1;
+    Tensor grad_y = Tensor::zeros({1, 1, windows, channels}, DType::f16);
+    std::uint16_t next = 0;
+    for (half& g : grad_y.span<half>()) g = std::bit_cast<half>(next++);
+    // The last of four is the only maximum.
+    std::vector<double> elements;
+    for (std::int64_t i = 0; i < 4 * windows * channels; ++i)
+      elements.push_back(i >= 2 * windows * channels && i / channels % 2 == 1 ? 1 : 0);
+    const Tensor x = Tensor::from(elements, {1, 2, 2 * windows, channels}, DType::f16);
+    on_each_isa([&](auto where) {
+      const Pooled pooled = pool(where, slide("test", {.kernel = 2, .stride = 2}, x.shape()), x);
+      for (const TieRule& rule : {TieRule::native(), TieRule::last(), TieRule::all(), TieRule::minimal()}) {
+        const Tensor grad_x = unpool(where, pooled, grad_y, rule);
+        const auto got = grad_x.span<half>();
+        std::size_t wrong = 0;
+        for (std::size_t i = 0, o = 0; i < got.size(); ++i) {
+          const auto bits = std::bit_cast<std::uint16_t>(got[i]);
+          if (elements[i] == 0) {
+            wrong += bits != 0;
+            continue;
+          }
+          const auto g = static_cast<std::uint16_t>(o++);
+          const int magnitude = g & 0x7fff;
+          wrong += bits != (magnitude == 0 ? 0 : magnitude > 0x7c00 ? g | 0x200 : g);
+        }
+        INFO(channels << " channels, " << rule.name());
+        CHECK(wrong == 0);
+      }
+    });
+  }
 }
 
 TEST_CASE("a maximum without a tie takes the whole gradient, however large B is") {

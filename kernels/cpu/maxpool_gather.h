@@ -4,6 +4,7 @@
 //
 // A lane rule is made for one tap, `rule.at(i)`, and called as `(g, mask, o)`: g in acc_t<A>, the window's mask, and
 // the flat index o of its output. It returns a value of A, held in acc_t<A>. A `Sum` adds the terms of one lane up.
+// A rule that `moves` gives an element the window's whole gradient or nothing, as `rule.whole<U>(i)` says.
 #pragma once
 #include "elementwise.h"
 #include "maxpool_cover.h"
@@ -20,12 +21,26 @@ namespace {
 /// A tap as masks see it, in lanes U of the width of the values: bit i, the bits up to it, and those from it.
 template <class U>
 struct TapBits {
+  static constexpr U all = static_cast<U>(~U{0});
   U bit, up_to, from;
   explicit TapBits(int i)
-      : bit(U{1} << i), up_to(~U{0} >> (8 * sizeof(U) - 1 - static_cast<unsigned>(i))), from(~U{0} << i) {}
+      : bit(U{1} << i), up_to(all >> (8 * sizeof(U) - 1 - static_cast<unsigned>(i))), from(all << i) {}
   MPAD_INLINE bool tied(U mask) const { return (mask & bit) != 0; }
   MPAD_INLINE bool is_first(U mask) const { return (mask & up_to) == bit; }
 };
+
+/// The whole gradient for a mask that is `bit` in `part`, and else nothing.
+template <class U>
+struct Whole {
+  U part, bit;
+  MPAD_INLINE bool takes(U mask) const { return (mask & part) == bit; }
+};
+
+/// The sum of 0 and a half, as bits: -0 becomes 0, and a NaN quiet.
+MPAD_INLINE std::uint16_t moved(std::uint16_t x) {
+  const unsigned magnitude = x & 0x7fffu;
+  return static_cast<std::uint16_t>(magnitude == 0 ? 0 : magnitude > 0x7c00 ? x | 0x200u : x);
+}
 
 /// Bits set in a mask of type M, at least 1 so that it divides; no vector instruction for it before AVX-512.
 template <class M, class U>
@@ -93,6 +108,8 @@ class Gather {
   static constexpr bool kInRegisters = Rule::vectorised && std::is_same_v<A, V>;
   // For windows of more than 8 elements, such as 3x3 ones. In double the memory is the limit, and tiles are slower.
   static constexpr bool kInTiles = kInRegisters && sizeof(M) == 2 && sizeof(V) == 4;
+  // Halves of one window need no arithmetic where its gradient goes to one of them whole.
+  static constexpr bool kMoves = kInRegisters && Rule::moves && std::is_same_v<T, half>;
 
   /// Channels of an element that are copied at once.
   static constexpr std::int64_t kCopied = sizeof(T) == 2 ? 16 : 8;
@@ -106,6 +123,8 @@ class Gather {
   using Two = Elements<Element<0, 0, 0>, Element<0, 1, 0>>;
   using OneOfTwo = Elements<Element<0, 0, 0, 1>>;
   using OneOfFour = Elements<Element<0, 0, 0, 1, 2, 3>>;
+  using OneOfSix = Elements<Element<0, 0, 0, 1, 2, 3, 4, 5>>;
+  using OneOfNine = Elements<Element<0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8>>;
   using Tile = Elements<Element<0, 0, 0, 1, 2, 3>, Element<0, 1, 1, 3>, Element<1, 0, 2, 3>, Element<1, 1, 3>>;
 
   /// Windows that share no element: from window to window instead of from element to element.
@@ -120,16 +139,17 @@ class Gather {
         zero(row, done, begin);
         done = begin;
         // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
-        Holder window[] = {holder(row / s_.h, oh, ow, r * kernel.w + begin - first)};
+        Holder window = holder(row / s_.h, oh, ow, r * kernel.w + begin - first);
         if constexpr (kInRegisters)
-          for (; done + 2 <= end; done += 2, window->tap += 2) in_registers(Two(), window, s_.c, place(row, done));
-        for (; done < end; ++done, ++window->tap) element(window, place(row, done));
+          for (; done + 2 <= end; done += 2, window.tap += 2)
+            side_by_side<2>(window, s_.c, {place(row, done), place(row, done + 1)});
+        for (; done < end; ++done, ++window.tap) element(window, place(row, done));
       }
     zero(row, done, s_.w);
   }
 
-  /// The same where windows lie inside the row and channels are few: lanes go over those of many windows, for one tap
-  /// after another, and what comes of it is copied into its place.
+  /// The same where windows lie inside the row and channels are few: lanes go over those of many windows, for two taps
+  /// at a time, and what comes of it is copied into its place.
   void row_of_few_channels(std::int64_t row) const {
     if constexpr (kInRegisters) {
       const auto& [kernel, stride, pad, dilation] = s_.window;
@@ -138,27 +158,36 @@ class Gather {
       constexpr std::int64_t most = 64 * kCopied;  // a row of any window, at least
       T terms[most + kCopied];
       const std::int64_t at_a_time = most / (kernel.w * s_.c);
-      T* const end = place(row, s_.w);
       for (std::int64_t first = 0; first < s_.ow; first += at_a_time) {
         const std::int64_t count = std::min(at_a_time, s_.ow - first), size = count * s_.c;
-        for (std::int64_t q = 0; q < kernel.w; ++q)
-          in_registers(One(), {holder(row / s_.h, oh, first, r * kernel.w + q)}, size, terms + q * size);
-        for (std::int64_t i = 0; i < count; ++i) {
-          const std::int64_t w = s_.column(first + i, 0), after = w + kernel.w;
-          for (std::int64_t q = 0; q < kernel.w; ++q)
-            copy_channels(terms + q * size + i * s_.c, place(row, w + q), end);
-          zero(row, after, first + i + 1 < s_.ow ? w + stride.w : s_.w);
-        }
+        Holder window = holder(row / s_.h, oh, first, r * kernel.w);  // all have the same taps in the image
+        T* of_tap = terms;
+        std::int64_t q = 0;
+        for (; q + 2 <= kernel.w; q += 2, window.tap += 2, of_tap += 2 * size)
+          side_by_side<2>(window, size, {of_tap, of_tap + size});
+        if (q < kernel.w) side_by_side<1>(window, size, {of_tap});
+        spread(terms, count, row, s_.column(first, 0));
       }
+      zero(row, s_.column(s_.ow - 1, 0) + kernel.w, s_.w);
     }
   }
 
-  /// Copies the channels of an element; what is copied beyond them, those after it overwrite.
-  MPAD_INLINE void copy_channels(const T* from, T* to, const T* end) const {
-    if (end - to >= kCopied)
-      std::memcpy(lanes(to), lanes(from), kCopied * sizeof(T));
-    else
-      std::copy_n(from, s_.c, to);
+  /// Copies the terms of `count` windows, tap after tap, to their places, those from w on, with zeros between windows.
+  void spread(const T* terms, std::int64_t count, std::int64_t row, std::int64_t w) const {
+    const std::int64_t size = count * s_.c, width = s_.window.kernel.w, apart = s_.window.stride.w - width;
+    const std::int64_t step = s_.window.stride.w * s_.c;
+    T *to = place(row, w), *const end = place(row, s_.w);
+    // What is copied beyond the channels of an element, those after it overwrite, as long as the row has room.
+    const std::int64_t room = end - to - (width - 1) * s_.c - kCopied;
+    const std::int64_t whole = room < 0 ? 0 : std::min(count, room / step + 1);
+    for (std::int64_t i = 0; i < count; ++i, terms += s_.c, to += step) {
+      for (std::int64_t q = 0; q < width; ++q)
+        if (i < whole)
+          std::memcpy(lanes(to + q * s_.c), lanes(terms + q * size), kCopied * sizeof(T));
+        else
+          std::copy_n(terms + q * size, s_.c, to + q * s_.c);
+      if (apart > 0 && to + step <= end) std::fill_n(to + width * s_.c, apart * s_.c, T(0));
+    }
   }
 
   void row_of_any_windows(std::int64_t row) const {
@@ -241,21 +270,57 @@ class Gather {
   }
 
   void element(const Holders& holders, T* out) const {
-    // One, two or four windows hold each element under a 3x3 window of stride 2.
+    // One, two or four windows hold each element under a 3x3 window of stride 2, four, six or nine under one of
+    // stride 1.
     if constexpr (kInRegisters && sizeof(M) == 2) {
       const Holder* window = holders.window;
       if (holders.count == 1) return in_registers(One(), {window[0]}, s_.c, out);
       if (holders.count == 2) return in_registers(OneOfTwo(), {window[0], window[1]}, s_.c, out);
       if (holders.count == 4) return in_registers(OneOfFour(), {window[0], window[1], window[2], window[3]}, s_.c, out);
+      if (holders.count == 6)
+        return in_registers(OneOfSix(), {window[0], window[1], window[2], window[3], window[4], window[5]}, s_.c, out);
+      if (holders.count == 9)
+        return in_registers(
+            OneOfNine(),
+            {window[0], window[1], window[2], window[3], window[4], window[5], window[6], window[7], window[8]}, s_.c,
+            out);
     }
     in_blocks(holders.window, holders.count, out);
   }
 
-  void element(const Holder (&window)[1], T* out) const {
+  void element(const Holder& window, T* out) const {
     if constexpr (kInRegisters)
-      in_registers(One(), window, s_.c, out);
+      side_by_side<1>(window, s_.c, {out});
     else
-      in_blocks(window, 1, out);
+      in_blocks(&window, 1, out);
+  }
+
+  /// Elements of one window in a row, the first of them its tap, each of so many channels to a place of its own.
+  template <int count>
+  void side_by_side(const Holder& window, std::int64_t channels, T* const (&to)[count]) const {
+    using Row = std::conditional_t<count == 1, One, Two>;
+    const Holder windows[] = {window};
+    const auto terms = [&] { return terms_of(Row(), &window.tap); };
+    const auto all = std::make_index_sequence<count>();
+    if constexpr (kMoves)
+      move(window, channels, to, all);
+    else
+      in_registers(Row(), terms, windows, channels, to, all, std::index_sequence<0>());
+  }
+
+  template <std::size_t... k>
+  void move(const Holder& window, std::int64_t channels, T* const (&to)[sizeof...(k)],
+            std::index_sequence<k...>) const {
+    using U = Lane<T>;
+    const Whole<U> whole[] = {rule_.template whole<U>(window.tap + static_cast<int>(k))...};
+    const U* const grad = lanes(grad_y_) + window.output;
+    const M* const mask = mask_ + window.output;
+    U* const place[] = {lanes(to[k])...};
+    MPAD_LANES
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const U g = moved(grad[c]), seen = mask[c];
+      ((place[k][c] = whole[k].takes(seen) ? g : U(0)), ...);
+    }
   }
 
   struct Term {
@@ -293,12 +358,13 @@ class Gather {
   template <class... E, class Terms, int count>
   void in_registers(Elements<E...> elements, const Terms& terms, const Holder (&windows)[count], std::int64_t channels,
                     T* out) const {
-    in_registers(elements, terms, windows, channels, out, std::index_sequence_for<E...>(),
+    T* const places[] = {place_of(E(), out)...};
+    in_registers(elements, terms, windows, channels, places, std::index_sequence_for<E...>(),
                  std::make_index_sequence<count>());
   }
   template <class... E, class Terms, int count, std::size_t... k, std::size_t... j>
   void in_registers(Elements<E...>, const Terms& terms_of_all, const Holder (&windows)[count], std::int64_t channels,
-                    T* out, std::index_sequence<k...>, std::index_sequence<j...>) const {
+                    T* const (&places)[sizeof...(E)], std::index_sequence<k...>, std::index_sequence<j...>) const {
     // Of this function, since for all that compilers know stores change what is not.
     const Rule rule = rule_;
     const Holder window[] = {windows[j]...};
@@ -307,7 +373,7 @@ class Gather {
     for (std::int64_t start = 0; start < channels; start += block) {
       const std::int64_t size = std::min(block, channels - start);
       Block<const T> from[] = {{grad_y_ + windows[j].output + start, size}...};
-      Block<T> to[] = {{place_of(E(), out) + start, size}...};
+      Block<T> to[] = {{places[k] + start, size}...};
       const V* const grad[] = {from[j].load()...};
       V* const result[] = {to[k].data()...};
       MPAD_LANES

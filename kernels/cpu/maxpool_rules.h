@@ -19,7 +19,7 @@ using MaskLane = UnsignedOf<sizeof(acc_t<A>)>;
 /// where one loop that asks at run time serves all.
 template <class M, class A>
 struct AnyRule {
-  static constexpr bool vectorised = false;
+  static constexpr bool vectorised = false, moves = false;
   const TieRule* ties;
   struct Tap {
     const TieRule* ties;
@@ -36,16 +36,17 @@ struct AnyRule {
 /// native, last and all: the whole gradient where the mask, seen through `part`, is the tap's own bit.
 template <class M, class A>
 struct WholeRule {
-  static constexpr bool vectorised = true;
+  static constexpr bool vectorised = true, moves = true;
   TieRule::Kind kind;
-  using U = MaskLane<M, A>;
   struct Tap {
-    U part, bit;
+    Whole<MaskLane<M, A>> whole;
     MPAD_INLINE acc_t<A> operator()(acc_t<A> g, M mask, std::int64_t) const {
-      return (mask & part) == bit ? g : acc_t<A>(0);
+      return whole.takes(mask) ? g : acc_t<A>(0);
     }
   };
-  Tap at(int i) const {
+  Tap at(int i) const { return {whole<MaskLane<M, A>>(i)}; }
+  template <class U>
+  Whole<U> whole(int i) const {
     const TapBits<U> tap(i);
     const U part = kind == TieRule::Kind::native ? tap.up_to : kind == TieRule::Kind::last ? tap.from : tap.bit;
     return {part, tap.bit};
@@ -54,7 +55,7 @@ struct WholeRule {
 
 template <class M, class A>
 struct MinimalRule {
-  static constexpr bool vectorised = true;
+  static constexpr bool vectorised = true, moves = false;
   struct Tap : TapBits<MaskLane<M, A>> {
     MPAD_INLINE acc_t<A> operator()(acc_t<A> g, M mask, std::int64_t) const {
       using V = acc_t<A>;
@@ -67,7 +68,7 @@ struct MinimalRule {
 
 template <class M, class A>
 struct BetaRule {
-  static constexpr bool vectorised = true;
+  static constexpr bool vectorised = true, moves = false;
   A beta;
   struct Tap : TapBits<MaskLane<M, A>> {
     acc_t<A> beta;

@@ -8,11 +8,16 @@ namespace {
 /// which is 0 unless `has_alpha`.
 template <class T, class Rule, bool has_alpha>
 struct ReluRule {
-  static constexpr bool vectorised = Rule::vectorised, scales = has_alpha;
+  static constexpr bool vectorised = Rule::vectorised, moves = Rule::moves && !has_alpha, scales = has_alpha;
   Rule pool;
   int flag;
   acc_t<T> alpha;
   auto at(int i) const { return pool.at(i); }
+  template <class U>
+  Whole<U> whole(int i) const {
+    const Whole<U> of_pool = pool.template whole<U>(i);
+    return {static_cast<U>(of_pool.part | U{1} << flag), of_pool.bit};
+  }
 };
 
 /// The pool's sum, rounded to T as the pool's gradient is, then ReLU's derivative. An element in no flagged window is
