@@ -70,7 +70,7 @@ TEST_CASE("layers that are timed are exact on small integers", "[timed]") {
 // exact one (u = 2^-24 for float and half's sums, 2^-53 for double; Higham, Accuracy and Stability, 3.1); the bias and
 // the sum of chunks add terms that the margin of 20 covers. half adds the rounding of the store, 2^-11 relative to the
 // sum and 2^-25 below the normal numbers.
-TEST_CASE("convolutions of random values stay within the bound of their sums") {
+TEST_CASE("convolutions of random values stay within the bound of their sums", "[values]") {
   for (const Case& c : kCases)
     for (DType dtype : real_dtypes) {
       const Problem p = make(c, dtype, false);

@@ -95,7 +95,7 @@ TEST_CASE("linear layers of small integers are exact in every type") {
 // u = 2^-24 or 2^-53 (Higham, Accuracy and Stability, 3.1), bias and chunks within the margin of 20. Tensor cores
 // multiply halves exactly, so that the term for products makes up for sums that they cut off. half adds the store's
 // 2^-11 of the result, or 2^-25 below the normal numbers.
-TEST_CASE("linear layers of random values stay within the bound of their sums") {
+TEST_CASE("linear layers of random values stay within the bound of their sums", "[values]") {
   for (const Size& size : sizes)
     for (DType dtype : real_dtypes) {
       const std::vector<Tensor> in = make(size, dtype, false);
