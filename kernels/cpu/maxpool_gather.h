@@ -89,15 +89,9 @@ class Gather {
   /// Input rows [begin, end) of all images.
   void rows(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
-    const bool apart = stride.h >= kernel.h && stride.w >= kernel.w && dilation == Pair(1);
-    const bool whole = pad.w == 0 && s_.column(s_.ow - 1, 0) + kernel.w <= s_.w;
-    const bool few = kInRegisters && s_.c > 0 && s_.c <= kCopied;
+    if (stride.h >= kernel.h && stride.w >= kernel.w && dilation == Pair(1)) return rows_of_one_window(begin, end);
     for (std::int64_t row = begin; row < end; ++row)
-      if (apart && whole && few)
-        row_of_few_channels(row);
-      else if (apart)
-        row_of_one_window(row);
-      else if (row + 1 < end && begins_tiles(row))
+      if (row + 1 < end && begins_tiles(row))
         two_rows(row++);
       else
         row_of_any_windows(row);
@@ -111,7 +105,7 @@ class Gather {
   // Halves of one window need no arithmetic where its gradient goes to one of them whole.
   static constexpr bool kMoves = kInRegisters && Rule::moves && std::is_same_v<T, half>;
 
-  /// Channels of an element that are copied at once.
+  /// Channels of an element that are copied at once; half as many where those are enough.
   static constexpr std::int64_t kCopied = sizeof(T) == 2 ? 16 : 8;
 
   /// An element of a tile: `down` and `right` of the tile's first one, held by the windows of these indices.
@@ -127,10 +121,33 @@ class Gather {
   using OneOfNine = Elements<Element<0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8>>;
   using Tile = Elements<Element<0, 0, 0, 1, 2, 3>, Element<0, 1, 1, 3>, Element<1, 0, 2, 3>, Element<1, 1, 3>>;
 
-  /// Windows that share no element: from window to window instead of from element to element.
-  void row_of_one_window(std::int64_t row) const {
+  /// A row of all images, number n its image, as row r of its windows, those of row oh. Kept from row to row: divisions
+  /// would take as long as short rows.
+  struct Row {
+    std::int64_t row, n, oh, r;
+  };
+
+  /// Windows that share no element.
+  void rows_of_one_window(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
-    const std::int64_t h = row % s_.h + pad.h, oh = h / stride.h, r = h % stride.h;
+    const bool whole = pad.w == 0 && s_.column(s_.ow - 1, 0) + kernel.w <= s_.w;
+    const bool few = kInRegisters && whole && s_.c > 0 && s_.c <= kCopied;
+    std::int64_t h = begin % s_.h;
+    for (Row row{begin, begin / s_.h, (h + pad.h) / stride.h, (h + pad.h) % stride.h}; row.row < end; ++row.row) {
+      few ? row_of_few_channels(row) : row_of_one_window(row);
+      if (++h == s_.h) {
+        h = 0;
+        row = {row.row, row.n + 1, pad.h / stride.h, pad.h % stride.h};
+      } else if (++row.r == stride.h) {
+        row = {row.row, row.n, row.oh + 1, 0};
+      }
+    }
+  }
+
+  /// From window to window instead of from element to element.
+  void row_of_one_window(const Row& of) const {
+    const auto& [kernel, stride, pad, dilation] = s_.window;
+    const auto& [row, n, oh, r] = of;
     std::int64_t done = 0;
     if (oh < s_.oh && r < kernel.h)
       for (std::int64_t ow = 0; ow < s_.ow; ++ow) {
@@ -139,7 +156,7 @@ class Gather {
         zero(row, done, begin);
         done = begin;
         // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
-        Holder window = holder(row / s_.h, oh, ow, r * kernel.w + begin - first);
+        Holder window = holder(n, oh, ow, r * kernel.w + begin - first);
         if constexpr (kInRegisters)
           for (; done + 2 <= end; done += 2, window.tap += 2)
             side_by_side<2>(window, s_.c, {place(row, done), place(row, done + 1)});
@@ -150,44 +167,47 @@ class Gather {
 
   /// The same where windows lie inside the row and channels are few: lanes go over those of many windows, for two taps
   /// at a time, and what comes of it is copied into its place.
-  void row_of_few_channels(std::int64_t row) const {
+  void row_of_few_channels(const Row& of) const {
     if constexpr (kInRegisters) {
       const auto& [kernel, stride, pad, dilation] = s_.window;
-      const std::int64_t h = row % s_.h + pad.h, oh = h / stride.h, r = h % stride.h;
+      const auto& [row, n, oh, r] = of;
       if (oh >= s_.oh || r >= kernel.h) return zero(row, 0, s_.w);
       constexpr std::int64_t most = 64 * kCopied;  // a row of any window, at least
       T terms[most + kCopied];
-      const std::int64_t at_a_time = most / (kernel.w * s_.c);
+      const std::int64_t of_window = kernel.w * s_.c, at_a_time = s_.ow * of_window <= most ? s_.ow : most / of_window;
       for (std::int64_t first = 0; first < s_.ow; first += at_a_time) {
         const std::int64_t count = std::min(at_a_time, s_.ow - first), size = count * s_.c;
-        Holder window = holder(row / s_.h, oh, first, r * kernel.w);  // all have the same taps in the image
+        Holder window = holder(n, oh, first, r * kernel.w);  // all have the same taps in the image
         T* of_tap = terms;
         std::int64_t q = 0;
         for (; q + 2 <= kernel.w; q += 2, window.tap += 2, of_tap += 2 * size)
           side_by_side<2>(window, size, {of_tap, of_tap + size});
         if (q < kernel.w) side_by_side<1>(window, size, {of_tap});
-        spread(terms, count, row, s_.column(first, 0));
+        const std::int64_t w = s_.column(first, 0);
+        s_.c <= kCopied / 2 ? spread<kCopied / 2>(terms, count, row, w) : spread<kCopied>(terms, count, row, w);
       }
       zero(row, s_.column(s_.ow - 1, 0) + kernel.w, s_.w);
     }
   }
 
   /// Copies the terms of `count` windows, tap after tap, to their places, those from w on, with zeros between windows.
+  /// So many channels are copied at once; those beyond an element's the next one overwrites, while the row has room.
+  template <std::int64_t copied>
   void spread(const T* terms, std::int64_t count, std::int64_t row, std::int64_t w) const {
-    const std::int64_t size = count * s_.c, width = s_.window.kernel.w, apart = s_.window.stride.w - width;
-    const std::int64_t step = s_.window.stride.w * s_.c;
+    const std::int64_t channels = s_.c, size = count * channels, width = s_.window.kernel.w;
+    const std::int64_t step = s_.window.stride.w * channels;
     T *to = place(row, w), *const end = place(row, s_.w);
-    // What is copied beyond the channels of an element, those after it overwrite, as long as the row has room.
-    const std::int64_t room = end - to - (width - 1) * s_.c - kCopied;
-    const std::int64_t whole = room < 0 ? 0 : std::min(count, room / step + 1);
-    for (std::int64_t i = 0; i < count; ++i, terms += s_.c, to += step) {
+    std::int64_t whole = count;
+    while (whole > 0 && end - to < (whole - 1) * step + (width - 1) * channels + copied) --whole;
+    for (std::int64_t i = 0; i < whole; ++i)
       for (std::int64_t q = 0; q < width; ++q)
-        if (i < whole)
-          std::memcpy(lanes(to + q * s_.c), lanes(terms + q * size), kCopied * sizeof(T));
-        else
-          std::copy_n(terms + q * size, s_.c, to + q * s_.c);
-      if (apart > 0 && to + step <= end) std::fill_n(to + width * s_.c, apart * s_.c, T(0));
-    }
+        std::memcpy(lanes(to + i * step + q * channels), lanes(terms + q * size + i * channels), copied * sizeof(T));
+    for (std::int64_t i = whole; i < count; ++i)
+      for (std::int64_t q = 0; q < width; ++q)
+        std::copy_n(terms + q * size + i * channels, channels, to + i * step + q * channels);
+    const std::int64_t apart = step - width * channels;
+    for (std::int64_t i = 0; apart > 0 && i < count; ++i)
+      if (T* const after = to + i * step + width * channels; after + apart <= end) std::fill_n(after, apart, T(0));
   }
 
   void row_of_any_windows(std::int64_t row) const {
