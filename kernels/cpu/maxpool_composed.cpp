@@ -7,7 +7,7 @@ namespace {
 
 template <class M, class T>
 struct ComposedRule {
-  static constexpr bool vectorised = sizeof(M) <= 2, moves = false;
+  static constexpr bool vectorised = sizeof(M) <= 2;
   using V = acc_t<T>;
   using U = UnsignedOf<std::max(sizeof(M), sizeof(V))>;
   V beta;

@@ -4,10 +4,11 @@
 //
 // A lane rule is made for one tap, `rule.at(i)`, and called as `(g, mask, o)`: g in acc_t<A>, the window's mask, and
 // the flat index o of its output. It returns a value of A, held in acc_t<A>. A `Sum` adds the terms of one lane up.
-// A rule that `moves` gives an element the window's whole gradient or nothing, as `rule.whole<U>(i)` says.
+// A rule that moves gradients whole (Moves) says which by `rule.whole<U>(i)`.
 #pragma once
 #include "elementwise.h"
 #include "maxpool_cover.h"
+#include "maxpool_taps.h"
 
 #include <algorithm>
 #include <array>
@@ -18,42 +19,10 @@
 namespace mpad::kernels {
 namespace {
 
-/// A tap as masks see it, in lanes U of the width of the values: bit i, the bits up to it, and those from it.
-template <class U>
-struct TapBits {
-  static constexpr U all = static_cast<U>(~U{0});
-  U bit, up_to, from;
-  explicit TapBits(int i)
-      : bit(U{1} << i), up_to(all >> (8 * sizeof(U) - 1 - static_cast<unsigned>(i))), from(all << i) {}
-  MPAD_INLINE bool tied(U mask) const { return (mask & bit) != 0; }
-  MPAD_INLINE bool is_first(U mask) const { return (mask & up_to) == bit; }
-};
-
-/// The whole gradient for a mask that is `bit` in `part`, and else nothing.
-template <class U>
-struct Whole {
-  U part, bit;
-  MPAD_INLINE bool takes(U mask) const { return (mask & part) == bit; }
-};
-
 /// The sum of 0 and a half, as bits: -0 becomes 0, and a NaN quiet.
 MPAD_INLINE std::uint16_t moved(std::uint16_t x) {
   const unsigned magnitude = x & 0x7fffu;
   return static_cast<std::uint16_t>(magnitude == 0 ? 0 : magnitude > 0x7c00 ? x | 0x200u : x);
-}
-
-/// Bits set in a mask of type M, at least 1 so that it divides; no vector instruction for it before AVX-512.
-template <class M, class U>
-MPAD_INLINE int tie_count(U mask) {
-  constexpr U ones = ~U{0};
-  U x = mask - (mask >> 1 & ones / 3);
-  x = (x & ones / 5) + (x >> 2 & ones / 5);
-  x = (x + (x >> 4)) & ones / 17;
-  if constexpr (sizeof(M) >= 2) x += x >> 8;
-  if constexpr (sizeof(M) >= 4) x += x >> 16;
-  if constexpr (sizeof(M) >= 8) x += x >> 32;
-  const int count = static_cast<int>(x & 0x7f);
-  return count < 1 ? 1 : count;
 }
 
 /// The sum of one lane, each term and sum rounded to A. Its result is rounded to T where it is stored.
@@ -103,7 +72,7 @@ class Gather {
   // For windows of more than 8 elements, such as 3x3 ones. In double the memory is the limit, and tiles are slower.
   static constexpr bool kInTiles = kInRegisters && sizeof(M) == 2 && sizeof(V) == 4;
   // Halves of one window need no arithmetic where its gradient goes to one of them whole.
-  static constexpr bool kMoves = kInRegisters && Rule::moves && std::is_same_v<T, half>;
+  static constexpr bool kMoves = kInRegisters && Moves<Rule> && std::is_same_v<T, half>;
 
   /// Channels of an element that are copied at once; half as many where those are enough.
   static constexpr std::int64_t kCopied = sizeof(T) == 2 ? 16 : 8;
@@ -127,14 +96,17 @@ class Gather {
     std::int64_t row, n, oh, r;
   };
 
-  /// Windows that share no element.
+  /// Windows that share no element; rows between them are 0.
   void rows_of_one_window(std::int64_t begin, std::int64_t end) const {
     const auto& [kernel, stride, pad, dilation] = s_.window;
     const bool whole = pad.w == 0 && s_.column(s_.ow - 1, 0) + kernel.w <= s_.w;
     const bool few = kInRegisters && whole && s_.c > 0 && s_.c <= kCopied;
     std::int64_t h = begin % s_.h;
     for (Row row{begin, begin / s_.h, (h + pad.h) / stride.h, (h + pad.h) % stride.h}; row.row < end; ++row.row) {
-      few ? row_of_few_channels(row) : row_of_one_window(row);
+      if (row.oh >= s_.oh || row.r >= kernel.h)
+        zero(row.row, 0, s_.w);
+      else
+        few ? row_of_few_channels(row) : row_of_one_window(row);
       if (++h == s_.h) {
         h = 0;
         row = {row.row, row.n + 1, pad.h / stride.h, pad.h % stride.h};
@@ -149,19 +121,18 @@ class Gather {
     const auto& [kernel, stride, pad, dilation] = s_.window;
     const auto& [row, n, oh, r] = of;
     std::int64_t done = 0;
-    if (oh < s_.oh && r < kernel.h)
-      for (std::int64_t ow = 0; ow < s_.ow; ++ow) {
-        const std::int64_t first = s_.column(ow, 0);
-        const std::int64_t begin = std::max<std::int64_t>(first, 0), end = std::min(first + kernel.w, s_.w);
-        zero(row, done, begin);
-        done = begin;
-        // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
-        Holder window = holder(n, oh, ow, r * kernel.w + begin - first);
-        if constexpr (kInRegisters)
-          for (; done + 2 <= end; done += 2, window.tap += 2)
-            side_by_side<2>(window, s_.c, {place(row, done), place(row, done + 1)});
-        for (; done < end; ++done, ++window.tap) element(window, place(row, done));
-      }
+    for (std::int64_t ow = 0; ow < s_.ow; ++ow) {
+      const std::int64_t first = s_.column(ow, 0);
+      const std::int64_t begin = std::max<std::int64_t>(first, 0), end = std::min(first + kernel.w, s_.w);
+      zero(row, done, begin);
+      done = begin;
+      // The elements of a window share its gradient, mask and share of it, so two are summed at a time.
+      Holder window = holder(n, oh, ow, r * kernel.w + begin - first);
+      if constexpr (kInRegisters)
+        for (; done + 2 <= end; done += 2, window.tap += 2)
+          side_by_side<2>(window, s_.c, {place(row, done), place(row, done + 1)});
+      for (; done < end; ++done, ++window.tap) element(window, place(row, done));
+    }
     zero(row, done, s_.w);
   }
 
@@ -171,7 +142,6 @@ class Gather {
     if constexpr (kInRegisters) {
       const auto& [kernel, stride, pad, dilation] = s_.window;
       const auto& [row, n, oh, r] = of;
-      if (oh >= s_.oh || r >= kernel.h) return zero(row, 0, s_.w);
       constexpr std::int64_t most = 64 * kCopied;  // a row of any window, at least
       T terms[most + kCopied];
       const std::int64_t of_window = kernel.w * s_.c, at_a_time = s_.ow * of_window <= most ? s_.ow : most / of_window;
@@ -318,14 +288,14 @@ class Gather {
   /// Elements of one window in a row, the first of them its tap, each of so many channels to a place of its own.
   template <int count>
   void side_by_side(const Holder& window, std::int64_t channels, T* const (&to)[count]) const {
-    using Row = std::conditional_t<count == 1, One, Two>;
+    using Side = std::conditional_t<count == 1, One, Two>;
     const Holder windows[] = {window};
-    const auto terms = [&] { return terms_of(Row(), &window.tap); };
+    const auto terms = [&] { return terms_of(Side(), &window.tap); };
     const auto all = std::make_index_sequence<count>();
     if constexpr (kMoves)
       move(window, channels, to, all);
     else
-      in_registers(Row(), terms, windows, channels, to, all, std::index_sequence<0>());
+      in_registers(Side(), terms, windows, channels, to, all, std::index_sequence<0>());
   }
 
   template <std::size_t... k>

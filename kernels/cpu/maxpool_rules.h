@@ -19,7 +19,7 @@ using MaskLane = UnsignedOf<sizeof(acc_t<A>)>;
 /// where one loop that asks at run time serves all.
 template <class M, class A>
 struct AnyRule {
-  static constexpr bool vectorised = false, moves = false;
+  static constexpr bool vectorised = false;
   const TieRule* ties;
   struct Tap {
     const TieRule* ties;
@@ -36,7 +36,7 @@ struct AnyRule {
 /// native, last and all: the whole gradient where the mask, seen through `part`, is the tap's own bit.
 template <class M, class A>
 struct WholeRule {
-  static constexpr bool vectorised = true, moves = true;
+  static constexpr bool vectorised = true;
   TieRule::Kind kind;
   struct Tap {
     Whole<MaskLane<M, A>> whole;
@@ -55,7 +55,7 @@ struct WholeRule {
 
 template <class M, class A>
 struct MinimalRule {
-  static constexpr bool vectorised = true, moves = false;
+  static constexpr bool vectorised = true;
   struct Tap : TapBits<MaskLane<M, A>> {
     MPAD_INLINE acc_t<A> operator()(acc_t<A> g, M mask, std::int64_t) const {
       using V = acc_t<A>;
@@ -68,7 +68,7 @@ struct MinimalRule {
 
 template <class M, class A>
 struct BetaRule {
-  static constexpr bool vectorised = true, moves = false;
+  static constexpr bool vectorised = true;
   A beta;
   struct Tap : TapBits<MaskLane<M, A>> {
     acc_t<A> beta;

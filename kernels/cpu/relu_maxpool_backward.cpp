@@ -8,13 +8,13 @@ namespace {
 /// which is 0 unless `has_alpha`.
 template <class T, class Rule, bool has_alpha>
 struct ReluRule {
-  static constexpr bool vectorised = Rule::vectorised, moves = Rule::moves && !has_alpha, scales = has_alpha;
+  static constexpr bool vectorised = Rule::vectorised, scales = has_alpha;
   Rule pool;
   int flag;
   acc_t<T> alpha;
   auto at(int i) const { return pool.at(i); }
   template <class U>
-  Whole<U> whole(int i) const {
+  Whole<U> whole(int i) const requires(Moves<Rule> && !has_alpha) {
     const Whole<U> of_pool = pool.template whole<U>(i);
     return {static_cast<U>(of_pool.part | U{1} << flag), of_pool.bit};
   }
