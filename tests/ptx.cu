@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(128) multiply_by_group_kernel(const __half* a,
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 32; i += 128) {
     const int along = i / 32, depth = i % 32;
     if constexpr (a_contiguous == Contiguous::depth)
-      left[TileA::offset(along, depth)] = a[TileA::source_row(along) * 32 + depth];
+      left[TileA::offset(along, depth)] = a[i];
     else
       left[TileA::offset(depth, along)] = a[i];
   }

@@ -6,20 +6,18 @@
 
 namespace mpad::kernels {
 
-/// A tile of 128 rows that gives a warp 32 rows of the operand in a row, as other shapes do: of each 64 rows that the
-/// group multiplies, a warp has 16 in a row.
-struct WarpRows : SharedTile<half, Contiguous::depth, 128> {
-  __device__ static int source_row(int row) { return row % 64 / 16 * 32 + row / 64 * 16 + row % 16; }
-};
+/// A slice of an operand as products of a warpgroup want it.
+template <Contiguous contiguous, int extent>
+using GroupTile =
+    std::conditional_t<contiguous == Contiguous::depth, SharedTile<half, Contiguous::depth, extent>, PanelTile<extent>>;
 
 /// A tile of 128 rows and 64 or 128 columns by one warpgroup.
 template <int columns>
 struct GroupShape {
   template <class T, Contiguous contiguous>
-  using TileA = std::conditional_t<contiguous == Contiguous::depth, WarpRows, PanelTile<128>>;
+  using TileA = GroupTile<contiguous, 128>;
   template <class T, Contiguous contiguous>
-  using TileB = std::conditional_t<contiguous == Contiguous::depth, SharedTile<T, Contiguous::depth, columns>,
-                                   PanelTile<columns>>;
+  using TileB = GroupTile<contiguous, columns>;
   static constexpr bool asynchronous = true;
   static constexpr int m = 128, n = columns, threads = 128, sums = m * n / threads;
 };
@@ -37,7 +35,7 @@ class WarpProduct<half, GroupShape<columns>, a_contiguous, b_contiguous> {
     for (int depth = 0; depth < slice_depth<half>; depth += 16)
 #pragma unroll
       for (int i = 0; i < blocks; ++i)
-        start_group_product(sums_[i], matrix<a_contiguous>(a, i, depth), matrix<b_contiguous>(b, 0, depth));
+        start_group_product(sums_[i], rows_of_block(a, i, depth), columns_of_block(b, depth));
     commit_group();
   }
   __device__ void finish_before_last() { wait_for_groups_before_last(); }
@@ -48,26 +46,40 @@ class WarpProduct<half, GroupShape<columns>, a_contiguous, b_contiguous> {
 
   __device__ static int row(int i) {
     const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, of_lane = thread % 32 / 4;
-    if (a_contiguous == Contiguous::depth) return warp * 32 + of_lane + i * 8;  // as in WarpRows
-    return i / 2 * block_m + warp * 16 + of_lane + i % 2 * 8;
+    return takes_turns ? warp * 32 + i * 8 + of_lane : i / 2 * block_m + warp * 16 + i % 2 * 8 + of_lane;
   }
   __device__ static int column(int j) { return 8 * j + static_cast<int>(threadIdx.x) % 4 * 2; }
   __device__ Pack<float, 2> run(int i, int j) const {
-    const float(&sums)[columns / 2] = sums_[i / 2];
-    return {{sums[4 * j + i % 2 * 2], sums[4 * j + i % 2 * 2 + 1]}};
+    const int block = takes_turns ? i % 2 : i / 2, eight = takes_turns ? i / 2 : i % 2;
+    const float(&sums)[columns / 2] = sums_[block];
+    return {{sums[4 * j + 2 * eight], sums[4 * j + 2 * eight + 1]}};
   }
 
  private:
-  static constexpr int block_m = 64, blocks = GroupShape<columns>::m / block_m;
+  static constexpr int block_m = 64, blocks = GroupShape<columns>::m / block_m, bytes = sizeof(half);
+  /// Whether the two blocks that are multiplied take turns of eight rows, so that a warp, which has 16 of each in a
+  /// row, has 32 rows in a row, as in other shapes.
+  static constexpr bool takes_turns = a_contiguous == Contiguous::depth;
 
-  /// The i-th block of 64 rows or columns of a slice, from this depth on.
-  template <Contiguous contiguous>
-  __device__ static GroupMatrix<contiguous == Contiguous::extent> matrix(const half* slice, int i, int depth) {
-    constexpr int bytes = sizeof(half), panel = 64 * slice_depth<half>;
-    if constexpr (contiguous == Contiguous::depth)
-      return {slice + i * panel + depth, 16, 8 * slice_depth<half> * bytes};
+  __device__ static auto rows_of_block(const half* slice, int i, int depth) {
+    if constexpr (takes_turns)
+      return in_rows(slice + i * eight_rows + depth, blocks * eight_rows);
     else
-      return {slice + i * panel + depth * 64, panel * bytes, 8 * 64 * bytes};
+      return in_panels(slice + i * panel, depth);
+  }
+  __device__ static auto columns_of_block(const half* slice, int depth) {
+    if constexpr (b_contiguous == Contiguous::depth)
+      return in_rows(slice + depth, eight_rows);
+    else
+      return in_panels(slice, depth);
+  }
+
+  static constexpr int eight_rows = 8 * slice_depth<half>, panel = 64 * slice_depth<half>;
+  __device__ static GroupMatrix<false> in_rows(const half* from, int to_next_eight) {
+    return {from, 16, static_cast<unsigned>(to_next_eight * bytes)};
+  }
+  __device__ static GroupMatrix<true> in_panels(const half* from, int depth) {
+    return {from + depth * 64, panel * bytes, 8 * 64 * bytes};
   }
 
   float sums_[blocks][columns / 2] = {};

@@ -34,8 +34,6 @@ struct SharedTile {
   }
   /// The place `distance` (a power of two times a small number) columns behind that of a column below `distance`.
   __device__ static int further(int place, int distance) { return place ^ distance; }
-  /// Which of the operand's rows, from the tile's first on, lies in a row: where rows run along the depth.
-  __device__ static int source_row(int row) { return row; }
   /// The place of an element by depth and extent.
   __device__ static int at(int depth, int along) {
     return contiguous == Contiguous::depth ? offset(along, depth) : offset(depth, along);
@@ -81,7 +79,7 @@ class TileLoader {
           [&](int i) { columns_[i] = source.column(origin + static_cast<unsigned>(column(i))); });
     } else if constexpr (keeps_rows) {
 #pragma unroll
-      for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + source_row(i));
+      for (int i = 0; i < steps; ++i) rows_[i] = source.row(origin + static_cast<unsigned>(row(i)));
     }
   }
 
@@ -102,7 +100,7 @@ class TileLoader {
         if constexpr (keeps_rows)
           from = rows_[i];
         else
-          from = source_.row(origin_ + source_row(i));
+          from = source_.row(origin_ + static_cast<unsigned>(row(i)));
         copy(tile + place(i), source_.at(from, found));
       }
     }
@@ -124,7 +122,6 @@ class TileLoader {
     const int thread = static_cast<int>(threadIdx.x);
     return by_rows ? thread % 8 + thread / 32 * 8 % at_once : thread / sharing + i * at_once;
   }
-  __device__ static unsigned source_row(int i) { return static_cast<unsigned>(Tile::source_row(row(i))); }
   __device__ static int column(int i) {
     const int thread = static_cast<int>(threadIdx.x);
     if constexpr (by_rows) return (thread / 8 % 4 + thread / 32 * 8 / at_once * 4 + i * sharing) * run;
