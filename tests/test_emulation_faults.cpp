@@ -73,6 +73,11 @@ TEST_CASE("a fault is diagnosed with its line, and the next kernel runs") {
       {misaligned_copy, "misaligned shared address", {"misaligned copy"}},
       {misaligned_ldmatrix, "expected rows aligned to 16 bytes", {"misaligned rows"}},
       {ldmatrix_of_global_memory, "expected rows in shared memory", {"rows of global memory"}},
+      {misaligned_tensor_copy, "misaligned shared address", {"misaligned box"}},
+      {tensor_copy_to_global_memory, "expected a destination in shared memory", {"box outside"}},
+      {tensor_copy_without_barrier, "expected a barrier that was initialised", {"box without a barrier"}},
+      {leave_tensor_copy, "expected a wait for every copy of a tensor's elements", {}},
+      {wait_for_no_tensor_copy, "deadlock", {"wait for nothing"}},
   };
   const SettingsScope scope;
   settings().order = mpad::emulation::Order::forward;

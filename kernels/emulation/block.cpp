@@ -19,6 +19,8 @@ Block& Block::current() { return *running; }
 std::string Block::go_on(const Launch& launch) {
   running = this;
   std::string diagnosis = scheduler_.go_on(launch.body);
+  if (diagnosis.empty() && ended() && copy_barriers_.any_left())
+    return "expected a wait for every copy of a tensor's elements";
   if (diagnosis.empty() && ended() && launch.shape.overlaps && followers_ != scheduler_.size())
     return "expected every thread to call follow_kernels_before, got " + std::to_string(followers_) + " of " +
            std::to_string(scheduler_.size());
@@ -37,6 +39,7 @@ void Block::prepare(const Launch& launch) {
   scheduler_.prepare(shape);
   barrier_.reset();
   shared_.reset(launch.shape.shared_bytes);
+  copy_barriers_.reset();
   while (warps_.size() * warp_size < threads)
     warps_.emplace_back(scheduler_, static_cast<unsigned>(warps_.size()) * warp_size);
   for (Warp& warp : warps_) warp.reset();

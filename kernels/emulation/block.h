@@ -7,6 +7,7 @@
 #include "group_product.h"
 #include "scheduler.h"
 #include "shared_memory.h"
+#include "tensor_copy.h"
 #include "warp.h"
 
 #include <deque>
@@ -40,6 +41,7 @@ class Block {
   /// Those of the current thread.
   Warp& warp() { return warps_[scheduler_.current() / warp_size]; }
   unsigned lane() const { return scheduler_.current() % warp_size; }
+  CopyBarriers& copy_barriers() { return copy_barriers_; }
   AsyncCopies& async_copies() { return async_copies_[scheduler_.current()]; }
   GroupProducts& group_products() { return group_products_[scheduler_.current()]; }
   /// A static shared array; fails where the block's arrays exceed 48 KiB.
@@ -49,6 +51,7 @@ class Block {
   Scheduler scheduler_;
   Barrier barrier_{scheduler_};
   SharedMemory shared_;
+  CopyBarriers copy_barriers_;
   std::deque<Warp> warps_;
   std::vector<AsyncCopies> async_copies_;
   std::vector<GroupProducts> group_products_;

@@ -18,7 +18,15 @@
 namespace mpad::emulation {
 
 /// What a thread of the block is doing.
-enum class ThreadState : unsigned char { unstarted, running, at_barrier, at_warp_operation, at_cluster_barrier, done };
+enum class ThreadState : unsigned char {
+  unstarted,
+  running,
+  at_barrier,
+  at_warp_operation,
+  at_copy_barrier,
+  at_cluster_barrier,
+  done
+};
 
 struct Thread {
   Fiber* fiber = nullptr;

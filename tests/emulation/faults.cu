@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "faults.h"
 
+#include <tensor_map.h>
 #include <launch.cuh>
 #include <ptx.cuh>
+#include <tensor_copy.cuh>
 
 using mpad::kernels::launch;
 using mpad::kernels::LaunchShape;
@@ -105,6 +107,31 @@ __global__ void wait_for_cluster_and_block_kernel(float* y) {
   y[threadIdx.x] = 1;
 }
 
+enum class TensorFault { misaligned, not_shared, no_barrier, left, not_expected };
+
+template <TensorFault fault>
+__global__ void copy_tensor_kernel(MPAD_GRID_CONSTANT const CUtensorMap map, float* y) {
+  using kernels::CopyBarrier;
+  constexpr kernels::TensorPlace at{0, 0, 0, 0};
+  constexpr unsigned bytes = 8 * 64;
+  MPAD_SHARED_PERMUTED(__half, tile, [2 * bytes]);
+  MPAD_SHARED(CopyBarrier, copied, [1]);
+  if (fault != TensorFault::no_barrier) copied[0].init();
+  if (fault != TensorFault::not_expected && fault != TensorFault::no_barrier) copied[0].expect(bytes);
+  if (fault == TensorFault::misaligned) kernels::copy_box(tile + 8, map, at, copied[0]);  // misaligned box
+  if (fault == TensorFault::not_shared) kernels::copy_box(y, map, at, copied[0]);         // box outside
+  if (fault == TensorFault::no_barrier) kernels::copy_box(tile, map, at, copied[0]);      // box without a barrier
+  if (fault == TensorFault::left) kernels::copy_box(tile, map, at, copied[0]);
+  if (fault == TensorFault::not_expected) copied[0].wait(0);  // wait for nothing
+  y[0] = 1;
+}
+
+template <TensorFault fault>
+void copy_tensor(float* y) {
+  const cuda::HalfTensor tensor{reinterpret_cast<const __half*>(y), {32, 8, 1, 1}};
+  launch("fault", copy_tensor_kernel<fault>, 1, 1, 0, nullptr, cuda::map_boxes("fault", tensor, {32, 8, 1, 1}), y);
+}
+
 __global__ void follow_by_halves_kernel(float* y) {
   if (threadIdx.x % 2 == 0) mpad::kernels::follow_kernels_before();
   y[threadIdx.x] = 1;
@@ -186,6 +213,11 @@ void too_much_static_shared(float* y) { launch("fault", too_much_static_shared_k
 void misaligned_copy(float* y) { launch("fault", misaligned_copy_kernel, 1, 1, 0, nullptr, y); }
 void misaligned_ldmatrix(float* y) { launch("fault", misaligned_ldmatrix_kernel, 1, 32, 0, nullptr, y); }
 void ldmatrix_of_global_memory(float* y) { launch("fault", ldmatrix_of_global_memory_kernel, 1, 32, 0, nullptr, y); }
+void misaligned_tensor_copy(float* y) { copy_tensor<TensorFault::misaligned>(y); }
+void tensor_copy_to_global_memory(float* y) { copy_tensor<TensorFault::not_shared>(y); }
+void tensor_copy_without_barrier(float* y) { copy_tensor<TensorFault::no_barrier>(y); }
+void leave_tensor_copy(float* y) { copy_tensor<TensorFault::left>(y); }
+void wait_for_no_tensor_copy(float* y) { copy_tensor<TensorFault::not_expected>(y); }
 void race_without_barrier(float* y) { launch("race", race_without_barrier_kernel, 1, 128, 0, nullptr, y); }
 void overtake_readers(float* y) { launch("race", overtake_readers_kernel, 1, 256, 0, nullptr, y); }
 void read_uninitialised_shared(float* y) { launch("read", read_uninitialised_shared_kernel, 1, 64, 0, nullptr, y); }

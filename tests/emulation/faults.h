@@ -42,6 +42,13 @@ void leave_cluster_too_early(float* y);
 void read_beyond_cluster(float* y);
 void read_static_of_cluster(float* y);
 void wait_for_cluster_and_block(float* y);
+/// Copies of a tensor's elements: to a place that is misaligned; to one that is not in shared memory; by a barrier that
+/// was not initialised; that nobody waits for; and a wait for a barrier that expects nothing.
+void misaligned_tensor_copy(float* y);
+void tensor_copy_to_global_memory(float* y);
+void tensor_copy_without_barrier(float* y);
+void leave_tensor_copy(float* y);
+void wait_for_no_tensor_copy(float* y);
 /// A kernel that need not wait for those before it, of which half of the threads do.
 void follow_by_halves(float* y);
 /// Any configuration, of a kernel that does nothing.
