@@ -12,6 +12,7 @@ class Instructions(NamedTuple):
     copies16: int  # of those, 16 bytes each
     products: int  # on tensor cores
     group_products: int  # of those, by warpgroups
+    tensor_copies: int  # by the tensor memory accelerator
 
     def __str__(self):
         return ", ".join(f"{count} {name}" for name, count in self._asdict().items())
@@ -25,18 +26,19 @@ def read(body):
     copies = re.findall(r"cp\.async\.c[ag]\.shared\.global\S* \[[^\]]*\], \[[^\]]*\], (\d+)", body)
     groups = len(re.findall(r"\bwgmma\.mma_async\b", body))
     return Instructions(len(re.findall(rf"\bld{_wide}", body)), len(re.findall(rf"\bst{_wide}", body)), len(copies),
-                        copies.count("16"), len(re.findall(r"\bmma\.sync\b", body)) + groups, groups)
+                        copies.count("16"), len(re.findall(r"\bmma\.sync\b", body)) + groups, groups,
+                        len(re.findall(r"\bcp\.async\.bulk\.tensor\b", body)))
 
 
 def read_machine(body):
     """The instructions of a kernel's machine code, as nvdisasm writes it."""
-    found = re.findall(r"\b(LDG|STG|LDGSTS|HMMA|DMMA|HGMMA)\b((?:\.\w+)*)", body)
+    found = re.findall(r"\b(LDG|STG|LDGSTS|HMMA|DMMA|HGMMA|UTMALDG)\b((?:\.\w+)*)", body)
 
     def count(names, width=""):
         return sum(name in names and width in modifiers for name, modifiers in found)
 
     return Instructions(count({"LDG"}, ".128"), count({"STG"}, ".128"), count({"LDGSTS"}), count({"LDGSTS"}, ".128"),
-                        count({"HMMA", "DMMA", "HGMMA"}), count({"HGMMA"}))
+                        count({"HMMA", "DMMA", "HGMMA"}), count({"HGMMA"}), count({"UTMALDG"}))
 
 
 def early(body):
@@ -48,7 +50,7 @@ def early(body):
 
 def early_machine(body):
     """The same of machine code."""
-    return len(re.findall(r"\b(?:LDG|STG|LDGSTS|LD|ST|ATOMG?|REDG?)\b", body.partition("ACQBULK")[0]))
+    return len(re.findall(r"\b(?:LDG|STG|LDGSTS|LD|ST|ATOMG?|REDG?|UTMALDG)\b", body.partition("ACQBULK")[0]))
 
 
 nothing = read("")
@@ -85,6 +87,11 @@ def missing(name, found):
             return "products on tensor cores"
         if stem[1] == "8" and not found.copies == found.copies16 > 0:
             return "copies of 16 bytes alone"
+    if name.startswith("multiply_copied_tiles<"):
+        if not found.group_products:
+            return "products by warpgroups"
+        if not found.tensor_copies or found.copies:
+            return "copies by the tensor memory accelerator alone"
     if product := re.match(r"multiply_tiles<(\w+), \w+<[^>]*>, Runs<(\d+), (\d+)>", name):
         element, *runs = product.groups()
         full = str(16 // _bytes[element])

@@ -6,6 +6,10 @@
 #include <mpad/core/parallel.h>
 #include <mpad/ops.h>
 
+#ifdef MPAD_WITH_EMULATION
+#include <emulation/tensor_copy.h>
+#endif
+
 using namespace mpad;
 using namespace mpad::test;
 using namespace mpad::test::conv2d;
@@ -319,6 +323,47 @@ TEST_CASE("products by warpgroups have the bits of products by warps under the e
     };
     CHECK(same(by_groups(true), by_groups(false)));
   }
+}
+
+/// Bits of the three products with and without the tensor memory accelerator; returns how many copies it made.
+std::uint64_t check_copied(const Case& c) {
+  const Problem p = make(c, DType::f16, false);
+  INFO(describe(p));
+  const Asked groups(cuda::Sm90::groups, true);
+  const auto by_copies = [&](bool ask) {
+    const Asked tma(cuda::Sm90::tma, ask);
+    return compute(current_cuda(), p);
+  };
+  const std::uint64_t before = emulation::tensor_copies();
+  const Computed want = by_copies(false);
+  CHECK(emulation::tensor_copies() == before);
+  CHECK(same(by_copies(true), want));
+  return emulation::tensor_copies() - before;
+}
+
+// From image to image and place by place.
+TEST_CASE("slices that the tensor memory accelerator copies have the bits of those that threads copy") {
+  for (const Case& c : {Case{1, 12, 11, 64, 136, {1}}, Case{128, 1, 2, 64, 96, {3, 1, 1}}}) CHECK(check_copied(c) > 0);
+}
+
+// Strides, padding, dilation, unequal in h and w; sizes beside the tiles' multiples, slices that end in the middle; all
+// three products or some.
+TEST_CASE("so have slices of any convolution", "[values]") {
+  for (const Case& c :
+       {Case{1, 10, 9, 128, 96, {3, 1, 1}}, Case{3, 9, 10, 128, 96, {3, 2, 1}}, Case{1, 15, 13, 64, 64, {1}},
+        Case{1, 9, 10, 64, 96, {3, 1, 2, 2}}, Case{2, 9, 11, 64, 96, {Pair(2, 3), Pair(1, 3), Pair(2, 1), Pair(3, 1)}},
+        Case{1, 10, 14, 128, 96, {Pair(1, 4), Pair(1, 2), Pair(0, 3), Pair(1, 2)}}, Case{128, 2, 1, 128, 96, {3, 2, 1}},
+        Case{1024, 1, 2, 128, 72, {3, 1, 1}},
+        Case{1, 110, 1, 64, 96, {Pair(3, 1), Pair(1, 1), Pair(100, 0), Pair(100, 1)}}})
+    CHECK(check_copied(c) > 0);
+}
+
+// Channels that 32 do not divide, padding and distances between taps beyond 128 and 255 pixels, strides beyond 8.
+TEST_CASE("threads copy what the tensor memory accelerator has no room for") {
+  CHECK(check_copied({1, 12, 11, 72, 136, {1}}) == 0);
+  CHECK(check_copied({1, 1, 3, 96, 136, {Pair(1, 1), Pair(1, 1), Pair(0, 129)}}) == 0);
+  CHECK(check_copied({1, 1, 400, 96, 136, {Pair(1, 2), Pair(1, 1), Pair(0, 0), Pair(1, 256)}}) == 0);
+  CHECK(check_copied({9, 1, 100, 96, 136, {Pair(1, 1), Pair(1, 9)}}) == 0);
 }
 
 // Reductions of 2 to 32 parts and more in one of the three products, cut or not by an edge, one of them by parity.

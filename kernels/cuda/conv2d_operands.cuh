@@ -81,14 +81,19 @@ struct WeightsByTap : Matrix<T> {
   bool all;  // of the taps
   FastDivision by_k, by_width;
 
+  /// A tap of the filter, and the channel of the result.
+  struct Place {
+    unsigned tap, k;
+  };
+  __device__ Place place(unsigned row) const {
+    const Divided in_k = by_k.divide(row);
+    if (all) return {in_k.quotient, in_k.remainder};
+    const Divided in_row = by_width.divide(in_k.quotient);
+    return {first + in_row.quotient * step_h + in_row.remainder * step_w, in_k.remainder};
+  }
   __device__ Row row(unsigned i) const {
-    const Divided in_k = by_k.divide(i);
-    unsigned tap = in_k.quotient;
-    if (!all) {
-      const Divided in_row = by_width.divide(tap);
-      tap = first + in_row.quotient * step_h + in_row.remainder * step_w;
-    }
-    return {Matrix<T>::row(in_k.remainder * taps + tap).start, i < this->rows};
+    const Place at = place(i);
+    return {Matrix<T>::row(at.k * taps + at.tap).start, i < this->rows};
   }
 };
 
@@ -108,6 +113,7 @@ struct GridAxis {
 struct PixelGrid {
   struct Pixel {
     std::int64_t index;  // among those of the images
+    unsigned image;
     int h, w;
   };
 
@@ -121,7 +127,7 @@ struct PixelGrid {
   }
   __device__ Pixel pixel(unsigned image, unsigned row, unsigned column) const {
     const int y = static_cast<int>(row) * h.scale + h.start, x = static_cast<int>(column) * w.scale + w.start;
-    return {(static_cast<std::int64_t>(image) * h.from + y) * w.from + x, y, x};
+    return {(static_cast<std::int64_t>(image) * h.from + y) * w.from + x, image, y, x};
   }
   __device__ std::int64_t pixels_of_image() const { return std::int64_t{h.from} * w.from; }
 

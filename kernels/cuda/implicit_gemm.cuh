@@ -2,9 +2,7 @@
 // The skeleton of every convolution: y (m x n, row-major) = a * b, operands gathered from global memory slice by slice.
 // A block has one tile of y and one part of the reduction.
 #pragma once
-#include "conv2d_operands.cuh"
-#include "group_product.cuh"
-#include "reduction_parts.cuh"
+#include "copied_gemm.cuh"
 #include "warp_product_double.cuh"
 #include "warp_product_float.cuh"
 #include "warp_product_half.cuh"
@@ -39,42 +37,6 @@ inline constexpr int resident_blocks =
     Run::a != full_pack<T> || Run::b != full_pack<T> || Shape::threads == 256 || Shape::sums >= 64 ? 2 : 3;
 #endif
 
-/// Stages that slices of both operands go round in, and how many slices are on their way to them while one is
-/// multiplied. A product by warps has ended when the next slice's begins; one by a warpgroup ends while that runs, and
-/// so keeps a stage longer.
-template <class T, class Shape>
-struct Stages {
-  static constexpr int slice = (Shape::m + Shape::n) * slice_depth<T>;  // elements
-  static constexpr int bytes_of_slice = slice * static_cast<int>(sizeof(T)), fitting = 48 * 1024 / bytes_of_slice;
-  static constexpr int count = Shape::asynchronous || fitting > 4 ? 4 : fitting;
-  static constexpr int ahead = Shape::asynchronous ? count - 2 : count - 1;
-  static constexpr int bytes = count * bytes_of_slice;
-};
-
-/// Adds the sums of the first `ranks` of a cluster's blocks, in order, each block those of some runs of all its
-/// threads, and stores them. `shared` has room for a block's sums; whatever was there is done with.
-template <class A, class Shape, class Product, class To>
-__device__ inline void store_sums_of_cluster(const Product& product, A* shared, unsigned ranks, const To& destination,
-                                             std::int64_t first_row, int first_column, bool are_partial) {
-  using Sums = decltype(product.run(0, 0));
-  constexpr int run = std::extent_v<decltype(product.run(0, 0).element)>;
-  const auto place = [&](int i) { return shared + (i * Shape::threads + static_cast<int>(threadIdx.x)) * run; };
-  __syncthreads();
-#pragma unroll
-  for (int i = 0; i < Product::rows; ++i)
-#pragma unroll
-    for (int j = 0; j < Product::runs; ++j) store(place(i * Product::runs + j), product.run(i, j));
-  sync_cluster();
-  for (int i = static_cast<int>(blockIdx.z); i < Product::rows * Product::runs; i += static_cast<int>(gridDim.z)) {
-    const auto load_of = [&](std::int64_t rank) { return load<run>(in_block(place(i), static_cast<unsigned>(rank))); };
-    Sums sums = load_of(0);
-    use_in_order(1, ranks, 1, load_of, [&](const Sums& other) { add_run(sums, other); });
-    destination.store(first_row + product.row(i / Product::runs), first_column + product.column(i % Product::runs),
-                      sums, are_partial);
-  }
-  sync_cluster();  // others read here until then
-}
-
 /// `dynamic_bytes` of shared memory hold the stages; an argument so that the kernel's name tells them. A cluster of
 /// gridDim.z blocks, if more than one, adds up its parts; the memory holds a block's sums, too, then.
 template <class T, class Shape, class Run, class A, class B, class To, int dynamic_bytes>
@@ -90,20 +52,16 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   static_assert(dynamic_bytes == stages * size * sizeof(T));
   MPAD_DYNAMIC_SHARED_PERMUTED(T, tiles);
 
-  const unsigned columns = ceil_div(static_cast<unsigned>(destination.n), static_cast<unsigned>(Shape::n));
-  const unsigned first_m = blockIdx.x / columns * Shape::m, first_n = blockIdx.x % columns * Shape::n;
-  const TileSlices reached = slices.of_tile(first_m, Shape::m, first_n, Shape::n);
-  const EvenParts parts = slices.cut(reached.count);
-  const unsigned first_part = blockIdx.y * gridDim.z, part = first_part + blockIdx.z, count = parts.size(part);
-  if (first_part >= parts.count) return;
-  const LoaderA load_a(a.source, first_m);
-  const LoaderB load_b(b.source, first_n);
+  const TilePart<Shape> part(destination.n, slices);
+  if (part.is_none()) return;
+  const LoaderA load_a(a.source, part.first_m);
+  const LoaderB load_b(b.source, part.first_n);
   // Stages go round: where the next slice is loaded to, and where the one is that is multiplied.
   const auto next = [&](int stage) { return stage == (stages - 1) * size ? 0 : stage + size; };
   int loading = 0, multiplying = 0;
-  SliceWalk walk(reached, parts.begin(part));
+  SliceWalk walk(part.reached, part.begin);
   const auto load = [&](unsigned slice) {
-    if (slice < count) {
+    if (slice < part.count) {
       const unsigned from = walk.next() * depth;
       load_a.load(tiles + loading, from);
       load_b.load(tiles + loading + a_size, from);
@@ -113,7 +71,7 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
   };
   for (unsigned slice = 0; slice < ahead; ++slice) load(slice);
   WarpProduct<T, Shape, A::contiguous, B::contiguous> product;
-  for (unsigned slice = 0; slice < count; ++slice) {
+  for (unsigned slice = 0; slice < part.count; ++slice) {
     cp_async_wait<ahead - 1>();
     if constexpr (Shape::asynchronous) fence_for_groups();
     __syncthreads();  // the slice is there for all, and the stage that is loaded next is free
@@ -126,17 +84,7 @@ __global__ void __launch_bounds__(Shape::threads, (resident_blocks<T, Shape, Run
     multiplying = next(multiplying);
   }
   if constexpr (Shape::asynchronous) product.finish();
-  if constexpr (TakesParts<To>) {
-    const bool are_partial = parts.count > gridDim.z;
-    if constexpr (can_cluster)
-      if (gridDim.z > 1)
-        return store_sums_of_cluster<acc_t<T>, Shape>(product, reinterpret_cast<acc_t<T>*>(tiles),
-                                                      min(parts.count - first_part, gridDim.z), destination,
-                                                      std::int64_t{first_m}, static_cast<int>(first_n), are_partial);
-    destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n), are_partial);
-  } else {
-    destination.store_tile(product, std::int64_t{first_m}, static_cast<int>(first_n));
-  }
+  store_sums<acc_t<T>>(product, part, tiles, destination);
 }
 
 /// 128 x 128 for tensor cores, in warps of 64 x 64: the larger a warp's part, the fewer bytes of shared memory it reads
@@ -210,28 +158,56 @@ unsigned cluster_of(const To& to) {
     return 1;
 }
 
+/// Launches a kernel of a product, whose tiles are of this shape.
+template <class Shape, class T, class A, class B, class To>
+void launch_tiles(const char* op, Cuda where, void (*kernel)(A, B, To, Slices), const A& a, const B& b,
+                  const Cut<T>& cut, const To& to) {
+  constexpr int of_stages = Stages<T, Shape>::bytes, of_sums = Shape::m * Shape::n * sizeof(acc_t<T>);
+  const unsigned cluster = cluster_of(to);
+  const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
+  if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
+  const dim3 grid(tiles_of<Shape>(to.m, to.n), ceil_div(cut.slices.parts, cluster), cluster);
+  launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
+         static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
+}
+
+/// Multiplies a * b of slices that the tensor memory accelerator copies, or returns false where it was not asked for or
+/// cannot.
+template <class Shape, class A, class B, class To>
+bool multiply_copied(const char* op, Cuda where, const A& a, const B& b, const Cut<half>& cut, const To& to) {
+  using OfA = Copying<A::contiguous, Shape::m>;
+  using OfB = Copying<B::contiguous, Shape::n>;
+  if constexpr (requires { OfA::copied(op, a.source), OfB::copied(op, b.source); }) {
+    if (!cuda::uses(cuda::Sm90::tma) || !OfA::can_copy(a.source) || !OfB::can_copy(b.source)) return false;
+    using FromA = CopiedOperand<decltype(OfA::copied(op, a.source)), A::contiguous, Shape::m>;
+    using FromB = CopiedOperand<decltype(OfB::copied(op, b.source)), B::contiguous, Shape::n>;
+    const FromA from_a{OfA::copied(op, a.source)};
+    const FromB from_b{OfB::copied(op, b.source)};
+    const auto kernel = multiply_copied_tiles<Shape, FromA, FromB, To, Stages<half, Shape>::bytes>;
+    launch_tiles<Shape>(op, where, kernel, from_a, from_b, cut, to);
+    return true;
+  }
+  return false;
+}
+
 /// Multiplies the tiles of a * b. Alignment decides `packing`; the bits do not depend on it, nor on the tiles' shape,
 /// where both multiply by the same instructions.
 template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {
     const auto with = [&]<class Shape>(Shape) {
-      constexpr int of_stages = Stages<T, Shape>::bytes, of_sums = Shape::m * Shape::n * sizeof(acc_t<T>);
-      const auto kernel = multiply_tiles<T, Shape, Run, A, B, To, of_stages>;
-      const unsigned cluster = cluster_of(to);
-      const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
-      if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
-      const dim3 grid(tiles_of<Shape>(to.m, to.n), ceil_div(cut.slices.parts, cluster), cluster);
-      launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
-             static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
+      launch_tiles<Shape>(op, where, multiply_tiles<T, Shape, Run, A, B, To, Stages<T, Shape>::bytes>, a, b, cut, to);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)
         if (cuda::uses(cuda::Sm90::groups)) {
+          const auto by_group = [&]<class Shape>(Shape shape) {
+            if (!multiply_copied<Shape>(op, where, a, b, cut, to)) with(shape);
+          };
           static_assert(GroupShape<128>::m == LargeShape<T>::m && GroupShape<128>::n == LargeShape<T>::n);
-          if (cut.large) return with(GroupShape<128>());
+          if (cut.large) return by_group(GroupShape<128>());
           // Where nothing is cut there are tiles enough. Of twice the rows, they would reach more than small ones.
-          if (cut.tall && cut.slices.parts == 1 && cut.slices.reaches_all) return with(GroupShape<64>());
+          if (cut.tall && cut.slices.parts == 1 && cut.slices.reaches_all) return by_group(GroupShape<64>());
         }
       if (cut.large) return with(LargeShape<T>());
     }

@@ -14,7 +14,7 @@
 namespace mpad::cuda {
 namespace {
 
-constexpr std::array<std::string_view, 3> names = {"groups", "clusters", "overlap"};  // as in Sm90
+constexpr std::array<std::string_view, 4> names = {"groups", "tma", "clusters", "overlap"};  // as in Sm90
 
 /// What was asked for, at first by $MPAD_SM90.
 struct Asked {
@@ -32,7 +32,7 @@ struct Asked {
     for (std::size_t i = 0; i < names.size(); ++i)
       if (name == names[i] || name == "all") of[i] = known = true;
     if (!known)
-      throw Error("MPAD_SM90: expected all or some of groups,clusters,overlap, got '" + std::string(name) + "'");
+      throw Error("MPAD_SM90: expected all or some of groups,tma,clusters,overlap, got '" + std::string(name) + "'");
   }
 
   std::array<std::atomic<bool>, names.size()> of{};

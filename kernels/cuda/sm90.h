@@ -7,6 +7,7 @@ namespace mpad::cuda {
 /// it.
 enum class Sm90 {
   groups,    ///< products by warpgroups, of convolutions in half
+  tma,       ///< slices for those products copied by the tensor memory accelerator
   clusters,  ///< parts of a convolution's reduction added on the chip, by a cluster of blocks
   overlap,   ///< a kernel's blocks begin while the kernel before it ends, and wait there
 };

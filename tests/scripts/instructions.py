@@ -21,8 +21,9 @@ class Instructions(unittest.TestCase):
                   st.global.v4.b32 [%rd2], {%r1, %r2, %r3, %r4};
                   cp.async.cg.shared.global.L2::128B [%r1], [%rd1], 16, %r2;
                   cp.async.ca.shared.global [%r1], [%rd1], 4, %r2;
-                  mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};"""
-        self.assertEqual(instructions.read(code), (2, 1, 2, 1, 1, 0))
+                  mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};
+                  cp.async.bulk.tensor.4d.shared::cluster.global.tile [%r1], [%rd1, {%r2, %r3, %r4, %r5}], [%r6];"""
+        self.assertEqual(instructions.read(code), (2, 1, 2, 1, 1, 0, 1))
 
     def test_reading_machine_code(self):
         code = """/*0000*/ LDG.E.128.CONSTANT R4, desc[UR4][R2.64] ;
@@ -34,8 +35,9 @@ class Instructions(unittest.TestCase):
                   /*0060*/ LDS.128 R4, [R1] ;
                   /*0070*/ HMMA.16816.F32 R4, R8, R12, R4 ;
                   /*0080*/ DMMA.884 R4, R8, R12, R4 ;
-                  /*0090*/ HGMMA.64x128x16.F32 R24, gdesc[UR4], R24 ;"""
-        self.assertEqual(instructions.read_machine(code), (1, 1, 2, 1, 3, 1))
+                  /*0090*/ HGMMA.64x128x16.F32 R24, gdesc[UR4], R24 ;
+                  /*00a0*/ UTMALDG.4D.IM2COL [UR8], [UR4], UR6 ;"""
+        self.assertEqual(instructions.read_machine(code), (1, 1, 2, 1, 3, 1, 1))
 
     def test_early_accesses(self):
         wait = "griddepcontrol.wait;\n"
@@ -46,14 +48,15 @@ class Instructions(unittest.TestCase):
         self.assertEqual(instructions.early(code + wait + "ld.global.f32 %f1, [%rd2];"), 0)
         for access in ("ld.global.f32 %f1, [%rd2];", "st.global.f32 [%rd2], %f1;", "ld.f32 %f1, [%rd2];",
                        "atom.global.add.u32 %r1, [%rd2], 1;", "red.global.add.u32 [%rd2], 1;",
-                       "cp.async.cg.shared.global [%r1], [%rd1], 16;"):
+                       "cp.async.cg.shared.global [%r1], [%rd1], 16;",
+                       "cp.async.bulk.tensor.4d.shared::cluster.global.tile [%r1], [%rd1, {%r2}], [%r6];"):
             self.assertEqual(instructions.early(code + access + wait), 1)
             self.assertEqual(instructions.early(code + access), 1)
         code = """/*0000*/ LDC R1, c[0x0][0x28] ;
                   /*0010*/ LDS R4, [R1] ;"""
         self.assertEqual(instructions.early_machine(code + "ACQBULK ;\n LDG.E R4, desc[UR4][R2.64] ;"), 0)
         for access in ("LDG.E R4, desc[UR4][R2.64] ;", "STG.E desc[UR4][R2.64], R4 ;", "LD.E R4, [R2.64] ;",
-                       "LDGSTS.E.64 [R1], desc[UR4][R2.64] ;", "ATOMG.E.ADD R4, [R2.64], R5 ;"):
+                       "LDGSTS.E.64 [R1], desc[UR4][R2.64] ;", "UTMALDG.4D [UR8], [UR4] ;", "ATOMG.E.ADD R4, [R2.64], R5 ;"):
             self.assertEqual(instructions.early_machine(code + access + "ACQBULK ;"), 1)
 
     def missing(self, name, code=""):
@@ -86,6 +89,13 @@ class Instructions(unittest.TestCase):
         group = "multiply_tiles<__half, GroupShape<64>, Runs<8, 8>, Operand>"
         self.assertEqual(self.missing(group, product + copy.format(16)), "products by warpgroups")
         self.assertEqual(self.missing(group, "wgmma.mma_async.sync {%f1};\n" + copy.format(16)), "")
+        copied = "multiply_copied_tiles<GroupShape<64>, CopiedOperand, CopiedOperand, Destination<__half>, 49152>"
+        by_tensor = "cp.async.bulk.tensor.4d.shared::cluster.global.tile [%r1], [%rd1, {%r2}], [%r6];\n"
+        alone = "copies by the tensor memory accelerator alone"
+        self.assertEqual(self.missing(copied, by_tensor), "products by warpgroups")
+        self.assertEqual(self.missing(copied, "wgmma.mma_async.sync {%f1};\n"), alone)
+        self.assertEqual(self.missing(copied, "wgmma.mma_async.sync {%f1};\n" + by_tensor + copy.format(16)), alone)
+        self.assertEqual(self.missing(copied, "wgmma.mma_async.sync {%f1};\n" + by_tensor), "")
         self.assertEqual(self.missing("multiply_tiles<float, BlockShape<2>, Runs<4, 4>, Operand>", copy.format(16)), "")
 
     def test_stems(self):

@@ -48,6 +48,8 @@ class Occupancy(unittest.TestCase):
         self.assertEqual(self.occupancy(tiles.format(65536), registers=128, threads=128), 18)  # three blocks
         self.assertEqual(self.occupancy(tiles.format(65536), registers=178, threads=128), 12)  # two, for their registers
         self.assertEqual(self.occupancy(tiles.format(131072), registers=178, threads=128), 6)
+        copied = "multiply_copied_tiles<GroupShape<128>, CopiedOperand, CopiedOperand, Destination<__half>, 65536>"
+        self.assertEqual(self.occupancy(copied, registers=154, threads=128, shared=1024), 18)
         self.assertEqual(self.occupancy(tiles.format(0), registers=64, threads=128), 50)
         self.assertEqual(self.occupancy(tiles.format(65536), registers=64, threads=128, shared=16384), 12)  # both count
 
