@@ -8,6 +8,7 @@
 #include "tile_load.cuh"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace mpad::kernels {
 
@@ -22,23 +23,29 @@ struct CopiedBox {
 
 /// A row-major matrix, whose rows lie behind each other.
 struct CopiedMatrix {
+  using Row = int;
+  using Column = int;
+
   CUtensorMap map;
 
-  __device__ int row(unsigned i) const { return static_cast<int>(i); }
-  __device__ int column(unsigned j) const { return static_cast<int>(j); }
-  __device__ void copy(half* to, int row, int column, CopyBarrier& barrier) const {
+  __device__ Row row(unsigned i) const { return static_cast<int>(i); }
+  __device__ Column column(unsigned j) const { return static_cast<int>(j); }
+  __device__ void copy(half* to, Row row, Column column, CopyBarrier& barrier) const {
     copy_box(to, map, {column, row, 0, 0}, barrier);
   }
 };
 
 /// The same of pixels that are taken place by place.
 struct CopiedPlacedRows {
+  using Row = Divided;
+  using Column = int;
+
   CUtensorMap map;  // channels, places, images
   FastDivision by_images;
 
-  __device__ Divided row(unsigned i) const { return by_images.divide(i); }
-  __device__ int column(unsigned j) const { return static_cast<int>(j); }
-  __device__ void copy(half* to, Divided row, int column, CopyBarrier& barrier) const {
+  __device__ Row row(unsigned i) const { return by_images.divide(i); }
+  __device__ Column column(unsigned j) const { return static_cast<int>(j); }
+  __device__ void copy(half* to, Row row, Column column, CopyBarrier& barrier) const {
     copy_box(to, map, {column, static_cast<int>(row.quotient), static_cast<int>(row.remainder), 0}, barrier);
   }
 };
@@ -46,13 +53,14 @@ struct CopiedPlacedRows {
 /// Weights by tap.
 struct CopiedWeightsByTap {
   using Row = WeightsByTap<half>::Place;
+  using Column = int;
 
   CUtensorMap map;  // channels, taps, k
   WeightsByTap<half> weights;
 
   __device__ Row row(unsigned i) const { return weights.place(i); }
-  __device__ int column(unsigned j) const { return static_cast<int>(j); }
-  __device__ void copy(half* to, Row row, int column, CopyBarrier& barrier) const {
+  __device__ Column column(unsigned j) const { return static_cast<int>(j); }
+  __device__ void copy(half* to, Row row, Column column, CopyBarrier& barrier) const {
     copy_box(to, map, {column, static_cast<int>(row.tap), static_cast<int>(row.k), 0}, barrier);
   }
 };
@@ -109,7 +117,13 @@ template <class Operand>
 class CopiedSlices {
  public:
   __device__ CopiedSlices(const Operand& operand, unsigned origin) : matrix_(operand.matrix) {
-    repeat<Box::boxes>([&](int i) { along_[i] = along(matrix_, origin + static_cast<unsigned>(i * Box::width)); });
+    repeat<Box::boxes>([&](int i) {
+      const unsigned along = origin + static_cast<unsigned>(i * Box::width);
+      if constexpr (Box::by_depth)
+        along_[i] = matrix_.row(along);
+      else
+        along_[i] = matrix_.column(along);
+    });
   }
 
   /// Starts copying the slice that starts at `depth`.
@@ -127,15 +141,8 @@ class CopiedSlices {
   using Matrix = typename Operand::Matrix;
   using Box = typename Operand::Box;
 
-  __device__ static auto along(const Matrix& matrix, unsigned i) {
-    if constexpr (Box::by_depth)
-      return matrix.row(i);
-    else
-      return matrix.column(i);
-  }
-
   const Matrix& matrix_;
-  decltype(along(std::declval<Matrix>(), 0)) along_[Box::boxes];
+  std::conditional_t<Box::by_depth, typename Matrix::Row, typename Matrix::Column> along_[Box::boxes];
 };
 
 /// The operands as they are copied for slices of `extent` rows or columns. can_copy() says whether they can be.

@@ -68,6 +68,9 @@ _ptx = """.extern .shared .align 1024 .b8 _ZN4mpad6sharedE[];
   griddepcontrol.wait;
   mov.u32 %r1, {1};
   cp.async.cg.shared.global [%r1], [%rd1], 16, %r2;
+  {{
+.reg .pred p;
+}}
   wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {{%f1}}, %rd1, %rd2;
 }}
 """
