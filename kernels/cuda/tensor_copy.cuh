@@ -58,7 +58,7 @@ class CopyBarrier {
   }
 
  private:
-  std::uint64_t state_;
+  [[maybe_unused]] std::uint64_t state_;
 };
 
 /// The barriers that this thread has initialised are so for copies, too.
