@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The driver's encoders of tensor maps, for two-byte elements of four dimensions, and the way to them.
-#include "../tensor_copy.h"
-#include "error.h"
+#include "../tensor_view.h"
 
 #include <cuda.h>
 #include <cuda_runtime_api.h>
