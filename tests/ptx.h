@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Kernels around the wrappers of kernels/cuda/ptx.cuh, one for each use.
 #pragma once
-#include <cuda/tensor_map.h>
-
 #include <mpad/core/device.h>
 #include <mpad/core/types.h>
 
@@ -21,11 +19,6 @@ void copy_async(Cuda where, View x, View y, int valid);
 void pipeline(Cuda where, View x, View y);
 /// Each row of y is the sum of x's rows, at most 8, reversed: a block of a cluster for each row. Needs has_sm90a().
 void sum_over_cluster(Cuda where, View x, View y);
-/// Rows of y, of 32 or 64 channels, as the tensor memory accelerator copies them from x (n,h,w,c): first those of a box
-/// of w by h by n at this place (c, w, h, n), then those of the same box in the next image. Needs has_sm90a().
-void copy_boxes(Cuda where, View x, std::array<std::uint32_t, 3> box, std::array<int, 4> at, View y);
-/// The same of a number of the box's pixels, each read `right` and `down` from there.
-void copy_pixels(Cuda where, View x, const cuda::PixelBox& box, std::array<int, 4> at, int right, int down, View y);
 /// Of an even number of halves a and b, two at a time: the larger, and all bits (u16) where they are equal or unequal.
 void compare_halves(Cuda where, View a, View b, View larger, View equal, View unequal);
 /// The larger of each pair of floats.
