@@ -38,7 +38,7 @@ void Block::prepare(const Launch& launch) {
   followers_ = 0;
   scheduler_.prepare(shape);
   barrier_.reset();
-  shared_.reset(launch.shape.shared_bytes);
+  shared_.reset(launch.shape.shared_bytes, launch.shared_in_all);
   copy_barriers_.reset();
   while (warps_.size() * warp_size < threads)
     warps_.emplace_back(scheduler_, static_cast<unsigned>(warps_.size()) * warp_size);
@@ -52,7 +52,8 @@ void Block::prepare(const Launch& launch) {
 void* Block::shared_array(const void* key, std::size_t bytes, Location where) {
   void* data = shared_.array(key, bytes);
   if (!data)
-    scheduler_.fail("static shared memory in " + to_string(where) + ": expected at most 49152 bytes, got " +
+    scheduler_.fail("shared memory in " + to_string(where) + ": expected at most " +
+                    std::to_string(shared_.static_limit()) + " bytes of static arrays, got " +
                     std::to_string(shared_.static_bytes() + bytes));
   return data;
 }

@@ -44,7 +44,8 @@ class Block {
   CopyBarriers& copy_barriers() { return copy_barriers_; }
   AsyncCopies& async_copies() { return async_copies_[scheduler_.current()]; }
   GroupProducts& group_products() { return group_products_[scheduler_.current()]; }
-  /// A static shared array; fails where the block's arrays exceed 48 KiB.
+  /// A static shared array; fails where the block's arrays exceed 48 KiB, or what is left of them beside dynamic
+  /// memory.
   void* shared_array(const void* key, std::size_t bytes, Location where);
 
  private:

@@ -20,7 +20,8 @@ struct Shape {
 struct Launch {
   const void* kernel = nullptr;  // its address
   Shape shape;
-  std::function<void()> body;  // calls it, for one thread
+  std::function<void()> body;     // calls it, for one thread
+  std::size_t shared_in_all = 0;  // bytes that a block may have, static and dynamic
 };
 
 /// What is wrong with a launch configuration, empty if nothing. `dynamic_limit`: bytes the kernel opted in to.

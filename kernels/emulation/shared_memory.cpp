@@ -4,6 +4,7 @@
 #include "address_sanitizer.h"
 #include "limits.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -19,14 +20,15 @@ std::size_t round_up(std::size_t bytes) { return (bytes + alignment - 1) / align
 
 }  // namespace
 
-SharedMemory::SharedMemory() : storage_(new char[capacity + alignment]) { reset(0); }
+SharedMemory::SharedMemory() : storage_(new char[capacity + alignment]) { reset(0, 0); }
 
 SharedMemory::~SharedMemory() { allow_access(storage_.get(), capacity + alignment); }
 
-void SharedMemory::reset(std::size_t dynamic_bytes) {
+void SharedMemory::reset(std::size_t dynamic_bytes, std::size_t in_all) {
   forbid_access(storage_.get(), used_ == 0 ? capacity + alignment : used_);
   used_ = alignment - reinterpret_cast<std::uintptr_t>(storage_.get()) % alignment;
   static_bytes_ = 0;
+  static_limit_ = std::min(max_static_shared, std::max(in_all, dynamic_bytes) - dynamic_bytes);
   arrays_.clear();
   dynamic_bytes_ = dynamic_bytes;
   dynamic_ = take(dynamic_bytes);
@@ -35,7 +37,7 @@ void SharedMemory::reset(std::size_t dynamic_bytes) {
 void* SharedMemory::array(const void* key, std::size_t bytes) {
   for (const Array& array : arrays_)
     if (array.key == key) return array.data;
-  if (static_bytes_ + bytes > max_static_shared || arrays_.size() == 120) return nullptr;
+  if (static_bytes_ + bytes > static_limit_ || arrays_.size() == 120) return nullptr;
   static_bytes_ += bytes;
   arrays_.push_back({key, take(bytes)});
   return arrays_.back().data;

@@ -15,8 +15,8 @@ class SharedMemory {
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
-  /// Starts a block: forgets all arrays and takes the dynamic one.
-  void reset(std::size_t dynamic_bytes);
+  /// Starts a block, whose arrays may have so many bytes in all: forgets all and takes the dynamic one.
+  void reset(std::size_t dynamic_bytes, std::size_t in_all);
   /// The array that `key` (an address of its own for each declaration) stands for; null if it exceeds the limit.
   void* array(const void* key, std::size_t bytes);
   void* dynamic() const { return dynamic_; }
@@ -26,6 +26,7 @@ class SharedMemory {
     return static_cast<std::size_t>(static_cast<const char*>(place) - dynamic_);
   }
   std::size_t static_bytes() const { return static_bytes_; }
+  std::size_t static_limit() const { return static_limit_; }
   /// Whether all these bytes belong to shared memory (of any array).
   bool contains(const void* data, std::size_t bytes) const;
 
@@ -37,7 +38,7 @@ class SharedMemory {
     char* data;
   };
   std::unique_ptr<char[]> storage_;
-  std::size_t used_ = 0, static_bytes_ = 0, dynamic_bytes_ = 0;
+  std::size_t used_ = 0, static_bytes_ = 0, static_limit_ = 0, dynamic_bytes_ = 0;
   std::vector<Array> arrays_;
   char* dynamic_ = nullptr;
 };

@@ -59,6 +59,13 @@ __global__ void too_much_static_shared_kernel(float* y) {
   y[threadIdx.x] = 1;
 }
 
+__global__ void static_beside_dynamic_shared_kernel(float* y) {
+  MPAD_DYNAMIC_SHARED(float, tile);
+  MPAD_SHARED(float, sums, [2]);  // beside dynamic memory
+  tile[0] = sums[0] = 1;
+  y[threadIdx.x] = tile[0] + sums[0];
+}
+
 __global__ void misaligned_copy_kernel(float* y) {
   MPAD_SHARED(float, tile, [8]);
   kernels::cp_async<16>(tile + 1, y);  // misaligned copy
@@ -210,6 +217,9 @@ void shuffle_with_two_masks(float* y) { launch("fault", shuffle_with_two_masks_k
 void ballot_without_oneself(float* y) { launch("fault", ballot_without_oneself_kernel, 1, 32, 0, nullptr, y); }
 void shuffle_from_outside_mask(float* y) { launch("fault", shuffle_from_outside_mask_kernel, 1, 32, 0, nullptr, y); }
 void too_much_static_shared(float* y) { launch("fault", too_much_static_shared_kernel, 1, 32, 0, nullptr, y); }
+void static_beside_dynamic_shared(float* y) {
+  launch("fault", static_beside_dynamic_shared_kernel, 1, 1, 48 * 1024, nullptr, y);
+}
 void misaligned_copy(float* y) { launch("fault", misaligned_copy_kernel, 1, 1, 0, nullptr, y); }
 void misaligned_ldmatrix(float* y) { launch("fault", misaligned_ldmatrix_kernel, 1, 32, 0, nullptr, y); }
 void ldmatrix_of_global_memory(float* y) { launch("fault", ldmatrix_of_global_memory_kernel, 1, 32, 0, nullptr, y); }

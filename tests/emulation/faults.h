@@ -15,6 +15,8 @@ void shuffle_with_two_masks(float* y);
 void ballot_without_oneself(float* y);
 void shuffle_from_outside_mask(float* y);
 void too_much_static_shared(float* y);
+/// A static array beside 48 KiB of dynamic memory, more than which was not allowed.
+void static_beside_dynamic_shared(float* y);
 void misaligned_copy(float* y);
 void misaligned_ldmatrix(float* y);
 void ldmatrix_of_global_memory(float* y);

@@ -22,10 +22,11 @@ std::map<const void*, std::size_t>& limits() {
 
 }  // namespace
 
-std::size_t dynamic_shared_limit(const void* kernel) {
+SharedLimit shared_limit(const void* kernel) {
   const std::lock_guard lock(runtime_mutex());
   const auto found = limits().find(kernel);
-  return found == limits().end() ? max_static_shared : found->second;
+  if (found == limits().end()) return {max_static_shared, max_static_shared};
+  return {found->second, max_dynamic_shared};
 }
 
 }  // namespace mpad::emulation
@@ -47,7 +48,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
   if (block_threads <= 0 || static_cast<unsigned>(block_threads) > max_block_threads)
     return keep(cudaErrorInvalidValue);
   const int by_threads = static_cast<int>(max_block_threads) / block_threads;
-  const bool fits = dynamic_bytes <= dynamic_shared_limit(kernel);
+  const bool fits = dynamic_bytes <= shared_limit(kernel).dynamic;
   const std::size_t by_memory = settings().shared_memory_optin / std::max<std::size_t>(dynamic_bytes, 1024);
   *blocks = fits ? std::min(by_threads, static_cast<int>(by_memory)) : 0;
   return cudaSuccess;

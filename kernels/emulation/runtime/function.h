@@ -4,8 +4,11 @@
 
 namespace mpad::emulation {
 
-/// Bytes of dynamic shared memory that a launch of this kernel may ask for: what cudaFuncSetAttribute allowed, or 48
-/// KiB.
-std::size_t dynamic_shared_limit(const void* kernel);
+/// Bytes of shared memory that a launch of this kernel may ask for, and that its blocks may have with static arrays:
+/// what cudaFuncSetAttribute allowed, beside which static arrays have room; or 48 KiB in all.
+struct SharedLimit {
+  std::size_t dynamic, in_all;
+};
+SharedLimit shared_limit(const void* kernel);
 
 }  // namespace mpad::emulation

@@ -124,7 +124,9 @@ cudaError_t synchronize_device() {
 }
 
 cudaError_t enqueue(Launch launch, cudaStream_t stream) {
-  const std::string wrong = check_configuration(launch, dynamic_shared_limit(launch.kernel));
+  const SharedLimit limit = shared_limit(launch.kernel);
+  launch.shared_in_all = limit.in_all;
+  const std::string wrong = check_configuration(launch, limit.dynamic);
   if (!wrong.empty()) return keep(cudaErrorInvalidConfiguration, wrong);
   return enqueue_work(stream, [launch = std::move(launch)] {
     const DeviceAccess access;
