@@ -165,7 +165,8 @@ void launch_tiles(const char* op, Cuda where, void (*kernel)(A, B, To, Slices), 
   constexpr int of_stages = Stages<T, Shape>::bytes, of_sums = Shape::m * Shape::n * sizeof(acc_t<T>);
   const unsigned cluster = cluster_of(to);
   const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
-  if (bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
+  // Static arrays are among the 48 KiB that a kernel may have in all without: barriers, where slices are copied.
+  if (bytes >= 48 * 1024) allow_shared_bytes(op, kernel, bytes);
   const dim3 grid(tiles_of<Shape>(to.m, to.n), ceil_div(cut.slices.parts, cluster), cluster);
   launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
          static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);

@@ -27,6 +27,13 @@ F* find(const char* op, const char* name) {
   return reinterpret_cast<F*>(function);
 }
 
+// The driver, unlike the runtime, does not find a thread's context by itself.
+void enter_context(const char* op) {
+  int device = 0;
+  kernels::check_cuda(op, cudaGetDevice(&device));
+  kernels::check_cuda(op, cudaSetDevice(device));
+}
+
 void check(const char* op, const char* name, CUresult result) {
   if (result != CUDA_SUCCESS)
     throw Error(std::string(op) + ": expected success from " + name + ", got code " + std::to_string(result));
@@ -74,6 +81,7 @@ bool PixelBox::can_be_mapped(const HalfTensor& images) const {
 CUtensorMap map_boxes(const char* op, const HalfTensor& tensor, const std::array<std::uint32_t, 4>& box) {
   constexpr const char* name = "cuTensorMapEncodeTiled";
   static const auto encode = find<decltype(cuTensorMapEncodeTiled)>(op, name);
+  enter_context(op);
   const auto size = size_of(tensor);
   const auto strides = strides_of(tensor);
   const std::array<cuuint32_t, 4> steps{1, 1, 1, 1};
@@ -89,11 +97,13 @@ CUtensorMap map_pixels(const char* op, const HalfTensor& images, const PixelBox&
                        std::uint32_t pixels) {
   constexpr const char* name = "cuTensorMapEncodeIm2col";
   static const auto encode = find<decltype(cuTensorMapEncodeIm2col)>(op, name);
+  enter_context(op);
   const auto size = size_of(images);
   const auto strides = strides_of(images);
   const std::array<cuuint32_t, 4> steps{1, static_cast<cuuint32_t>(box.step[0]), static_cast<cuuint32_t>(box.step[1]),
                                         1};
-  std::array<int, 2> behind{};  // the last pixel, counted from the last of the image
+  // The last pixel, counted from the last of the image. As all else these go from w to h, whatever cuda.h says.
+  std::array<int, 2> behind{};
   for (std::size_t d = 0; d < 2; ++d)
     behind[d] = box.first[d] + (box.count[d] - 1) * box.step[d] + 1 - static_cast<int>(images.size[d + 1]);
   CUtensorMap map;
