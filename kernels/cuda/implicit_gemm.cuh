@@ -158,15 +158,14 @@ unsigned cluster_of(const To& to) {
     return 1;
 }
 
-/// Launches a kernel of a product, whose tiles are of this shape.
+/// Launches a kernel of a product, whose tiles are of this shape, and which has so many bytes of static shared memory.
 template <class Shape, class T, class A, class B, class To>
 void launch_tiles(const char* op, Cuda where, void (*kernel)(A, B, To, Slices), const A& a, const B& b,
-                  const Cut<T>& cut, const To& to) {
+                  const Cut<T>& cut, const To& to, int static_bytes) {
   constexpr int of_stages = Stages<T, Shape>::bytes, of_sums = Shape::m * Shape::n * sizeof(acc_t<T>);
   const unsigned cluster = cluster_of(to);
   const int bytes = cluster > 1 ? std::max(of_stages, of_sums) : of_stages;
-  // Static arrays are among the 48 KiB that a kernel may have in all without: barriers, where slices are copied.
-  if (bytes >= 48 * 1024) allow_shared_bytes(op, kernel, bytes);
+  if (static_bytes + bytes > 48 * 1024) allow_shared_bytes(op, kernel, bytes);
   const dim3 grid(tiles_of<Shape>(to.m, to.n), ceil_div(cut.slices.parts, cluster), cluster);
   launch(op, kernel, LaunchShape{grid, Shape::threads, static_cast<std::size_t>(bytes), cluster},
          static_cast<cudaStream_t>(where.stream), a, b, to, cut.slices);
@@ -185,7 +184,7 @@ bool multiply_copied(const char* op, Cuda where, const A& a, const B& b, const C
     const FromA from_a{OfA::copied(op, a.source)};
     const FromB from_b{OfB::copied(op, b.source)};
     const auto kernel = multiply_copied_tiles<Shape, FromA, FromB, To, Stages<half, Shape>::bytes>;
-    launch_tiles<Shape>(op, where, kernel, from_a, from_b, cut, to);
+    launch_tiles<Shape>(op, where, kernel, from_a, from_b, cut, to, Stages<half, Shape>::count * sizeof(CopyBarrier));
     return true;
   }
   return false;
@@ -197,7 +196,8 @@ template <class T, class A, class B, class To>
 void multiply(const char* op, Cuda where, const A& a, const B& b, Packing packing, const Cut<T>& cut, const To& to) {
   with_runs<T>(packing, [&]<class Run>(Run) {
     const auto with = [&]<class Shape>(Shape) {
-      launch_tiles<Shape>(op, where, multiply_tiles<T, Shape, Run, A, B, To, Stages<T, Shape>::bytes>, a, b, cut, to);
+      launch_tiles<Shape>(op, where, multiply_tiles<T, Shape, Run, A, B, To, Stages<T, Shape>::bytes>, a, b, cut, to,
+                          0);
     };
     if constexpr (Run::a == full_pack<T> && Run::b == full_pack<T>) {
       if constexpr (std::is_same_v<T, half>)
