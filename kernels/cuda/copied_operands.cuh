@@ -145,6 +145,17 @@ class CopiedSlices {
   std::conditional_t<Box::by_depth, typename Matrix::Row, typename Matrix::Column> along_[Box::boxes];
 };
 
+/// The order in which rows of patches take the pixels. Windows take several places in turn, which no copy does.
+inline EitherGrid order_of(const Patches<half>& p) { return EitherGrid(p.grid); }
+inline EitherGrid order_of(const PlacedPatches<half, EitherGrid>& p) { return p.places; }
+inline EitherGrid order_of(const PlacedPatches<half, PlaceGrid>& p) { return EitherGrid(p.places, p.images); }
+void order_of(const WindowPatches<half>& p) = delete;
+
+template <class P>
+concept PatchesInOrder = requires(const P& p) {
+  order_of(p).by_place;
+};
+
 /// The operands as they are copied for slices of `extent` rows or columns. can_copy() says whether they can be.
 template <Contiguous contiguous, int extent>
 struct Copying {
@@ -155,14 +166,13 @@ struct Copying {
   static bool can_copy(const PlacedRows<half>& m) { return tensor_of(m).can_be_mapped(); }
   static bool can_copy(const WeightsByTap<half>& m) { return tensor_of(m).can_be_mapped(); }
   /// A copy must not go from one tap, or one place, to another.
-  static bool can_copy(const Patches<half>& p, const EitherGrid& grid) {
+  template <PatchesInOrder P>
+  static bool can_copy(const P& p) {
+    const EitherGrid grid = order_of(p);
     const cuda::HalfTensor images = tensor_of(p, grid);
     if (!images.can_be_mapped() || images.size[0] % width != 0) return false;
     return grid.by_place ? images.size[3] % rows == 0 : reaches_few(p) && box_of(p, grid).can_be_mapped(images);
   }
-  static bool can_copy(const Patches<half>& p) { return can_copy(p, EitherGrid(p.grid)); }
-  static bool can_copy(const PlacedPatches<half, EitherGrid>& p) { return can_copy(p, p.places); }
-  static bool can_copy(const PlacedPatches<half, PlaceGrid>& p) { return can_copy(p, EitherGrid(p.places, p.images)); }
 
   static CopiedMatrix copied(const char* op, const Matrix<half>& m) {
     return {cuda::map_boxes(op, tensor_of(m), {width, rows, 1, 1})};
@@ -173,7 +183,9 @@ struct Copying {
   static CopiedWeightsByTap copied(const char* op, const WeightsByTap<half>& m) {
     return {cuda::map_boxes(op, tensor_of(m), {width, 1, rows, 1}), m};
   }
-  static CopiedPatches copied(const char* op, const Patches<half>& p, const EitherGrid& grid) {
+  template <PatchesInOrder P>
+  static CopiedPatches copied(const char* op, const P& p) {
+    const EitherGrid grid = order_of(p);
     const cuda::HalfTensor images = tensor_of(p, grid);
     const CUtensorMap map = grid.by_place ? cuda::map_boxes(op, images, {width, 1, 1, rows})
                                           : cuda::map_pixels(op, images, box_of(p, grid), width, rows);
@@ -188,14 +200,6 @@ struct Copying {
             first_of_taps(p.taps_h, p.step_h),
             first_of_taps(p.taps_w, p.step_w)};
   }
-  static CopiedPatches copied(const char* op, const Patches<half>& p) { return copied(op, p, EitherGrid(p.grid)); }
-  static CopiedPatches copied(const char* op, const PlacedPatches<half, EitherGrid>& p) {
-    return copied(op, p, p.places);
-  }
-  static CopiedPatches copied(const char* op, const PlacedPatches<half, PlaceGrid>& p) {
-    return copied(op, p, EitherGrid(p.places, p.images));
-  }
-  static CopiedPatches copied(const char* op, const WindowPatches<half>& p) = delete;  // rows of several places
 
  private:
   static cuda::HalfTensor tensor_of(const Matrix<half>& m) { return {m.data, {m.columns, m.rows, 1, 1}}; }

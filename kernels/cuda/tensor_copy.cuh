@@ -23,9 +23,8 @@ struct TensorPlace {
 class CopyBarrier {
  public:
   /// To be called by one thread, and then commit_barriers() before a __syncthreads().
-  __device__ void init(MPAD_WHERE_ALONE) {
+  __device__ void init() {
 #if defined(MPAD_EMULATED)
-    static_cast<void>(where);
     emulation::Block::current().copy_barriers().init(this);
 #elif !defined(MPAD_BEFORE_SM90)
     asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(shared_address(this)) : "memory");

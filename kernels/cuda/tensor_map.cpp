@@ -29,9 +29,12 @@ F* find(const char* op, const char* name) {
 
 // The driver, unlike the runtime, does not find a thread's context by itself.
 void enter_context(const char* op) {
+  static thread_local bool entered = false;
+  if (entered) return;
   int device = 0;
   kernels::check_cuda(op, cudaGetDevice(&device));
   kernels::check_cuda(op, cudaSetDevice(device));
+  entered = true;
 }
 
 void check(const char* op, const char* name, CUresult result) {
@@ -68,13 +71,18 @@ bool HalfTensor::can_be_mapped() const {
          strides[0] % 16 == 0 && strides[2] < most_bytes;
 }
 
+std::array<std::int64_t, 2> PixelBox::behind(const HalfTensor& images) const {
+  std::array<std::int64_t, 2> distance{};
+  for (std::size_t d = 0; d < 2; ++d)
+    distance[d] = first[d] + (count[d] - std::int64_t{1}) * step[d] + 1 - images.size[d + 1];
+  return distance;
+}
+
 bool PixelBox::can_be_mapped(const HalfTensor& images) const {
   const auto is_corner = [](std::int64_t corner) { return corner >= -128 && corner <= 127; };
-  for (std::size_t d = 0; d < 2; ++d) {
-    const std::int64_t last = first[d] + (count[d] - std::int64_t{1}) * step[d];
-    if (count[d] < 1 || step[d] < 1 || step[d] > 8 || !is_corner(first[d]) || !is_corner(last + 1 - images.size[d + 1]))
-      return false;
-  }
+  const std::array<std::int64_t, 2> last = behind(images);
+  for (std::size_t d = 0; d < 2; ++d)
+    if (count[d] < 1 || step[d] < 1 || step[d] > 8 || !is_corner(first[d]) || !is_corner(last[d])) return false;
   return true;
 }
 
@@ -102,10 +110,9 @@ CUtensorMap map_pixels(const char* op, const HalfTensor& images, const PixelBox&
   const auto strides = strides_of(images);
   const std::array<cuuint32_t, 4> steps{1, static_cast<cuuint32_t>(box.step[0]), static_cast<cuuint32_t>(box.step[1]),
                                         1};
-  // The last pixel, counted from the last of the image. As all else these go from w to h, whatever cuda.h says.
-  std::array<int, 2> behind{};
-  for (std::size_t d = 0; d < 2; ++d)
-    behind[d] = box.first[d] + (box.count[d] - 1) * box.step[d] + 1 - static_cast<int>(images.size[d + 1]);
+  // Corners go from w to h, as all else, whatever cuda.h says.
+  const std::array<std::int64_t, 2> last = box.behind(images);
+  const std::array<int, 2> behind{static_cast<int>(last[0]), static_cast<int>(last[1])};
   CUtensorMap map;
   check(op, name,
         encode(&map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, const_cast<__half*>(images.data), size.data(), strides.data(),

@@ -24,6 +24,8 @@ struct HalfTensor {
 struct PixelBox {
   std::array<int, 2> first, step, count;
 
+  /// How far behind the last pixel of images of this size the box's last one lies.
+  std::array<std::int64_t, 2> behind(const HalfTensor& images) const;
   /// Whether maps of images of this size have room for it.
   bool can_be_mapped(const HalfTensor& images) const;
 };
