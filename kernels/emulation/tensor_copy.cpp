@@ -62,11 +62,7 @@ void CopyBarriers::finish_if_waited_for(State& state) {
 
 bool CopyBarriers::finish(State& state) {
   if (!state.expects || state.issued != state.expected) return false;
-  for (const Copy& copy : state.copies)
-    if (copy.view.pixels > 0)
-      copy.view.copy_pixels(copy.shared, copy.at, copy.offset);
-    else
-      copy.view.copy_box(copy.shared, copy.at);
+  for (const Copy& copy : state.copies) copy.view.copy(copy.shared, copy.at, copy.offset);
   state.copies.clear();
   state.phase ^= 1;
   state.expects = false;

@@ -16,6 +16,10 @@ std::size_t TensorView::rows() const {
   return static_cast<std::size_t>(pixels > 0 ? pixels : box[1] * box[2] * box[3]);
 }
 
+void TensorView::copy(char* shared, const Place& at, const std::array<int, 2>& offset) const {
+  pixels > 0 ? copy_pixels(shared, at, offset) : copy_box(shared, at);
+}
+
 void TensorView::copy_row(char* shared, std::size_t row, const Place& at) const {
   bool inside = true;
   const char* from = data;

@@ -27,12 +27,13 @@ struct TensorView {
   std::size_t rows() const;
   std::size_t bytes() const { return rows() * bytes_of_row(); }
 
-  /// Copies the box at this place, zeros where it lies outside.
-  void copy_box(char* shared, const Place& at) const;
-  /// Copies pixels from this one on, each `offset` further along w and h; zeros where that is outside.
-  void copy_pixels(char* shared, const Place& at, const std::array<int, 2>& offset) const;
+  /// Copies the box at this place or, if that is what the view is for, pixels from this one on, each `offset` further
+  /// along w and h; zeros where that is outside.
+  void copy(char* shared, const Place& at, const std::array<int, 2>& offset) const;
 
  private:
+  void copy_box(char* shared, const Place& at) const;
+  void copy_pixels(char* shared, const Place& at, const std::array<int, 2>& offset) const;
   void copy_row(char* shared, std::size_t row, const Place& at) const;
 };
 
