@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ptx.h"
 
-#include <cuda/tensor_map.h>
 #include <cuda/group_product.cuh>
 #include <cuda/launch.cuh>
-#include <cuda/tensor_copy.cuh>
 
 namespace mpad::test {
 namespace {

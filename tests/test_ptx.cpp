@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The wrappers of PTX instructions against naive products and copies. On a GPU these are the instructions; under the
 // emulation they are the host implementations beside them, which says nothing of the instructions.
-#include "kernel_run.h"
+#include "instructions.h"
 #include "ptx.h"
-
-#include <cuda/sm90.h>
 
 #include <cmath>
 #include <limits>
@@ -13,20 +11,6 @@ using namespace mpad;
 using namespace mpad::test;
 
 namespace {
-
-/// Whether there is a device to run on; says so where it is the emulation.
-bool has_device() {
-  if (!can_use_cuda()) return false;
-#ifdef MPAD_WITH_EMULATION
-  WARN("only the emulation's stand-ins ran: instructions need a GPU");
-#endif
-  return true;
-}
-
-// Integers from -8 to 8: products of 16 of them and their sums are exact in half and float.
-Tensor small_integers(const Shape& shape, DType dtype, std::uint64_t seed) {
-  return random_integers(shape, dtype, seed, 17, -8);
-}
 
 /// sums + a * b, of matrices whose sums are exact.
 std::vector<double> product(const Tensor& a, const Tensor& b, std::vector<double> sums) {
@@ -58,13 +42,6 @@ struct Pairs {
     return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, dtype);
   }
 };
-
-/// Whether there is what sm_90a has beyond others; says so where not.
-bool has_sm90a() {
-  if (!has_device()) return false;
-  if (!cuda::has_sm90a()) WARN("skipped: expected a device of compute capability 9.0 and a build for sm_90a");
-  return cuda::has_sm90a();
-}
 
 }  // namespace
 

@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Copies by the tensor memory accelerator against their definition. On a GPU these are the instructions, and tensors as
 // the driver encodes them; under the emulation they are the stand-ins, which says nothing of either.
-#include "kernel_run.h"
+#include "instructions.h"
 #include "tensor_copy.h"
-
-#include <cuda/sm90.h>
 
 using namespace mpad;
 using namespace mpad::test;
 
 namespace {
-
-/// Whether there is one, or its stand-in; says so where not.
-bool has_accelerator() {
-  if (!can_use_cuda()) return false;
-#ifdef MPAD_WITH_EMULATION
-  WARN("only the emulation's stand-ins ran: instructions need a GPU");
-#endif
-  if (!cuda::has_sm90a()) WARN("skipped: expected a device of compute capability 9.0 and a build for sm_90a");
-  return cuda::has_sm90a();
-}
-
-Tensor random_halves(const Shape& shape, std::uint64_t seed) {
-  return random_integers(shape, DType::f16, seed, 17, -8);
-}
 
 /// The values of n,h,w,c by place.
 class Nhwc {
@@ -53,8 +37,8 @@ Tensor copied(const Tensor& x, std::int64_t rows, std::int64_t channels, const F
 }  // namespace
 
 TEST_CASE("the tensor memory accelerator copies boxes, with zeros outside the tensor") {
-  if (!has_accelerator()) return;
-  const Tensor x = random_halves({5, 6, 7, 72}, 1);
+  if (!has_sm90a()) return;
+  const Tensor x = small_integers({5, 6, 7, 72}, DType::f16, 1);
   const Nhwc images(x);
   for (const int channels : {32, 64})
     for (const std::array<int, 4>& at :
@@ -74,8 +58,8 @@ TEST_CASE("the tensor memory accelerator copies boxes, with zeros outside the te
 
 // From the last pixels of an image to the next, at strides, from beyond an edge, further than the last image.
 TEST_CASE("the tensor memory accelerator copies pixels of a box in each image, at some distance") {
-  if (!has_accelerator()) return;
-  const Tensor x = random_halves({3, 5, 7, 72}, 2);
+  if (!has_sm90a()) return;
+  const Tensor x = small_integers({3, 5, 7, 72}, DType::f16, 2);
   const Nhwc images(x);
   struct Pixels {
     cuda::PixelBox box;
