@@ -241,6 +241,42 @@ TEST_CASE("ties at 0 behind a ReLU that lets gradients through are computed") {
   CHECK(compare(loss, native, minimal, VectorNorm::one).zone == Zone::bifurcation);
 }
 
+TEST_CASE("tied windows of an image that the network is sure of bifurcate, however small their gradient") {
+  // The loss of the first image has a gradient of the order of 10; the others are sure to exp(-3 * weight), which
+  // double's sums of all images show or do not.
+  const auto zone = [](std::initializer_list<double> sure, double weight, bool ninths, DType dtype, Device device) {
+    Sequential net{Conv2d({.in = 2, .out = 1, .kernel = 1}), MaxPool2d({.window = 3}), Flatten(),
+                   Linear({.in = 1, .out = 2, .bias = false})};
+    const std::vector<NamedTensor> all = parameters(net);
+    all[0].tensor.fill(1);
+    all[1].tensor.fill(0);
+    all[2].tensor.copy_from(Tensor::from({0, -weight}, {2, 1}));
+    net.to(dtype);
+    net.to(device);
+    Tensor images = Tensor::zeros({2, 3, 3, 2}, dtype);
+    if (ninths)
+      images.slice(0, {18}).fill(1.14);
+    else
+      images.slice(0, {1}).fill(4);
+    images.slice(18, {4}).copy_from(Tensor::from(sure, {4}, dtype));
+    RecordedLoss loss(net, {images.to(device), Tensor::from(std::vector<std::int32_t>{1, 0}, {2}).to(device)});
+    const Comparison got = compare(loss, native, minimal, VectorNorm::infinity);
+    CHECK(got.residue <= largest_rounding_residue);
+    CHECK((got.zone == Zone::bifurcation) == loss.differ(native, minimal));
+    CHECK_FALSE(loss.differ(minimal, minimal));
+    return got.zone;
+  };
+  for (Device device : devices())
+    for (DType dtype : real_dtypes)
+      for (double weight : {10.0, 20.0})
+        for (bool ninths : {false, true}) {
+          INFO(to_string(dtype) << " " << weight << " " << ninths);
+          CHECK(zone({1, 2, 2, 1}, weight, ninths, dtype, device) == Zone::bifurcation);
+          // Equal inputs do not.
+          CHECK(zone({1, 2, 1, 2}, weight, ninths, dtype, device) != Zone::bifurcation);
+        }
+}
+
 TEST_CASE("an order of summation is noise: of one program it is a compensation") {
   for (DType dtype : real_dtypes) {
     set_seed(1);

@@ -3,6 +3,7 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/core/nesting.h>
 #include <mpad/grad_slot.h>
+#include <mpad/residues.h>
 #include <mpad/tape.h>
 
 #include <kernels.h>
@@ -43,6 +44,8 @@ Tensor sum(const Tensor& a, const Tensor& b) {
   return total;
 }
 
+const Tensor& gradient_of(const std::shared_ptr<GradSlot>& slot) { return slot->gradient; }
+
 void add_to(GradSlot& slot, const Tensor& gradient) {
   if (!slot.gradient) return place(slot, gradient);
   // A handed-over tensor may be shared with another slot, so the sum goes into storage of this slot's own.
@@ -76,10 +79,25 @@ Tensor Gradients::saved(const Tensor& value) const {
           "{}: expected tensors as they were when it was recorded, got one of shape {} that was overwritten (by fill, "
           "copy_from or an optimizer's step)",
           name_, value ? value.shape() : Shape{});
-  return options_->in_double && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
+  return in_double() && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
 }
 
-DType Gradients::dtype_of(const GradSlot& slot) const { return options_->in_double ? DType::f64 : slot.dtype; }
+Tensor Gradients::factor(const Tensor& value) const {
+  const Tensor number = saved(value);
+  return field() && number ? residues_of(*field(), name_, number) : number;
+}
+
+double Gradients::factor(double number) const {
+  return field() ? static_cast<double>(field()->residue(number)) : number;
+}
+
+void Gradients::expect_sums_of(std::int64_t terms) const {
+  require(!field() || terms <= PrimeField::max_terms,
+          "{}: expected sums of at most {} products in a pass modulo a prime, got {}", name_, PrimeField::max_terms,
+          terms);
+}
+
+DType Gradients::dtype_of(const GradSlot& slot) const { return in_double() ? DType::f64 : slot.dtype; }
 
 const Gradients::Entry& Gradients::at(int i) const {
   require(i >= 0 && static_cast<std::size_t>(i) < entries_.size(), "{}: expected an input in 0..{}, got {}", name_,
@@ -117,6 +135,20 @@ void Gradients::set(int i, const Tensor& gradient) {
   entry.gradient = owned ? gradient.clone() : gradient;
 }
 
+void Gradients::scale(int i, const Tensor& grad_output,
+                      const std::function<void(const Tensor&, const Tensor&)>& write) {
+  if (!field()) return write(grad_output, into(i));
+  const Tensor numbers(wanted_entry(i).slot->shape, DType::f64, grad_output.device());
+  write(Tensor::full(grad_output.shape(), 1, DType::f64, grad_output.device()), numbers);
+  set(i, times(*field(), residues_of(*field(), name_, numbers), grad_output));
+}
+
+// Sums become residues again, so that those of the next product are exact too.
+void Gradients::reduce() {
+  for (Entry& entry : entries_)
+    if (entry.gradient && field()) entry.gradient = reduced(*field(), name_, entry.gradient);
+}
+
 bool Gradients::same_bits(const Gradients& other) const {
   return std::equal(entries_.begin(), entries_.end(), other.entries_.begin(), [](const Entry& a, const Entry& b) {
     const View x = a.gradient ? a.gradient.view() : View{}, y = b.gradient ? b.gradient.view() : View{};
@@ -148,7 +180,8 @@ void Tape::check_loss(const char* who, const Tensor& loss) const {
 
 Gradients Tape::product(const Node& node, const Tensor& grad_output, const GradientOptions& options) {
   Gradients gradients(node.name, node.inputs, options);
-  node.vjp(grad_output, gradients);
+  node.vjp(options.modulo ? reduced(*options.modulo, node.name, grad_output) : grad_output, gradients);
+  gradients.reduce();
   return gradients;
 }
 
@@ -195,8 +228,9 @@ class Tape::FreshSlots {
       require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
               "gradients: expected leaves that require a gradient, got a tensor that {}",
               leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
-    const DType dtype = options.in_double ? DType::f64 : loss.dtype();
-    const Tensor of_loss = Tensor::full(loss.shape(), options.scale, dtype, loss.device());
+    const bool wide = options.in_double || options.modulo;
+    const double scale = options.modulo ? static_cast<double>(options.modulo->residue(options.scale)) : options.scale;
+    const Tensor of_loss = Tensor::full(loss.shape(), scale, wide ? DType::f64 : loss.dtype(), loss.device());
     for (const Tensor& leaf : leaves) add(slot_of(leaf));
     for (const Node& node : tape.nodes_) {
       add(node.output);
@@ -210,9 +244,14 @@ class Tape::FreshSlots {
   FreshSlots(const FreshSlots&) = delete;
   FreshSlots& operator=(const FreshSlots&) = delete;
 
-  std::vector<Tensor> of_leaves() const {
+  /// The gradient that each leaf's slot has in this pass, as of_slot tells.
+  template <class F>
+  std::vector<Tensor> of_leaves(const GradientOptions& options, F&& of_slot) const {
     std::vector<Tensor> gradients;
-    for (const Tensor& leaf : leaves_) gradients.push_back(slot_of(leaf)->gradient);
+    for (const Tensor& leaf : leaves_) {
+      const Tensor gradient = of_slot(slot_of(leaf));
+      gradients.push_back(gradient && options.modulo ? reduced(*options.modulo, "gradients", gradient) : gradient);
+    }
     return gradients;
   }
 
@@ -230,7 +269,7 @@ std::vector<Tensor> Tape::gradients(const Tensor& loss, std::span<const Tensor> 
   const FreshSlots slots(*this, loss, leaves, options);
   const Paused paused;
   std::for_each(nodes_.rbegin(), nodes_.rend(), [&](const Node& node) { run(node, options); });
-  return slots.of_leaves();
+  return slots.of_leaves(options, gradient_of);
 }
 
 std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
@@ -262,9 +301,7 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor
       add_to(*slot, added);
     }
   }
-  std::vector<Tensor> second_gradients;
-  for (const Tensor& leaf : leaves) second_gradients.push_back(of_second(slot_of(leaf)));
-  return {slots.of_leaves(), second_gradients};
+  return {slots.of_leaves(options, gradient_of), slots.of_leaves(options, of_second)};
 }
 
 bool recording(std::span<const Tensor> inputs) {

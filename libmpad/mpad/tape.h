@@ -2,6 +2,7 @@
 // Reverse-mode automatic differentiation: a tape that operations append to while it is alive.
 #pragma once
 #include <mpad/choices.h>
+#include <mpad/core/prime_field.h>
 #include <mpad/tensor.h>
 
 #include <functional>
@@ -21,6 +22,12 @@ struct GradientOptions {
   /// between two choices is no rounding of a narrower type.
   bool in_double = false;
   double scale = 1;  ///< multiplies the loss
+  /// Computes, from saved values as they are, the residues that the gradients over the rationals have in this field, in
+  /// double: two choices whose residues differ lead to different gradients; equal ones are equal but for an accident of
+  /// about one in the prime (differ_exactly in study/recorded_loss.h asks several). The field outlives the call. Throws
+  /// Error where a product does not support it: those of ops.h do; where something saved is not finite; and where a sum
+  /// has more than PrimeField::max_terms terms.
+  const PrimeField* modulo = nullptr;
 };
 
 /// The gradient of one operation's inputs, as its vector-Jacobian product writes them.
@@ -35,12 +42,23 @@ class Gradients {
   /// What forward saved, for kernels that want one dtype: itself, or in double where this pass computes in double.
   /// Throws Error if it was detached and has been overwritten since.
   Tensor saved(const Tensor& value) const;
+  /// The same for what gradients are multiplied by: its residues where this pass computes modulo a prime.
+  Tensor factor(const Tensor& value) const;
+  /// The same for one number.
+  double factor(double number) const;
+  /// What this pass computes modulo, or null. Then products hand over sums of products of residues.
+  const PrimeField* field() const { return options_->modulo; }
+  /// Throws Error if this pass is to be exact and sums of so many products of residues may not be.
+  void expect_sums_of(std::int64_t terms) const;
   /// Whether the gradient of input i is wanted.
   bool wanted(int i) const;
   /// A tensor shaped like input i for the product to write all of; the tape adds it to what else flows there.
   const Tensor& into(int i);
   /// Hands over a gradient that exists already. Throws Error if shape or dtype are not those of input i.
   void set(int i, const Tensor& gradient);
+  /// The gradient of input i where each element is one number times an element of grad_output, or times its only one:
+  /// `write(grad_output, to)` writes them, and gives the numbers where grad_output is all ones.
+  void scale(int i, const Tensor& grad_output, const std::function<void(const Tensor&, const Tensor&)>& write);
 
  private:
   friend class Tape;
@@ -49,10 +67,12 @@ class Gradients {
     Tensor gradient;
   };
   Gradients(const char* name, const std::vector<std::shared_ptr<GradSlot>>& inputs, const GradientOptions& options);
+  bool in_double() const { return options_->in_double || options_->modulo; }
   DType dtype_of(const GradSlot& slot) const;
   const Entry& at(int i) const;
   Entry& wanted_entry(int i);
   bool same_bits(const Gradients& other) const;
+  void reduce();
   void add_up();
   const char* name_;
   const GradientOptions* options_;

@@ -2,6 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
 #include <mpad/ops.h>
+#include <mpad/residues.h>
 
 #include <kernels.h>
 
@@ -15,10 +16,14 @@ Tensor adaptive_avgpool2d(const Tensor& x, Pair size) {
   require(size.h > 0 && size.w > 0, "adaptive_avgpool2d: expected an output of 1x1 or more, got {}", to_string(size));
   const Tensor y({from[0], size.h, size.w, from[3]}, x.dtype(), x.device());
   on(x.device(), [&](auto where) { kernels::adaptive_avgpool_forward(where, x.view(), y.view()); });
-  record("adaptive_avgpool2d", {x}, y, [](const Tensor& grad_y, Gradients& gradients) {
-    const Tensor& grad_x = gradients.into(0);
-    on(grad_y.device(), [&](auto where) { kernels::adaptive_avgpool_backward(where, grad_y.view(), grad_x.view()); });
-  });
+  record("adaptive_avgpool2d", {x}, y,
+         [windows = averages({from[1], from[2]}, size)](const Tensor& grad_y, Gradients& gradients) {
+           const Tensor& grad_x = gradients.into(0);
+           const PrimeField* field = gradients.field();
+           const Tensor of_y = field ? divisible(*field, windows, grad_y) : grad_y;
+           on(grad_y.device(),
+              [&](auto where) { kernels::adaptive_avgpool_backward(where, of_y.view(), grad_x.view()); });
+         });
   return y;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <mpad/core/check.h>
 #include <mpad/core/dispatch.h>
+#include <mpad/ops/batch_norm_residues.h>
 #include <mpad/ops/common_device.h>
 #include <mpad/ops/normalization.h>
 #include <mpad/ops/view_of.h>
@@ -102,6 +103,7 @@ struct Saved {
         options(n.options) {}
 
   void operator()(const Tensor& grad_y, Gradients& gradients) const {
+    if (gradients.field()) return modulo(*gradients.field(), grad_y, gradients);
     const auto into = [&](int i) { return gradients.wanted(i) ? gradients.into(i).view() : View{}; };
     const View grad_x = into(0), grad_gamma = into(1), grad_beta = into(2);
     const Tensor of_mean = gradients.saved(mean), of_inv_std = gradients.saved(inv_std),
@@ -120,6 +122,19 @@ struct Saved {
                                      grad_beta);
       }
     });
+  }
+
+  /// Of a tape that keeps choices, where what follows the normalisation is apart.
+  void modulo(const PrimeField& field, const Tensor& grad_y, Gradients& gradients) const {
+    const BatchNormGradients of = batch_norm_backward(field,
+                                                      {gradients.factor(mean), gradients.factor(inv_std),
+                                                       gradients.factor(gamma), gradients.factor(x), options.training},
+                                                      grad_y);
+    int input = 0;
+    for (const Tensor& gradient : {of.x, of.gamma, of.beta}) {
+      if (gradients.wanted(input)) gradients.set(input, gradient);
+      ++input;
+    }
   }
 };
 

@@ -24,12 +24,11 @@ Tensor conv2d_relu_maxpool2d(const Tensor& x, const Tensor& weight, const Tensor
   record(op, {x, weight, bias}, y,
          [saved = SavedConvolution(c), pool, code](const Tensor& grad_y, Gradients& gradients) {
            const Tensor grad(pool.input(), grad_y.dtype(), grad_y.device());  // of the convolution's output
-           const Choices& choices = gradients.choices();
-           const bool has_bias = sums_bias(gradients) && choices.relu0.value_or(pool.alpha) == 0;
+           const bool has_bias = sums_bias(gradients) && pool.at_zero(gradients) == 0;
            if (has_bias)
-             pool.backward_with_bias(code, grad_y, choices, grad, gradients.into(2));
+             pool.backward_with_bias(code, grad_y, gradients, grad, gradients.into(2));
            else
-             pool.backward(code, grad_y, choices, grad);
+             pool.backward(code, grad_y, gradients, grad);
            saved.backward(grad, gradients, has_bias);
          });
   return y;

@@ -33,14 +33,15 @@ Convolution::Convolution(const char* op, const Tensor& of_x, const Tensor& of_we
       device(common_device(op, {x, weight, bias})) {}
 
 void SavedConvolution::backward(const Tensor& grad_y, Gradients& gradients, bool has_bias) const {
-  const Tensor saved_weight = gradients.saved(weight);
+  const Tensor of_weight = gradients.factor(weight);
   const Terms terms = summed_terms(gradients, x, grad_y);
+  gradients.expect_sums_of(weight.numel() / sliding.c);
   on(grad_y.device(), [&](auto where) {
     if (gradients.wanted(1))
       kernels::conv2d_backward_weight(where, sliding, terms.x.view(), terms.grad_y.view(), gradients.into(1).view());
     if (gradients.wanted(2) && !has_bias) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
     if (gradients.wanted(0))
-      kernels::conv2d_backward_data(where, sliding, grad_y.view(), saved_weight.view(), gradients.into(0).view());
+      kernels::conv2d_backward_data(where, sliding, grad_y.view(), of_weight.view(), gradients.into(0).view());
   });
 }
 

@@ -33,11 +33,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
      [&](auto where) { kernels::cross_entropy_forward(where, logits.view(), labels.view(), loss.view()); });
   record("cross_entropy", {logits}, loss,
          [logits = logits.detach(), labels = labels.detach()](const Tensor& grad_loss, Gradients& gradients) {
-           const Tensor& grad_logits = gradients.into(0);
            const Tensor of_logits = gradients.saved(logits), of_labels = gradients.saved(labels);
-           on(grad_loss.device(), [&](auto where) {
-             kernels::cross_entropy_backward(where, of_logits.view(), of_labels.view(), grad_loss.view(),
-                                             grad_logits.view());
+           gradients.scale(0, grad_loss, [&](const Tensor& from, const Tensor& to) {
+             on(from.device(), [&](auto where) {
+               kernels::cross_entropy_backward(where, of_logits.view(), of_labels.view(), from.view(), to.view());
+             });
            });
          });
   return loss;

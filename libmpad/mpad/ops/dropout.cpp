@@ -30,7 +30,7 @@ Tensor drop_by(const RandomSource& source, const Tensor& x, double p) {
   };
   const Tensor y = empty_like(x);
   drop(x, y);
-  record("dropout", {x}, y, [drop](const Tensor& grad_y, Gradients& gradients) { drop(grad_y, gradients.into(0)); });
+  record("dropout", {x}, y, [drop](const Tensor& grad_y, Gradients& gradients) { gradients.scale(0, grad_y, drop); });
   return y;
 }
 

@@ -31,14 +31,15 @@ Tensor LinearMap::forward(bool relu) const {
 }
 
 void SavedLinearMap::backward(const Tensor& grad_y, Gradients& gradients, bool has_bias) const {
-  const Tensor saved_weight = gradients.saved(weight);
+  const Tensor of_weight = gradients.factor(weight);
   const Terms terms = summed_terms(gradients, x, grad_y);
+  gradients.expect_sums_of(weight.shape()[0]);
   on(grad_y.device(), [&](auto where) {
     if (gradients.wanted(1))
       kernels::linear_backward_weight(where, terms.x.view(), terms.grad_y.view(), gradients.into(1).view());
     if (gradients.wanted(2) && !has_bias) kernels::sum_rows(where, terms.grad_y.view(), gradients.into(2).view());
     if (gradients.wanted(0))
-      kernels::linear_backward_data(where, grad_y.view(), saved_weight.view(), gradients.into(0).view());
+      kernels::linear_backward_data(where, grad_y.view(), of_weight.view(), gradients.into(0).view());
   });
 }
 

@@ -3,12 +3,41 @@
 #include <mpad/core/dispatch.h>
 #include <mpad/ops.h>
 #include <mpad/ops/slide_pool.h>
+#include <mpad/residues.h>
 
 #include <kernels.h>
 
 #include <cmath>
 
 namespace mpad {
+namespace {
+
+// The quotients x / y times grad_y, summed over the windows of each x, of residues; at_zero where y is 0 for a window.
+Tensor backward(const PrimeField& field, const Sliding& s, double at_zero, const Tensor& x, const Tensor& y,
+                const Tensor& grad_y) {
+  const Tensor of_x = residues_of(field, "normpool2d", x).to(Device::cpu), of_y = y.to(Device::cpu),
+               grad = grad_y.to(Device::cpu), grad_x = Tensor::zeros(of_x.shape(), DType::f64);
+  const double *from = of_x.span<double>().data(), *norm = of_y.span<double>().data(), *by = grad.span<double>().data();
+  double* to = grad_x.span<double>().data();
+  const Axis rows = vertical(s), columns = horizontal(s);
+  const double tied = static_cast<double>(field.residue(at_zero));
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t oh = 0; oh < s.oh; ++oh)
+      for (std::int64_t ow = 0; ow < s.ow; ++ow)
+        for (std::int64_t c = 0; c < s.c; ++c, ++norm, ++by) {
+          const std::int64_t of_window = static_cast<std::int64_t>(*by);
+          const std::int64_t share =
+              *norm == 0 ? of_window : field.reduced(of_window * field.inverse(field.residue(*norm)));
+          for (std::int64_t h = rows.under(oh).begin; h < rows.under(oh).end; ++h)
+            for (std::int64_t w = columns.under(ow).begin; w < columns.under(ow).end; ++w) {
+              const std::int64_t place = ((n * s.h + h) * s.w + w) * s.c + c;
+              to[place] += (*norm == 0 ? tied : from[place]) * static_cast<double>(share);
+            }
+        }
+  return grad_x.to(x.device());
+}
+
+}  // namespace
 
 Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options) {
   require(std::isfinite(options.at_zero), "normpool2d: expected a finite derivative at 0, got {}", options.at_zero);
@@ -17,11 +46,13 @@ Tensor normpool2d(const Tensor& x, const NormPool2dOptions& options) {
   on(x.device(), [&](auto where) { kernels::normpool_forward(where, s, x.view(), y.view()); });
   record("normpool2d", {x}, y,
          [s, at_zero = options.at_zero, x = x.detach(), y = y.detach()](const Tensor& grad_y, Gradients& gradients) {
-           const Tensor& grad_x = gradients.into(0);
            const Tensor saved_x = gradients.saved(x), saved_y = gradients.saved(y);
+           const double chosen = gradients.choices().norm_at_zero.value_or(at_zero);
+           if (const PrimeField* field = gradients.field())
+             return gradients.set(0, backward(*field, s, chosen, saved_x, saved_y, grad_y));
+           const Tensor& grad_x = gradients.into(0);
            on(grad_y.device(), [&](auto where) {
-             kernels::normpool_backward(where, s, gradients.choices().norm_at_zero.value_or(at_zero), saved_x.view(),
-                                        saved_y.view(), grad_y.view(), grad_x.view());
+             kernels::normpool_backward(where, s, chosen, saved_x.view(), saved_y.view(), grad_y.view(), grad_x.view());
            });
          });
   return y;

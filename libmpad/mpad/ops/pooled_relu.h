@@ -2,6 +2,7 @@
 // What the operations that end with a max pool of ReLU share.
 #pragma once
 #include <mpad/ops.h>
+#include <mpad/tape.h>
 
 namespace mpad {
 
@@ -15,13 +16,14 @@ struct PooledRelu {
   DType code_dtype() const { return mask_dtype(sliding.window.taps() + 1); }
 
   /// The gradient of x, given that of the output and what the forward saved.
-  void backward(const Tensor& code, const Tensor& grad_y, const Choices& choices, const Tensor& grad_x) const;
+  void backward(const Tensor& code, const Tensor& grad_y, const Gradients& gradients, const Tensor& grad_x) const;
   /// The same with ReLU'(0) = 0, and the gradient of a bias c of what the pool was given.
-  void backward_with_bias(const Tensor& code, const Tensor& grad_y, const Choices& choices, const Tensor& grad_x,
+  void backward_with_bias(const Tensor& code, const Tensor& grad_y, const Gradients& gradients, const Tensor& grad_x,
                           const Tensor& grad_bias) const;
 
-  /// The rule of a backward: the one that was chosen, or else this pool's.
-  const TieRule& rule(const Choices& choices, DType dtype) const;
+  /// ReLU'(0) and the rule of a backward: those that were chosen, or else this pool's.
+  double at_zero(const Gradients& gradients) const { return gradients.choices().relu0.value_or(alpha); }
+  TieRule rule(const Gradients& gradients, DType dtype) const;
 
   const char* op;
   Sliding sliding;

@@ -17,11 +17,12 @@ Tensor relu(const Tensor& x, double alpha) {
   // With alpha = 0 the output tells all, and the input need not be kept.
   const bool output_tells = alpha == 0 && !keeps_choices();
   record("relu", {x}, y, [alpha, kept = (output_tells ? y : x).detach()](const Tensor& grad_y, Gradients& gradients) {
-    const Tensor& grad_x = gradients.into(0);
     const Tensor saved = gradients.saved(kept);
     const double at_zero = gradients.choices().relu0.value_or(alpha);
-    on(grad_y.device(),
-       [&](auto where) { kernels::relu_backward(where, at_zero, saved.view(), grad_y.view(), grad_x.view()); });
+    gradients.scale(0, grad_y, [&](const Tensor& from, const Tensor& to) {
+      on(from.device(),
+         [&](auto where) { kernels::relu_backward(where, at_zero, saved.view(), from.view(), to.view()); });
+    });
   });
   return y;
 }

@@ -13,7 +13,7 @@ Tensor relu_maxpool2d(const Tensor& x, double alpha, const MaxPool2dOptions& opt
      [&](auto where) { kernels::relu_maxpool_forward(where, pool.sliding, x.view(), y.view(), code.view()); });
   record("relu_maxpool2d", {x}, y, [pool, code](const Tensor& grad_y, Gradients& gradients) {
     const Tensor& grad_x = gradients.into(0);
-    pool.backward(code, grad_y, gradients.choices(), grad_x);
+    pool.backward(code, grad_y, gradients, grad_x);
   });
   return y;
 }

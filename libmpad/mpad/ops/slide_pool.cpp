@@ -2,6 +2,7 @@
 #include <mpad/core/check.h>
 #include <mpad/core/half.h>
 #include <mpad/ops/slide_pool.h>
+#include <mpad/residues.h>
 
 #include <cmath>
 
@@ -39,6 +40,18 @@ const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumula
   require(ties.kind() != TieRule::Kind::beta || is_finite_in(formed_in, ties.beta()),
           "{}: expected a B that is finite in {}, in which weights are formed, got {}", op, formed_in, ties.name());
   return ties;
+}
+
+TieRule rule_of(const Gradients& gradients, const TieRule& ties) {
+  return gradients.field() ? over(*gradients.field(), ties) : ties;
+}
+
+void where_rules_run(const Gradients& gradients, const Tensor& grad_y, const Tensor& mask, const Tensor& grad_x,
+                     const std::function<void(const Tensor&, const Tensor&, const Tensor&)>& backward) {
+  if (!gradients.field()) return backward(grad_y, mask, grad_x);
+  const Tensor on_cpu(grad_x.shape(), grad_x.dtype());
+  backward(grad_y.to(Device::cpu), mask.to(Device::cpu), on_cpu);
+  grad_x.copy_from(on_cpu);
 }
 
 }  // namespace mpad

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <mpad/ops.h>
+#include <mpad/tape.h>
+
+#include <functional>
 
 namespace mpad {
 
@@ -14,5 +17,13 @@ Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dO
 /// The rule, for gradients of this dtype. Throws Error, naming `op`, if its weights are not finite in the type that
 /// they are formed in.
 const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumulate accumulate, DType dtype);
+
+/// The rule as this pass computes with it: itself, or with residues for weights.
+TieRule rule_of(const Gradients& gradients, const TieRule& ties);
+
+/// Calls backward(grad_y, mask, grad_x) with these tensors or, modulo a prime, with theirs on the CPU, where a rule
+/// that is known by its weights takes windows of any size.
+void where_rules_run(const Gradients& gradients, const Tensor& grad_y, const Tensor& mask, const Tensor& grad_x,
+                     const std::function<void(const Tensor&, const Tensor&, const Tensor&)>& backward);
 
 }  // namespace mpad

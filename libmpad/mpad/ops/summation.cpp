@@ -16,11 +16,12 @@ Tensor reordered(const Tensor& x, const std::vector<std::int32_t>& order) {
 }  // namespace
 
 Terms summed_terms(const Gradients& gradients, const Tensor& x, const Tensor& grad_y) {
-  const Tensor saved = gradients.saved(x);
-  if (!gradients.summation_order()) return {saved, grad_y};
+  const Tensor of_x = gradients.factor(x);
+  gradients.expect_sums_of(grad_y.numel() / grad_y.shape()[grad_y.shape().rank() - 1]);
+  if (!gradients.summation_order()) return {of_x, grad_y};
   Rng rng(*gradients.summation_order());
-  const std::vector<std::int32_t> order = rng.permutation(static_cast<std::int32_t>(saved.shape()[0]));
-  return {reordered(saved, order), reordered(grad_y, order)};
+  const std::vector<std::int32_t> order = rng.permutation(static_cast<std::int32_t>(of_x.shape()[0]));
+  return {reordered(of_x, order), reordered(grad_y, order)};
 }
 
 }  // namespace mpad

@@ -30,12 +30,11 @@ Zone parse_zone(std::string_view name);
 enum class VectorNorm : unsigned char { infinity, one };
 const char* to_string(VectorNorm norm);
 
-/// Largest residue of equal gradients: the square root of double's epsilon. A replay rounds every term by 2^-53 of
-/// itself; what cancels over the reals left less than 2^-46 of the gradient where it was measured, and a single
-/// gradient that goes another way more than 2^-18: that was networks as they are drawn. It is a bound of rounding, not
-/// of how much programs differ, but a real difference below it cannot be told from rounding: where the tied windows of
-/// a mini-batch belong to images whose gradients are less than 2^-26 of another's in the same layer, as those that a
-/// trained network is sure of, Zone::compensation is said for them.
+/// Largest residue that rounding may have left of equal gradients: the square root of double's epsilon. A replay rounds
+/// every term by 2^-53 of itself; what cancels over the reals left less than 2^-46 of the gradient where it was
+/// measured. So a larger residue shows a real difference. One that is no larger shows nothing: where the tied windows
+/// of a mini-batch belong to images that a trained network is sure of, their gradients may be as small. Then exact
+/// arithmetic decides (RecordedLoss::differ).
 inline constexpr double largest_rounding_residue = 0x1p-26;
 
 struct Comparison {
@@ -46,12 +45,13 @@ struct Comparison {
   /// (its weight's and bias's: that of a bias alone may cancel to nothing, as before a normalisation); the largest of
   /// all layers. NaN if the replay is not finite.
   double residue = 0;
-  /// Decided by the replay. Compensation if it agrees and D is above 0; where it differs, bifurcation, also if what is
-  /// computed is too coarse to show a difference.
+  /// Bifurcation where the programs differ over the reals, also if what is computed is too coarse to show a difference;
+  /// else compensation if D is above 0.
   Zone zone = Zone::none;
 };
 
-/// Compares gradients of the same parameters, in the same order.
+/// Compares gradients of the same parameters, in the same order. They tell no more than that residues up to
+/// largest_rounding_residue may be rounding, and that is what the zone says of them.
 Comparison compare(const ProgramGradients& first, const ProgramGradients& second, VectorNorm norm);
 
 }  // namespace mpad

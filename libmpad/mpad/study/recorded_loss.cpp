@@ -14,6 +14,14 @@ bool is_plain_rule(const Choices& choices) {
          choices.relu0.value_or(0) == 0 && !choices.norm_at_zero && !choices.summation_order;
 }
 
+// The two largest primes of a PrimeField.
+constexpr std::int64_t primes[] = {65521, 65519};
+
+bool equal(const Tensor& a, const Tensor& b) {
+  if (!a || a.view().data == b.view().data) return true;
+  return a.values() == b.values();
+}
+
 // The choices of a replay, which reorders nothing.
 Choices in_order(Choices choices) {
   choices.summation_order.reset();
@@ -55,6 +63,15 @@ std::pair<ProgramGradients, ProgramGradients> RecordedLoss::gradients(const Choi
   return {{computed_a, named(c)}, {computed_b, named(d)}};
 }
 
+bool RecordedLoss::differ(const Choices& first, const Choices& second) {
+  return std::any_of(std::begin(primes), std::end(primes), [&](std::int64_t prime) {
+    const PrimeField field(prime);
+    const auto [a, b] =
+        tape_.gradients(loss_, leaves_, {.choices = in_order(first), .modulo = &field}, in_order(second));
+    return !std::equal(a.begin(), a.end(), b.begin(), equal);
+  });
+}
+
 bool RecordedLoss::cannot_differ(const Choices& first, const Choices& second) const {
   const bool no_gradient_meets_a_tie = std::all_of(ties_.begin(), ties_.end(), [](const LayerTies& pool) {
     return pool.positive_ties == 0 && (pool.zero_ties == 0 || pool.behind_relu);
@@ -65,7 +82,13 @@ bool RecordedLoss::cannot_differ(const Choices& first, const Choices& second) co
 Comparison compare(RecordedLoss& loss, const Choices& first, const Choices& second, VectorNorm norm) {
   if (loss.cannot_differ(first, second)) return {};
   const auto [a, b] = loss.gradients(first, second);
-  return compare(a, b, norm);
+  return decided(compare(a, b, norm), loss, first, second);
+}
+
+Comparison decided(Comparison comparison, RecordedLoss& loss, const Choices& first, const Choices& second) {
+  const bool open = comparison.zone == Zone::none || comparison.zone == Zone::compensation;
+  if (open && loss.differ(first, second)) comparison.zone = Zone::bifurcation;
+  return comparison;
 }
 
 }  // namespace mpad

@@ -27,6 +27,13 @@ class RecordedLoss {
   /// Those of two programs, computed once where they agree.
   std::pair<ProgramGradients, ProgramGradients> gradients(const Choices& first, const Choices& second);
 
+  /// Whether two programs, their orders of summation apart, lead to different gradients over the reals, given what this
+  /// forward saved in its precision and the loss's derivative by the logits in double. No bound is involved: the
+  /// gradients' residues modulo two primes are compared (Tape::gradients, modulo). Where they differ, so do the
+  /// gradients; different ones pass for equal by an accident of about one in 2^32. Throws Error where something saved
+  /// is not finite.
+  bool differ(const Choices& first, const Choices& second);
+
   /// Whether the forward shows that both programs compute the same bits: they are tie rules, and either no window is
   /// tied or all that are carry no gradient, as a ReLU with derivative 0 at 0 has made them 0.
   bool cannot_differ(const Choices& first, const Choices& second) const;
@@ -45,5 +52,8 @@ class RecordedLoss {
 
 /// Compares two programs on a recorded loss; what cannot differ is not computed.
 Comparison compare(RecordedLoss& loss, const Choices& first, const Choices& second, VectorNorm norm);
+
+/// A comparison of two programs' gradients of this loss, with the zone decided exactly where they leave it open.
+Comparison decided(Comparison comparison, RecordedLoss& loss, const Choices& first, const Choices& second);
 
 }  // namespace mpad

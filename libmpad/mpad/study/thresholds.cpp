@@ -17,7 +17,8 @@ void add_differences(PairPlan plan, PoolKind pool, std::int64_t draw, const Mode
       if (rival.pool != pool) continue;
       Choices choices = rival.choices;
       if (rival.reordered) choices.summation_order = seed_of(plan, index);
-      differences.push_back({plan.settings.dtype, rival.name, index, compare(first, loss.gradients(choices), norm)});
+      const Comparison comparison = decided(compare(first, loss.gradients(choices), norm), loss, base, choices);
+      differences.push_back({plan.settings.dtype, rival.name, index, comparison});
     }
   });
 }
