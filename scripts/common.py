@@ -42,6 +42,15 @@ def recorded_file(folder, source, suffix):
     return path
 
 
+def report_or_record(report, record):
+    """What a script returns that reports or, by --record DIR COMMAND..., is a build's launcher."""
+    if sys.argv[1:2] != ["--record"]:
+        return report()
+    if len(sys.argv) < 4:
+        fail(f"expected --record DIR COMMAND..., got {shlex.join(sys.argv[1:])}")
+    return record(*sys.argv[2:])
+
+
 def output_of(*command):
     """What a command prints in the checkout; "unknown" if it fails."""
     try:

@@ -69,6 +69,12 @@ class Report(unittest.TestCase):
         kept = self.root / "kept" / isa / "relu.txt"
         return done.returncode, done.stdout, done.stderr, kept.read_text() if kept.exists() else None
 
+    def test_a_launcher_without_a_command(self):
+        for arguments in ((), ("kept",)):
+            done = self.run_script("--record", *arguments)
+            said = f"lane-report: expected --record DIR COMMAND..., got {' '.join(['--record', *arguments])}\n"
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", said))
+
     def test_recording(self):
         said = "-DMPAD_ISA=avx2 -c kernels/cpu/relu.cpp -fopt-info-vec-optimized-missed\n"
         self.assertEqual(self.compile("avx2"), (3, said, "x.cpp:1: warning: w\n", f"{_missed} scalar_type: V\n"))
