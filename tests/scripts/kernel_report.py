@@ -89,6 +89,19 @@ class Report(unittest.TestCase):
         line = done.stdout.partition("products.cu\n")[2].partition("\n")[0].split(maxsplit=9)
         return done.returncode, line[:6], done.stderr.removeprefix("kernel-report: products.cu: ")
 
+    def run_script(self, *arguments):
+        done = subprocess.run([sys.executable, "-B", script, *arguments], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_launcher_without_a_command(self):
+        self.assertEqual(self.run_script("--record", "kept"),
+                         (1, "", "kernel-report: expected --record DIR COMMAND..., got --record kept\n"))
+
+    def test_what_compiles_no_kernel_runs_as_it_is(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(self.run_script("--record", folder, "echo", "-c", "x.cpp"), (0, "-c x.cpp\n", ""))
+            self.assertEqual(list(pathlib.Path(folder).iterdir()), [])
+
     def test_dynamic_shared_memory(self):
         self.assertEqual(self.report(_product.format("Li65536E"), _array),
                          (0, ["126", "0/0", "0", "65536", "128", "18"], ""))
