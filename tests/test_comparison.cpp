@@ -277,6 +277,20 @@ TEST_CASE("tied windows of an image that the network is sure of bifurcate, howev
         }
 }
 
+TEST_CASE("a difference that a prime divides is one") {
+  // Two inputs of the largest are 65521 apart, in either channel.
+  for (DType dtype : {DType::f32, DType::f64}) {
+    Sequential net{Conv2d({.in = 2, .out = 1, .kernel = 1}), MaxPool2d(), Flatten(),
+                   Linear({.in = 1, .out = 2, .bias = false})};
+    parameters(net)[0].tensor.fill(1);
+    parameters(net)[2].tensor.copy_from(Tensor::from({0, -0x1p-10}, {2, 1}));
+    net.to(dtype);
+    RecordedLoss loss(net, {Tensor::from({1, 65522, 65522, 1, 0, 0, 0, 0}, {1, 2, 2, 2}, dtype), label()});
+    CHECK(loss.ties()[0].positive_ties == 1);
+    CHECK(loss.differ(native, minimal));
+  }
+}
+
 TEST_CASE("an order of summation is noise: of one program it is a compensation") {
   for (DType dtype : real_dtypes) {
     set_seed(1);

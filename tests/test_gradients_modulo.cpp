@@ -69,6 +69,9 @@ using In = std::vector<Tensor>;
 TEST_CASE("modulo a prime, maps and sums have the residues of their gradients") {
   check("add", [](const In& in) { return add(in[0], in[1]); }, {numbers({3, 4}, 1), numbers({3, 4}, 2)});
   check("add of one leaf", [](const In& in) { return add(in[0], add(in[0], in[0])); }, {numbers({3, 4}, 1)});
+  // The factor's residue is nearly half the prime: the sum of two is none.
+  const auto drop = [](const Tensor& x) { return dropout(x, 0.4, Rng(4)); };
+  check("sum of two gradients", [&](const In& in) { return add(drop(in[0]), drop(in[0])); }, {numbers({30}, 1)});
   check("concat", [](const In& in) { return concat(in); }, {numbers({3, 4}, 1), numbers({3, 2}, 2)});
   check("flatten", [](const In& in) { return flatten(in[0]); }, {numbers({2, 3, 4}, 1)});
   check("cast", [](const In& in) { return cast(in[0], DType::f32); }, {numbers({2, 3}, 1)});
@@ -84,8 +87,11 @@ TEST_CASE("modulo a prime, ReLU's derivative at 0 is the number that was asked f
   check("relu", relus, {small_integers({30}, 1)});
   check("relu0", relus, {small_integers({30}, 1)}, 1, {.relu0 = -1.5});
   const auto pools = [](const In& in) { return relu_maxpool2d(in[0], 0.25); };
-  check("relu_maxpool2d", pools, {small_integers({2, 6, 6, 3}, 1)});
-  check("relu_maxpool2d", pools, {small_integers({2, 6, 6, 3}, 1)}, 12, {.ties = TieRule::minimal(), .relu0 = 0.5});
+  // Three images of zeros, and three of others.
+  const Tensor x = small_integers({6, 4, 4, 3}, 1);
+  x.slice(0, {144}).copy_from(Tensor::zeros({144}, DType::f64));
+  check("relu_maxpool2d", pools, {x});
+  check("relu_maxpool2d", pools, {x}, 12, {.ties = TieRule::minimal(), .relu0 = 0.5});
   check("conv2d_relu", [](const In& in) { return conv2d_relu(in[0], in[1], {}, {.pad = 1}); },
         {small_integers({2, 5, 5, 3}, 1), small_integers({4, 3, 3, 3}, 2)});
   check("conv2d_relu_maxpool2d", [](const In& in) { return conv2d_relu_maxpool2d(in[0], in[1], in[2], {}, 0.5, {}); },
@@ -251,11 +257,14 @@ TEST_CASE("modulo a prime, what cannot be exact is refused") {
 
 TEST_CASE("modulo a prime, sums that are too long are refused", "[large]") {
   const std::int64_t rows = PrimeField::max_terms + 1;
-  const Tensor x = Tensor::full({rows, 1}, 1), weight = Tensor::full({1, 1}, 1).set_requires_grad();
-  const std::vector<Tensor> leaves{weight};
+  const Tensor x = Tensor::full({rows, 1}, 1);
   Tape tape(Tape::Keep::choices);
-  const Tensor y = linear(x, weight, {});
-  const Tensor loss = dot(y, Tensor::full({rows, 1}, 1, DType::f64));
-  CHECK_THROWS_WITH(tape.gradients(loss, leaves, {.modulo = &field}),
-                    "linear: expected sums of at most 8388608 products in a pass modulo a prime, got 8388609");
+  // The weight's gradient is summed over rows, or the input's over the weight's.
+  const Tensor leaf = Tensor::full({1, 1}, 1).set_requires_grad();
+  for (const Tensor& y : {linear(x, leaf, {}), linear(leaf, x, {})}) {
+    const std::vector<Tensor> leaves{leaf};
+    const Tensor loss = dot(y, Tensor::full(y.shape(), 1, DType::f64));
+    CHECK_THROWS_WITH(tape.gradients(loss, leaves, {.modulo = &field}),
+                      "linear: expected sums of at most 8388608 products in a pass modulo a prime, got 8388609");
+  }
 }
