@@ -3,7 +3,7 @@
 #include <mpad/core/parallel.h>
 #include <mpad/residues.h>
 
-#include <bit>
+#include <array>
 #include <cmath>
 
 namespace mpad {
@@ -23,18 +23,31 @@ Tensor mapped(const Tensor& x, F&& f) {
   return to.to(x.device());
 }
 
+// Of minimal and beta: the shares of the first maximum and of each other one, by the number of them.
+struct ResidueShares {
+  std::array<double, max_window + 1> first{}, other{};
+
+  ResidueShares(const PrimeField& field, double beta) {
+    for (std::int64_t count = 1; count <= max_window; ++count) {
+      const std::int64_t share = field.reduced(field.residue(beta) * field.inverse(count));
+      const auto i = static_cast<std::size_t>(count);
+      first[i] = static_cast<double>(field.reduced(1 - share * (count - 1)));
+      other[i] = static_cast<double>(share);
+    }
+  }
+  double weight(std::uint64_t mask, int i) const {
+    const auto count = static_cast<std::size_t>(ties::count(mask));
+    return ties::is_first(mask, i) ? first[count] : other[count];
+  }
+};
+
+// Of a rule that is known by its weights.
 struct ResidueWeights {
   PrimeField field;
   TieRule rule;
 
   double weight(std::uint64_t mask, int i) const {
-    if (!ties::tied(mask, i)) return 0;
-    if (rule.kind() == TieRule::Kind::custom)
-      return static_cast<double>(
-          rule.visit([&](const auto& functor) { return field.residue(functor.weight(mask, i)); }));
-    const std::int64_t count = ties::count(mask);
-    const std::int64_t share = field.reduced(field.residue(rule.beta()) * field.inverse(count));
-    return static_cast<double>(ties::is_first(mask, i) ? field.reduced(1 - share * (count - 1)) : share);
+    return rule.visit([&](const auto& functor) { return static_cast<double>(field.residue(functor.weight(mask, i))); });
   }
 };
 
@@ -70,6 +83,7 @@ TieRule over(const PrimeField& field, const TieRule& rule) {
   switch (rule.kind()) {
     case TieRule::Kind::minimal:
     case TieRule::Kind::beta:
+      return TieRule::custom(ResidueShares(field, rule.beta()), rule.name() + " modulo a prime");
     case TieRule::Kind::custom: return TieRule::custom(ResidueWeights{field, rule}, rule.name() + " modulo a prime");
     case TieRule::Kind::native:
     case TieRule::Kind::last:

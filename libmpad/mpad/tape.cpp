@@ -36,22 +36,20 @@ void place(GradSlot& slot, const Tensor& gradient) {
   }
 }
 
-// The one that is there, or the sum of two.
-Tensor sum(const Tensor& a, const Tensor& b) {
+// The one that is there, or the sum of two, in `storage` if there is one; a residue where they are.
+Tensor sum(const Tensor& a, const Tensor& b, const PrimeField* field, const Tensor& storage = {}) {
   if (!a) return b;
-  const Tensor total = empty_like(b);
+  const Tensor total = storage ? storage : empty_like(b);
   on(b.device(), [&](auto where) { kernels::add(where, a.view(), b.view(), total.view()); });
-  return total;
+  return field ? reduced(*field, "gradients", total) : total;
 }
 
-const Tensor& gradient_of(const std::shared_ptr<GradSlot>& slot) { return slot->gradient; }
-
-void add_to(GradSlot& slot, const Tensor& gradient) {
-  if (!slot.gradient) return place(slot, gradient);
+void add_to(GradSlot& slot, const Tensor& gradient, const PrimeField* field) {
   // A handed-over tensor may be shared with another slot, so the sum goes into storage of this slot's own.
-  const Tensor sum = slot.storage ? slot.storage : empty_like(gradient);
-  on(slot.device, [&](auto where) { kernels::add(where, slot.gradient.view(), gradient.view(), sum.view()); });
-  slot.gradient = sum;
+  if (slot.gradient)
+    slot.gradient = sum(slot.gradient, gradient, field, slot.storage);
+  else
+    place(slot, gradient);
 }
 
 // Nothing records while a backward pass runs: its products are kernels, but a user's vjp may call operations.
@@ -161,7 +159,7 @@ bool Gradients::same_bits(const Gradients& other) const {
 
 void Gradients::add_up() {
   for (Entry& entry : entries_)
-    if (entry.gradient) add_to(*entry.slot, entry.gradient);
+    if (entry.gradient) add_to(*entry.slot, entry.gradient, field());
 }
 
 Tape::Tape(Keep keep) : keep_(keep), outer_(innermost), serial_(next_serial()) { innermost = this; }
@@ -180,7 +178,7 @@ void Tape::check_loss(const char* who, const Tensor& loss) const {
 
 Gradients Tape::product(const Node& node, const Tensor& grad_output, const GradientOptions& options) {
   Gradients gradients(node.name, node.inputs, options);
-  node.vjp(options.modulo ? reduced(*options.modulo, node.name, grad_output) : grad_output, gradients);
+  node.vjp(grad_output, gradients);
   gradients.reduce();
   return gradients;
 }
@@ -244,14 +242,9 @@ class Tape::FreshSlots {
   FreshSlots(const FreshSlots&) = delete;
   FreshSlots& operator=(const FreshSlots&) = delete;
 
-  /// The gradient that each leaf's slot has in this pass, as of_slot tells.
-  template <class F>
-  std::vector<Tensor> of_leaves(const GradientOptions& options, F&& of_slot) const {
+  std::vector<Tensor> of_leaves() const {
     std::vector<Tensor> gradients;
-    for (const Tensor& leaf : leaves_) {
-      const Tensor gradient = of_slot(slot_of(leaf));
-      gradients.push_back(gradient && options.modulo ? reduced(*options.modulo, "gradients", gradient) : gradient);
-    }
+    for (const Tensor& leaf : leaves_) gradients.push_back(slot_of(leaf)->gradient);
     return gradients;
   }
 
@@ -269,7 +262,7 @@ std::vector<Tensor> Tape::gradients(const Tensor& loss, std::span<const Tensor> 
   const FreshSlots slots(*this, loss, leaves, options);
   const Paused paused;
   std::for_each(nodes_.rbegin(), nodes_.rend(), [&](const Node& node) { run(node, options); });
-  return slots.of_leaves(options, gradient_of);
+  return slots.of_leaves();
 }
 
 std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor& loss, std::span<const Tensor> leaves,
@@ -297,11 +290,14 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> Tape::gradients(const Tensor
     for (std::size_t i = 0; i < a.entries_.size(); ++i) {
       const auto& [slot, added] = a.entries_[i];
       if (!added) continue;
-      if (b || apart.count(slot) > 0) apart[slot] = sum(of_second(slot), b ? b->entries_[i].gradient : added);
-      add_to(*slot, added);
+      if (b || apart.count(slot) > 0)
+        apart[slot] = sum(of_second(slot), b ? b->entries_[i].gradient : added, options.modulo);
+      add_to(*slot, added, options.modulo);
     }
   }
-  return {slots.of_leaves(options, gradient_of), slots.of_leaves(options, of_second)};
+  std::vector<Tensor> second_gradients;
+  for (const Tensor& leaf : leaves) second_gradients.push_back(of_second(slot_of(leaf)));
+  return {slots.of_leaves(), second_gradients};
 }
 
 bool recording(std::span<const Tensor> inputs) {

@@ -22,7 +22,7 @@ bool is_prime(std::int64_t number) {
 
 }  // namespace
 
-PrimeField::PrimeField(std::int64_t p) : p_(p) {
+PrimeField::PrimeField(std::int64_t p) : p_(p), most_((p - 1) / 2), reciprocal_(1 / static_cast<double>(p)) {
   require(p >= 3 && p < 65536 && is_prime(p), "prime field: expected a prime from 3 to 65521, got {}", p);
   const std::int64_t half = (p + 1) / 2;
   std::int64_t power = 1;
@@ -31,11 +31,6 @@ PrimeField::PrimeField(std::int64_t p) : p_(p) {
     powers_.push_back(power);
     power = reduced(power * 2);
   }
-}
-
-std::int64_t PrimeField::reduced(std::int64_t integer) const {
-  const std::int64_t rest = integer % p_, most = (p_ - 1) / 2;
-  return rest > most ? rest - p_ : rest < -most ? rest + p_ : rest;
 }
 
 std::int64_t PrimeField::residue(double number) const {
