@@ -24,7 +24,7 @@ struct GradientOptions {
   double scale = 1;  ///< multiplies the loss
   /// Computes, from saved values as they are, the residues that the gradients over the rationals have in this field, in
   /// double: two choices whose residues differ lead to different gradients; equal ones are equal but for an accident of
-  /// about one in the prime (differ_exactly in study/recorded_loss.h asks several). The field outlives the call. Throws
+  /// about one in the prime (RecordedLoss::differ asks two). The field outlives the call. Throws
   /// Error where a product does not support it: those of ops.h do; where something saved is not finite; and where a sum
   /// has more than PrimeField::max_terms terms.
   const PrimeField* modulo = nullptr;

@@ -12,28 +12,26 @@
 namespace mpad {
 namespace {
 
-// The quotients x / y times grad_y, summed over the windows of each x, of residues; at_zero where y is 0 for a window.
+// The residues of quotients x / y as double makes them (a prime may well divide one of many norms), at_zero where y is
+// 0, times grad_y, summed over the windows of each x.
 Tensor backward(const PrimeField& field, const Sliding& s, double at_zero, const Tensor& x, const Tensor& y,
                 const Tensor& grad_y) {
-  const Tensor of_x = residues_of(field, "normpool2d", x).to(Device::cpu), of_y = y.to(Device::cpu),
-               grad = grad_y.to(Device::cpu), grad_x = Tensor::zeros(of_x.shape(), DType::f64);
-  const double *from = of_x.span<double>().data(), *norm = of_y.span<double>().data(), *by = grad.span<double>().data();
-  double* to = grad_x.span<double>().data();
+  const Tensor of_x = x.to(Device::cpu), of_y = y.to(Device::cpu), grad = grad_y.to(Device::cpu),
+               grad_x = Tensor::zeros(of_x.shape(), DType::f64);
+  const double *value = of_x.span<double>().data(), *norm = of_y.span<double>().data(),
+               *residue = grad.span<double>().data();
+  double* sum = grad_x.span<double>().data();
   const Axis rows = vertical(s), columns = horizontal(s);
-  const double tied = static_cast<double>(field.residue(at_zero));
   for (std::int64_t n = 0; n < s.n; ++n)
     for (std::int64_t oh = 0; oh < s.oh; ++oh)
       for (std::int64_t ow = 0; ow < s.ow; ++ow)
-        for (std::int64_t c = 0; c < s.c; ++c, ++norm, ++by) {
-          const std::int64_t of_window = static_cast<std::int64_t>(*by);
-          const std::int64_t share =
-              *norm == 0 ? of_window : field.reduced(of_window * field.inverse(field.residue(*norm)));
+        for (std::int64_t c = 0; c < s.c; ++c, ++norm, ++residue)
           for (std::int64_t h = rows.under(oh).begin; h < rows.under(oh).end; ++h)
             for (std::int64_t w = columns.under(ow).begin; w < columns.under(ow).end; ++w) {
               const std::int64_t place = ((n * s.h + h) * s.w + w) * s.c + c;
-              to[place] += (*norm == 0 ? tied : from[place]) * static_cast<double>(share);
+              const double share = *norm == 0 ? at_zero : value[place] / *norm;
+              sum[place] += static_cast<double>(field.residue(share)) * *residue;
             }
-        }
   return grad_x.to(x.device());
 }
 
