@@ -78,13 +78,14 @@ void run(const Options& options) {
   const Split images = options.study.load();
   PairPlan plan = options.pairs.plan;
   plan.settings.device = device;
+  const ModelFactory make_model = options.study.model(images);
   pairs_of(plan, images.train);  // finds out now what cannot be
+  check_weights(plan, make_model);
   const OutputDirectory out(
       options.study.run.output, options.context(images, device),
       std::vector<std::string>{ThresholdResults::differences_name, ThresholdResults::thresholds_name,
                                ThresholdResults::histogram_name});
   ThresholdResults results(out, options.study.network.name, images.train.name);
-  const ModelFactory make_model = options.study.model(images);
   const Dataset dataset = images.train.to(device);  // once for all draws
   const auto may_start = [&] { return options.study.has_time(); };
   bool complete = true;

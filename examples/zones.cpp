@@ -160,11 +160,12 @@ void run(const Options& options) {
   const Device device = options.study.run.start(name);
   const Split images = options.study.load();
   const std::vector<ZoneCell> cells = cells_of(options, images, device);
+  const ModelFactory make_model = options.study.model(images);
+  for (const ZoneCell& cell : cells) check_weights(cell.plan, make_model);
   const OutputDirectory out(
       options.study.run.output, options.context(images, device),
       std::vector<std::string>{ZoneResults::pairs_name, ZoneResults::ties_name, ZoneResults::summary_name});
   ZoneResults results(out, cells);
-  const ModelFactory make_model = options.study.model(images);
   const Dataset dataset = images.train.to(device);  // once for all draws
   print_head(options);
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -181,7 +182,8 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CommandLine line(name, "Compares the gradients of two programs on draws of weights and mini-batches.");
+  CommandLine line(name,
+                   "Compares the gradients of two programs on draws of weights, or trained ones, and mini-batches.");
   Options options;
   options.add(line);
   return line.main(

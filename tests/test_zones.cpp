@@ -6,6 +6,7 @@
 #include <mpad/nn/init.h>
 #include <mpad/study/zone_results.h>
 #include <mpad/train/atomic_file.h>
+#include <mpad/train/weights.h>
 
 #include <cmath>
 #include <limits>
@@ -108,6 +109,48 @@ TEST_CASE("weights are those of the draw's seed, in the precision asked for") {
     for (double bias : parameters(*volume)[1].tensor.values()) CHECK(bias == 0);
     for (double bias : parameters(*first)[1].tensor.values()) CHECK(bias != 0);
   }
+}
+
+TEST_CASE("trained networks are draws too, one of each file") {
+  const TemporaryDirectory directory;
+  PairPlan plan = plan_of(2, 1);
+  plan.init = Init::trained;
+  std::vector<std::vector<NamedTensor>> exported;
+  for (std::uint64_t seed : {5, 6}) {
+    const auto model = draw_network(plan.settings, seed, make_small, Init::network);
+    plan.weights.push_back(directory.path() + "/" + std::to_string(seed));
+    export_weights(*model, plan.weights.back());
+    exported.push_back(state(*model));
+  }
+  check_weights(plan, make_small);
+  for (DType dtype : real_dtypes) {
+    plan.settings.dtype = dtype;
+    std::vector<double> losses, want;
+    visit_pairs(plan, spots(50, 1), [&](const PairIndex& pair, RecordedLoss& loss) {
+      losses.push_back(loss.value());
+      const auto model = make_small(plan.settings);
+      const std::vector<NamedTensor> to = state(*model);
+      for (std::size_t i = 0; i < to.size(); ++i)
+        to[i].tensor.copy_from(exported[static_cast<std::size_t>(pair.draw)][i].tensor);
+      model->to(dtype);
+      Dataset images = spots(50, 1);
+      images.dtype = dtype;
+      want.push_back(RecordedLoss(*model, images.batches(8)[pair.batch]).value());
+    });
+    CHECK(losses == want);
+    CHECK(losses.size() == 2);
+  }
+  CHECK(std::string(to_string(plan.init)) == "trained");
+
+  const std::string text =
+      "--weights: expected a file for each of 3 draws of trained networks and none of others, got 2";
+  plan.draws = 3;
+  CHECK_THROWS_WITH(check(plan), text);
+  plan.init = Init::volume;
+  CHECK_THROWS_WITH(check(plan), text);
+  plan.init = Init::trained;
+  plan.weights.push_back(directory.path() + "/none");
+  CHECK_THROWS_WITH(check_weights(plan, make_small), ContainsSubstring(directory.path() + "/none"));
 }
 
 TEST_CASE("noise is drawn for each pair, the same in another call") {

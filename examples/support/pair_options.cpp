@@ -21,6 +21,8 @@ void PairOptions::add(CommandLine& line) {
   group.choice("--init", plan.init, {Init::volume, Init::network},
                "How weights are drawn: as the study does for volumes, or as to train the network");
   group.number("--draws", "N", plan.draws, "Draws of weights; draw k has seed --seed + k");
+  group.text("--weights", "LIST", weights_,
+             "Networks that trainers have exported (--export), in place of drawn ones: a draw of each file");
   group.number("--batches", "N", plan.batches,
                "Mini-batches of each draw, which goes on where the last one ended; 0 means all");
   group.number("--noise", "SIGMA", plan.noise, "Deviation of normal noise that is added to the images");
@@ -30,6 +32,11 @@ void PairOptions::add(CommandLine& line) {
 
 void PairOptions::finish() {
   precisions = parse_list("--bits", bits_, parse_bits);
+  if (!weights_.empty()) {
+    plan.weights = split_list("--weights", weights_);
+    plan.draws = static_cast<std::int64_t>(plan.weights.size());
+    plan.init = Init::trained;
+  }
   check(plan);
 }
 
@@ -37,6 +44,7 @@ std::vector<NamedValue> PairOptions::context(std::vector<NamedValue> of_study) c
   of_study.insert(of_study.end(), {{"bits", bits_},
                                    {"init", to_string(plan.init)},
                                    {"draws", std::to_string(plan.draws)},
+                                   {"weights", weights_.empty() ? "drawn" : weights_},
                                    {"batches", std::to_string(plan.batches)},
                                    {"noise", fmt::format("{}", plan.noise)},
                                    {"norm", to_string(norm)}});

@@ -9,8 +9,8 @@
 
 namespace mpad {
 
-/// Which pairs of weights and mini-batch a program compares gradients on, and how: --bits, --init, --draws, --batches,
-/// --noise and --norm.
+/// Which pairs of weights and mini-batch a program compares gradients on, and how: --bits, --init, --draws, --weights,
+/// --batches, --noise and --norm.
 class PairOptions {
  public:
   explicit PairOptions(VectorNorm default_norm) : norm(default_norm) {}
@@ -26,7 +26,7 @@ class PairOptions {
   VectorNorm norm;
 
  private:
-  std::string bits_ = "16,32,64";
+  std::string bits_ = "16,32,64", weights_{};
 };
 
 }  // namespace mpad

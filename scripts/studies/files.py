@@ -10,7 +10,8 @@ from common import fail, root
 
 programs = ("compensation", "zones", "thresholds", "drift", "sweep")
 bits_order = ("16", "mixed", "32", "64")
-subject = ("network", "dataset", "augmented")  # what a row is about; the last is known by the record beside its file
+subject = ("network", "dataset", "augmented", "trained")  # what a row is about
+by_record = subject[2:]  # what is known of it by the record beside its file
 
 
 def read(path, columns=()):
@@ -64,15 +65,17 @@ class Results:
     def rows(self, program, name, *columns):
         """All rows of the program's files of that name, which have to have the columns, with the "folder" of each.
 
-        Those of a data set say too whether its training images were "augmented".
+        Those of a data set say too whether its training images were "augmented", and whether the weights that are looked at
+        were "trained" before.
         """
         rows = []
-        in_file = [column for column in columns if column != "augmented"]
+        in_file = [column for column in columns if column not in by_record]
         for path in sorted((self.folder / program).rglob(f"{name}.csv")):
             for row in read(path, in_file):
                 row["folder"] = str(path.parent.relative_to(self.folder))
                 if "dataset" in row:
                     row["augmented"] = augmented(self.of_data(row, "augment"))
+                    row["trained"] = str(self.settings(row["folder"]).get("init") == "trained").lower()
                 rows.append(row)
         return rows
 

@@ -34,13 +34,15 @@ def normalised(flag):
 
 def setting(row):
     """Network and data of a row."""
+    trained = ", trained" if row.get("trained") == "true" else ""
     augmented = ", augmented" if row["augmented"] == "true" else ""
-    return f"{network(row['network'])}, {dataset(row['dataset'])}{augmented}"
+    return f"{network(row['network'])}{trained}, {dataset(row['dataset'])}{augmented}"
 
 
 def file_name(row):
     """The same in the name of a file."""
-    return f"{row['network']}-{row['dataset']}{'-augmented' if row['augmented'] == 'true' else ''}"
+    trained = "-trained" if row.get("trained") == "true" else ""
+    return f"{row['network']}{trained}-{row['dataset']}{'-augmented' if row['augmented'] == 'true' else ''}"
 
 
 def number(value):

@@ -2,6 +2,8 @@
 """zones.py PROGRAM: compares programs on draws of weights and mini-batches of drawn digits."""
 import csv
 import json
+import pathlib
+import subprocess
 import time
 
 import support
@@ -20,6 +22,7 @@ MISUSES = {
     "--thresholds -1": "--thresholds: expected finite numbers of 0 or more, got -1",
     "--noise nan": "--noise: expected a finite number of 0 or more, got nan",
     "--norm 2": "--norm: expected inf|1, got '2'",
+    "--weights a,a": "--weights: expected each value once, got 'a,a'",
     "--init volum": "--init: expected volume|network, got 'volum' (did you mean 'volume'?)",
     "--minutes nan": "--minutes: expected a number of 0 or more, got nan",
     "--resume": "--resume and --force: expected --out DIR",
@@ -82,6 +85,30 @@ class Zones(support.ProgramTest):
         self.assertEqual(self.call("--bits", "32", *small[2:], "--second", "native", "--nondeterministic", "--out", "noise").returncode, 0)
         self.assertEqual({(row["second"], row["class"]) for row in self.rows("pairs.csv", "noise")},
                          {("native+reordered", "compensation")})
+
+    def test_trained_networks(self):
+        lenet = [pathlib.Path(self.program).with_name("lenet"), *self.options, "--epochs", "1", "--quiet"]
+        for seed in ("1", "2"):
+            subprocess.run([*lenet, "--seed", seed, "--export", f"{seed}.safetensors"], cwd=self.directory, check=True,
+                           capture_output=True)
+        small = ("--bits", "16,32", "--batch-size", "16", "--batches", "2", "--quiet")
+        trained = (*small, "--weights", "1.safetensors,2.safetensors", "--out", "trained")
+        result = self.call(*trained)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        rows = self.rows("pairs.csv", "trained")
+        self.assertEqual([(row["bits"], row["draw"], row["batch"]) for row in rows],
+                         [(bits, *pair) for bits in ("16", "32") for pair in (("0", "0"), ("0", "1"), ("1", "2"), ("1", "0"))])
+        self.assertEqual({row["init"] for row in rows}, {"trained"})
+        settings = json.loads((self.directory / "trained/run.json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual([settings[name] for name in ("draws", "init", "weights")],
+                         [2, "trained", "1.safetensors,2.safetensors"])
+        result = self.call(*trained, "--resume", "--batch-norm", "on")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("zones: 1.safetensors: expected ", result.stderr)
+        result = self.call(*small, "--weights", "3.safetensors", "--out", "none")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("3.safetensors", result.stderr)
+        self.assertFalse((self.directory / "none").exists())
 
     def test_the_same_bits_again(self):
         small = ("--bits", "32", "--batch-size", "16", "--draws", "2", "--noise", "0.5", "--quiet")

@@ -70,6 +70,28 @@ class Tables(ReportTest):
             self.assertIn(line, text)
         self.assertRegex(text, r"exact/fused.*beta 1000: 0/2 fail, 9\d\.\d %; beta 10000.* \| new: none fails \|")
 
+    def test_trained_networks_are_told_apart_and_no_claim_is_about_them(self):
+        claims = self.tables("claims")
+        drawn, trained = self.results / "zones/drawn", self.results / "zones/trained"
+        for folder in (drawn, trained):
+            folder.mkdir()
+        for path in (self.results / "zones").glob("*.*"):
+            shutil.copyfile(path, trained / path.name)
+            path.rename(drawn / path.name)
+        record = json.loads((trained / "run.json").read_text())
+        record["settings"]["init"] = "trained"
+        (trained / "run.json").write_text(json.dumps(record))
+        self.assertEqual(self.tables("claims"), claims)
+        for name in ("zones", "classes", "ties"):
+            rows = re.findall(r"^\| (VGG-11.*?) \| (.*) \|$", self.tables(name), re.MULTILINE)
+            by_name = {network: [cells for other, cells in rows if other == network] for network, _ in rows}
+            self.assertEqual(list(by_name), ["VGG-11, CIFAR-10, augmented", "VGG-11, trained, CIFAR-10, augmented"])
+            of_drawn, of_trained = by_name.values()
+            if name != "zones":
+                self.assertEqual(of_drawn, of_trained)
+            self.assertEqual(len(of_drawn), len(of_trained))
+            self.assertFalse(any("agree" in cells for cells in of_trained))
+
     def change(self, name, *changes):
         """Replaces words of a file that has them."""
         path = self.results / f"{name}.csv"

@@ -4,6 +4,7 @@
 #include <mpad/ops.h>
 #include <mpad/random.h>
 #include <mpad/study/pair_plan.h>
+#include <mpad/train/weights.h>
 
 #include <cmath>
 #include <numeric>
@@ -47,9 +48,17 @@ std::vector<PairIndex> pairs_of_draw(const PairPlan& plan, std::int64_t draw, co
   return pairs;
 }
 
+std::unique_ptr<Module> network_of_draw(const PairPlan& plan, std::int64_t draw, const ModelFactory& make_model) {
+  std::unique_ptr<Module> model = draw_network(plan.settings, seed_of(plan, draw), make_model, plan.init);
+  if (plan.init == Init::trained) load_weights(*model, plan.weights[static_cast<std::size_t>(draw)]);
+  return model;
+}
+
 }  // namespace
 
-const char* to_string(Init init) { return init == Init::volume ? "volume" : "network"; }
+const char* to_string(Init init) {
+  return init == Init::volume ? "volume" : init == Init::trained ? "trained" : "network";
+}
 
 std::unique_ptr<Module> draw_network(const Settings& settings, std::uint64_t seed, const ModelFactory& make_model,
                                      Init init) {
@@ -67,6 +76,15 @@ void check(const PairPlan& plan) {
   require(plan.settings.batch_size > 0, "--batch-size: expected 1 or more, got {}", plan.settings.batch_size);
   require(plan.noise >= 0 && std::isfinite(plan.noise), "--noise: expected a finite number of 0 or more, got {}",
           plan.noise);
+  const std::int64_t files = static_cast<std::int64_t>(plan.weights.size());
+  require(files == (plan.init == Init::trained ? plan.draws : 0),
+          "--weights: expected a file for each of {} draws of trained networks and none of others, got {}", plan.draws,
+          files);
+}
+
+void check_weights(const PairPlan& plan, const ModelFactory& make_model) {
+  if (plan.init != Init::trained) return;
+  for (std::int64_t draw = 0; draw < plan.draws; ++draw) network_of_draw(plan, draw, make_model);
 }
 
 std::vector<PairIndex> pairs_of(const PairPlan& plan, const Dataset& dataset) {
@@ -83,7 +101,7 @@ void visit_draw(const PairPlan& plan, std::int64_t draw, const ModelFactory& mak
   images.dtype = plan.settings.dtype;
   images = images.to(plan.settings.device);
   const std::uint64_t seed = seed_of(plan, draw);
-  const std::unique_ptr<Module> model = draw_network(plan.settings, seed, make_model, plan.init);
+  const std::unique_ptr<Module> model = network_of_draw(plan, draw, make_model);
   const Batches batches = in_order(images, plan.settings.batch_size, seed);
   for (const PairIndex& pair : pairs_of_draw(plan, draw, dataset)) {
     RecordedLoss loss(*model, with_noise(batches[pair.batch], plan.noise, seed_of(plan, pair)));

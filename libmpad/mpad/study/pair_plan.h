@@ -7,11 +7,14 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace mpad {
 
-/// How weights are drawn: as the network draws them, or as the study does for volumes (init_volume).
-enum class Init : unsigned char { network, volume };
+/// How weights are drawn: as the network draws them, or as the study does for volumes (init_volume). Or those of
+/// trained networks, a draw of each.
+enum class Init : unsigned char { network, volume, trained };
 const char* to_string(Init init);
 
 /// The network of these settings, with the seed's weights, in its precision and on its device.
@@ -21,13 +24,17 @@ std::unique_ptr<Module> draw_network(const Settings& settings, std::uint64_t see
 struct PairPlan {
   Settings settings{};  ///< the network, its precision, batch size and device; draw k has seed + k
   Init init = Init::network;
+  std::vector<std::string> weights{};  ///< of Init::trained: a file of each draw (train/weights.h)
   std::int64_t draws = 5;
   std::int64_t batches = 0;  ///< mini-batches of each draw; 0: all
   double noise = 0;          ///< deviation of normal noise that is added to the images, drawn anew for each pair
 };
 
-/// Throws Error, naming the option, if a number is out of range.
+/// Throws Error, naming the option, if a number is out of range, or files are not as many as draws.
 void check(const PairPlan& plan);
+
+/// Throws Error, naming the file, if a draw's weights cannot be loaded.
+void check_weights(const PairPlan& plan, const ModelFactory& make_model);
 
 struct PairIndex {
   std::int64_t draw = 0, batch = 0;

@@ -10,8 +10,9 @@ high_beta = 1000.0
 
 
 def _cells(results, quantity):
-    """Shares of pairs, of the first two programs compared: of the zone at tau, or of a class, which has none."""
-    rows = [row for row in zones.summary(results) if row["quantity"] == quantity]
+    """Shares of pairs, of the first two programs compared on drawn weights: of the zone at tau, or of a class, which has
+    none."""
+    rows = [row for row in zones.summary(results) if row["quantity"] == quantity and row["trained"] == "false"]
     programs = group(rows, "first", "second", "noise")
     cells = group(next(iter(programs.values()), []), "bits", *zones.keys)
     return [zones.at_tau(cell) if quantity == "zone" else cell[0] for cell in cells.values()]

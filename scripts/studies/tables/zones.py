@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shares of pairs in the zone, their classes, and ties by layer."""
 from studies import intervals, text
-from studies.files import bits_order, group, numbers, published, published_like, subject
+from studies.files import bits_order, by_record, group, numbers, published, published_like, subject
 from studies.tables.table import Table, compare, incomparable
 
 keys = (*subject, "batch_norm", "batch_size", "first", "second", "noise")
@@ -26,7 +26,7 @@ def without_batches(rows, *others):
 
 
 def ties(results):
-    return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts), "augmented")
+    return without_batches(results.rows("zones", "ties", *tie_keys, *tie_counts), *by_record)
 
 
 def at_tau(rows):
@@ -41,7 +41,7 @@ def _percent(row):
 
 def _verdict(row):
     """Published shares as text, and how ours compares."""
-    if not row or not (known := published_like(row, "zones", "dataset", "bits", "batch_norm", "batch_size")):
+    if not row or row["trained"] == "true" or not (known := published_like(row, "zones", "dataset", "bits", "batch_norm", "batch_size")):
         return "", ""
     by_network = group(known, "network")
     network = row["network"]
@@ -92,8 +92,8 @@ def _classes(rows):
         yield Table("classes", "What the difference is, without a threshold",
                     ("network", "normalisation", "precision", "batch size", "programs", "bifurcation", "compensation",
                      "no difference"), body,
-                    "Both backward passes are replayed in double from what the forward pass saved: what remains is a "
-                    "bifurcation, what vanishes was compensation.")
+                    "Both backward passes are replayed from what the forward pass saved: what remains is a bifurcation, what "
+                    "vanishes was compensation.")
 
 
 def tie_shares(rows):
