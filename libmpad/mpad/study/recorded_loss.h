@@ -28,10 +28,10 @@ class RecordedLoss {
   std::pair<ProgramGradients, ProgramGradients> gradients(const Choices& first, const Choices& second);
 
   /// Whether two programs, their orders of summation apart, lead to different gradients over the reals, given what this
-  /// forward saved in its precision, and the derivatives of the loss by the logits and of norms as double makes them. No bound is involved: the
-  /// gradients' residues modulo two primes are compared (Tape::gradients, modulo). Where they differ, so do the
-  /// gradients; different ones pass for equal by an accident of about one in 2^32. Throws Error where something saved
-  /// is not finite.
+  /// forward saved in its precision, and the derivatives of the loss by the logits and of norms as double makes them.
+  /// No bound is involved: the gradients' residues modulo two primes are compared (Tape::gradients, modulo). Where they
+  /// differ, so do the gradients; different ones pass for equal by an accident of about one in 2^32. Throws Error where
+  /// something saved is not finite.
   bool differ(const Choices& first, const Choices& second);
 
   /// Whether the forward shows that both programs compute the same bits: they are tie rules, and either no window is
