@@ -22,7 +22,7 @@ void PairOptions::add(CommandLine& line) {
                "How weights are drawn: as the study does for volumes, or as to train the network");
   group.number("--draws", "N", plan.draws, "Draws of weights; draw k has seed --seed + k");
   group.text("--weights", "LIST", weights_,
-             "Networks that trainers have exported (--export), in place of drawn ones: a draw of each file");
+             "Networks that trainers have exported (--export): a draw of each file, whatever --init and --draws say");
   group.number("--batches", "N", plan.batches,
                "Mini-batches of each draw, which goes on where the last one ended; 0 means all");
   group.number("--noise", "SIGMA", plan.noise, "Deviation of normal noise that is added to the images");
