@@ -19,22 +19,6 @@ Tensor maxpool2d_ties(const Tensor& x, const MaxPool2dOptions& options) {
   return mask;
 }
 
-namespace {
-
-// By the rule or, given the B of one in the beta family, composed of that rule's separate operations.
-void backward(const Sliding& s, const std::optional<double>& composed, const TieRule& rule, Accumulate accumulate,
-              const Tensor& grad_y, const Tensor& mask, const Tensor& grad_x) {
-  on(grad_y.device(), [&](auto where) {
-    if (composed)
-      kernels::maxpool_composed_backward(where, s, *composed, grad_y.view(), mask.view(), grad_x.view());
-    else
-      kernels::maxpool_backward(where, s, with_finite_weights("maxpool2d", rule, accumulate, grad_y.dtype()),
-                                accumulate, grad_y.view(), mask.view(), grad_x.view());
-  });
-}
-
-}  // namespace
-
 Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
   const Sliding s = slide_pool("maxpool2d", x.shape(), x.dtype(), options, max_window);
   const bool composed_forward = options.forward == PoolForward::composed;
@@ -53,15 +37,19 @@ Tensor maxpool2d(const Tensor& x, const MaxPool2dOptions& options) {
   record("maxpool2d", {x}, y,
          [s, ties, beta, composed_backward, accumulate = options.accumulate, mask](const Tensor& grad_y,
                                                                                    Gradients& gradients) {
-           const std::optional<TieRule>& chosen = gradients.choices().ties;
-           const TieRule rule = rule_of(gradients, chosen ? *chosen : ties);
+           const Tensor& grad_x = gradients.into(0);
            // Over the reals what is composed is the rule.
-           const bool composed = composed_backward && !chosen && !gradients.field();
-           where_rules_run(gradients, grad_y, mask, gradients.into(0),
-                           [&](const Tensor& of_y, const Tensor& of_ties, const Tensor& of_x) {
-                             backward(s, composed ? std::optional(beta) : std::nullopt, rule, accumulate, of_y, of_ties,
-                                      of_x);
-                           });
+           if (composed_backward && !gradients.choices().ties && !gradients.field())
+             return on(grad_y.device(), [&](auto where) {
+               kernels::maxpool_composed_backward(where, s, beta, grad_y.view(), mask.view(), grad_x.view());
+             });
+           const TieRule rule = rule_of(gradients, "maxpool2d", ties, accumulate, grad_y.dtype());
+           where_rules_run(
+               gradients, grad_y, mask, grad_x, [&](const Tensor& of_y, const Tensor& of_ties, const Tensor& of_x) {
+                 on(of_y.device(), [&](auto where) {
+                   kernels::maxpool_backward(where, s, rule, accumulate, of_y.view(), of_ties.view(), of_x.view());
+                 });
+               });
          });
   return y;
 }

@@ -22,27 +22,23 @@ PooledRelu::PooledRelu(const char* of_op, const Shape& x, DType dtype, double of
   with_finite_weights(op, ties, accumulate, dtype);
 }
 
-TieRule PooledRelu::rule(const Gradients& gradients, DType dtype) const {
-  const TieRule& chosen = gradients.choices().ties ? *gradients.choices().ties : ties;
-  return rule_of(gradients, with_finite_weights(op, chosen, accumulate, dtype));
-}
-
 void PooledRelu::backward(const Tensor& code, const Tensor& grad_y, const Gradients& gradients,
                           const Tensor& grad_x) const {
-  const TieRule by = rule(gradients, grad_y.dtype());
+  const TieRule rule = rule_of(gradients, op, ties, accumulate, grad_y.dtype());
   const double zero = gradients.factor(at_zero(gradients));
   where_rules_run(gradients, grad_y, code, grad_x, [&](const Tensor& of_y, const Tensor& of_code, const Tensor& of_x) {
     on(of_y.device(), [&](auto where) {
-      kernels::relu_maxpool_backward(where, sliding, by, accumulate, zero, of_y.view(), of_code.view(), of_x.view());
+      kernels::relu_maxpool_backward(where, sliding, rule, accumulate, zero, of_y.view(), of_code.view(), of_x.view());
     });
   });
 }
 
 void PooledRelu::backward_with_bias(const Tensor& code, const Tensor& grad_y, const Gradients& gradients,
                                     const Tensor& grad_x, const Tensor& grad_bias) const {
+  const TieRule rule = rule_of(gradients, op, ties, accumulate, grad_y.dtype());
   on(grad_y.device(), [&](auto where) {
-    kernels::relu_maxpool_backward_sum_rows(where, sliding, rule(gradients, grad_y.dtype()), accumulate, grad_y.view(),
-                                            code.view(), grad_x.view(), grad_bias.view());
+    kernels::relu_maxpool_backward_sum_rows(where, sliding, rule, accumulate, grad_y.view(), code.view(), grad_x.view(),
+                                            grad_bias.view());
   });
 }
 

@@ -21,9 +21,8 @@ struct PooledRelu {
   void backward_with_bias(const Tensor& code, const Tensor& grad_y, const Gradients& gradients, const Tensor& grad_x,
                           const Tensor& grad_bias) const;
 
-  /// ReLU'(0) and the rule of a backward: those that were chosen, or else this pool's.
+  /// ReLU'(0) in a backward: the one that was chosen, or else this pool's.
   double at_zero(const Gradients& gradients) const { return gradients.choices().relu0.value_or(alpha); }
-  TieRule rule(const Gradients& gradients, DType dtype) const;
 
   const char* op;
   Sliding sliding;

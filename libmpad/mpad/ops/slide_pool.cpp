@@ -42,8 +42,10 @@ const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumula
   return ties;
 }
 
-TieRule rule_of(const Gradients& gradients, const TieRule& ties) {
-  return gradients.field() ? over(*gradients.field(), ties) : ties;
+TieRule rule_of(const Gradients& gradients, const char* op, const TieRule& ties, Accumulate accumulate, DType dtype) {
+  const std::optional<TieRule>& chosen = gradients.choices().ties;
+  const TieRule& rule = with_finite_weights(op, chosen ? *chosen : ties, accumulate, dtype);
+  return gradients.field() ? over(*gradients.field(), rule) : rule;
 }
 
 void where_rules_run(const Gradients& gradients, const Tensor& grad_y, const Tensor& mask, const Tensor& grad_x,

@@ -18,8 +18,9 @@ Sliding slide_pool(const char* op, const Shape& x, DType dtype, const MaxPool2dO
 /// they are formed in.
 const TieRule& with_finite_weights(const char* op, const TieRule& ties, Accumulate accumulate, DType dtype);
 
-/// The rule as this pass computes with it: itself, or with residues for weights.
-TieRule rule_of(const Gradients& gradients, const TieRule& ties);
+/// The rule of a backward pass of a pool that has `ties`, or the one that was chosen in its place; with residues for
+/// weights, modulo a prime. Throws Error as with_finite_weights does.
+TieRule rule_of(const Gradients& gradients, const char* op, const TieRule& ties, Accumulate accumulate, DType dtype);
 
 /// Calls backward(grad_y, mask, grad_x) with these tensors or, modulo a prime, with theirs on the CPU, where a rule
 /// that is known by its weights takes windows of any size.
