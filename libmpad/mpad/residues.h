@@ -23,9 +23,11 @@ Tensor times(const PrimeField& field, const Tensor& residues, const Tensor& fact
 TieRule over(const PrimeField& field, const TieRule& rule);
 
 /// Given residues n,oh,ow,c of the gradient of averages: multiples of each window's divisor d that are d times the
-/// residue's quotient by d, so that a kernel's division by d leaves that quotient exactly.
+/// residue's quotient by d, so that a kernel's division by d leaves that quotient exactly. Without a field, the
+/// gradient.
 template <class Along>
-Tensor divisible(const PrimeField& field, const Averages<Along>& averages, const Tensor& grad_y) {
+Tensor divisible(const PrimeField* field, const Averages<Along>& averages, const Tensor& grad_y) {
+  if (!field) return grad_y;
   const Tensor of_y = grad_y.to(Device::cpu).clone();
   const Shape& shape = of_y.shape();
   double* at = of_y.span<double>().data();
@@ -33,9 +35,9 @@ Tensor divisible(const PrimeField& field, const Averages<Along>& averages, const
     for (std::int64_t oh = 0; oh < shape[1]; ++oh)
       for (std::int64_t ow = 0; ow < shape[2]; ++ow) {
         const std::int64_t divisor = averages.divisor(averages.rows.under(oh), averages.columns.under(ow));
-        const std::int64_t inverse = field.inverse(divisor);
+        const std::int64_t inverse = field->inverse(divisor);
         for (std::int64_t c = 0; c < shape[3]; ++c, ++at)
-          *at = static_cast<double>(field.reduced(static_cast<std::int64_t>(*at) * inverse) * divisor);
+          *at = static_cast<double>(field->reduced(static_cast<std::int64_t>(*at) * inverse) * divisor);
       }
   return of_y.to(grad_y.device());
 }

@@ -77,7 +77,7 @@ Tensor Gradients::saved(const Tensor& value) const {
           "{}: expected tensors as they were when it was recorded, got one of shape {} that was overwritten (by fill, "
           "copy_from or an optimizer's step)",
           name_, value ? value.shape() : Shape{});
-  return in_double() && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
+  return options_->is_wide() && value && is_real(value.dtype()) ? value.to(DType::f64) : value;
 }
 
 Tensor Gradients::factor(const Tensor& value) const {
@@ -95,7 +95,7 @@ void Gradients::expect_sums_of(std::int64_t terms) const {
           terms);
 }
 
-DType Gradients::dtype_of(const GradSlot& slot) const { return in_double() ? DType::f64 : slot.dtype; }
+DType Gradients::dtype_of(const GradSlot& slot) const { return options_->is_wide() ? DType::f64 : slot.dtype; }
 
 const Gradients::Entry& Gradients::at(int i) const {
   require(i >= 0 && static_cast<std::size_t>(i) < entries_.size(), "{}: expected an input in 0..{}, got {}", name_,
@@ -226,9 +226,9 @@ class Tape::FreshSlots {
       require(leaf && slot_of(leaf) && slot_of(leaf)->tape == 0,
               "gradients: expected leaves that require a gradient, got a tensor that {}",
               leaf && slot_of(leaf) ? "a tape recorded" : "requires none");
-    const bool wide = options.in_double || options.modulo;
     const double scale = options.modulo ? static_cast<double>(options.modulo->residue(options.scale)) : options.scale;
-    const Tensor of_loss = Tensor::full(loss.shape(), scale, wide ? DType::f64 : loss.dtype(), loss.device());
+    const Tensor of_loss =
+        Tensor::full(loss.shape(), scale, options.is_wide() ? DType::f64 : loss.dtype(), loss.device());
     for (const Tensor& leaf : leaves) add(slot_of(leaf));
     for (const Node& node : tape.nodes_) {
       add(node.output);

@@ -24,10 +24,13 @@ struct GradientOptions {
   double scale = 1;  ///< multiplies the loss
   /// Computes, from saved values as they are, the residues that the gradients over the rationals have in this field, in
   /// double: two choices whose residues differ lead to different gradients; equal ones are equal but for an accident of
-  /// about one in the prime (RecordedLoss::differ asks two). The field outlives the call. Throws
-  /// Error where a product does not support it: those of ops.h do; where something saved is not finite; and where a sum
-  /// has more than PrimeField::max_terms terms.
+  /// about one in the prime (RecordedLoss::differ asks two). The field outlives the call. Throws Error where a product
+  /// does not support it: those of ops.h do; where something saved is not finite; and where a sum has more than
+  /// PrimeField::max_terms terms.
   const PrimeField* modulo = nullptr;
+
+  /// Whether gradients are in double, whatever their tensors are in.
+  bool is_wide() const { return in_double || modulo; }
 };
 
 /// The gradient of one operation's inputs, as its vector-Jacobian product writes them.
@@ -67,7 +70,6 @@ class Gradients {
     Tensor gradient;
   };
   Gradients(const char* name, const std::vector<std::shared_ptr<GradSlot>>& inputs, const GradientOptions& options);
-  bool in_double() const { return options_->in_double || options_->modulo; }
   DType dtype_of(const GradSlot& slot) const;
   const Entry& at(int i) const;
   Entry& wanted_entry(int i);

@@ -19,8 +19,7 @@ Tensor adaptive_avgpool2d(const Tensor& x, Pair size) {
   record("adaptive_avgpool2d", {x}, y,
          [windows = averages({from[1], from[2]}, size)](const Tensor& grad_y, Gradients& gradients) {
            const Tensor& grad_x = gradients.into(0);
-           const PrimeField* field = gradients.field();
-           const Tensor of_y = field ? divisible(*field, windows, grad_y) : grad_y;
+           const Tensor of_y = divisible(gradients.field(), windows, grad_y);
            on(grad_y.device(),
               [&](auto where) { kernels::adaptive_avgpool_backward(where, of_y.view(), grad_x.view()); });
          });

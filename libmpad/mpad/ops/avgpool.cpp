@@ -15,8 +15,7 @@ Tensor avgpool2d(const Tensor& x, const AvgPool2dOptions& options) {
   on(x.device(), [&](auto where) { kernels::avgpool_forward(where, s, options.count_padding, x.view(), y.view()); });
   record("avgpool2d", {x}, y, [s, count_padding = options.count_padding](const Tensor& grad_y, Gradients& gradients) {
     const Tensor& grad_x = gradients.into(0);
-    const PrimeField* field = gradients.field();
-    const Tensor of_y = field ? divisible(*field, averages(s, count_padding), grad_y) : grad_y;
+    const Tensor of_y = divisible(gradients.field(), averages(s, count_padding), grad_y);
     on(grad_y.device(),
        [&](auto where) { kernels::avgpool_backward(where, s, count_padding, of_y.view(), grad_x.view()); });
   });

@@ -130,11 +130,9 @@ struct Saved {
                                                       {gradients.factor(mean), gradients.factor(inv_std),
                                                        gradients.factor(gamma), gradients.factor(x), options.training},
                                                       grad_y);
-    int input = 0;
-    for (const Tensor& gradient : {of.x, of.gamma, of.beta}) {
-      if (gradients.wanted(input)) gradients.set(input, gradient);
-      ++input;
-    }
+    if (gradients.wanted(0)) gradients.set(0, of.x);
+    if (gradients.wanted(1)) gradients.set(1, of.gamma);
+    if (gradients.wanted(2)) gradients.set(2, of.beta);
   }
 };
 
