@@ -18,9 +18,7 @@ const PrimeField field(65521);
 
 // Small integers, so that pools tie and ReLU sees zeros.
 Tensor small_integers(const Shape& shape, std::uint64_t seed) {
-  std::vector<double> values = random_tensor(shape, DType::f64, seed, -2.5, 2.5).values();
-  for (double& value : values) value = std::round(value);
-  return Tensor::from(values, shape, DType::f64);
+  return random_integers(shape, DType::f64, seed, 5, -2);
 }
 
 // Numbers of half precision, whose products with small integers sum exactly in double.
