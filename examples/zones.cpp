@@ -161,7 +161,11 @@ void run(const Options& options) {
   const Split images = options.study.load();
   const std::vector<ZoneCell> cells = cells_of(options, images, device);
   const ModelFactory make_model = options.study.model(images);
-  for (const ZoneCell& cell : cells) check_weights(cell.plan, make_model);
+  for (bool batch_norm : options.batch_norms) {  // what else tells cells apart does not matter to files
+    PairPlan plan = cells.front().plan;
+    plan.settings.batch_norm = batch_norm;
+    check_weights(plan, make_model);
+  }
   const OutputDirectory out(
       options.study.run.output, options.context(images, device),
       std::vector<std::string>{ZoneResults::pairs_name, ZoneResults::ties_name, ZoneResults::summary_name});
