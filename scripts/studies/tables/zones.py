@@ -41,7 +41,10 @@ def _percent(row):
 
 def _verdict(row):
     """Published shares as text, and how ours compares."""
-    if not row or row["trained"] == "true" or not (known := published_like(row, "zones", "dataset", "bits", "batch_norm", "batch_size")):
+    if not row or row["trained"] == "true":
+        return "", ""
+    known = published_like(row, "zones", "dataset", "bits", "batch_norm", "batch_size")
+    if not known:
         return "", ""
     by_network = group(known, "network")
     network = row["network"]
